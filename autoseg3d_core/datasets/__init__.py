@@ -1,0 +1,1 @@
+"""Readers of recorded runs, each a sequence of posed RGB-D frames."""

@@ -1,0 +1,1 @@
+"""Scores against the truth: average precision and identity over time."""

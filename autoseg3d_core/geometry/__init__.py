@@ -1,0 +1,1 @@
+"""Pure geometry: cameras, rigid transforms, boxes, voxels, neighbours."""

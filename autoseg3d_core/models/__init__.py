@@ -1,0 +1,1 @@
+"""The models: final classes that share parts and meet in one protocol."""

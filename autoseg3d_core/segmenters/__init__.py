@@ -1,0 +1,1 @@
+"""2D front-ends: a frame in, a `MaskImage` out."""

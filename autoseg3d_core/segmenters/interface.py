@@ -1,0 +1,15 @@
+"""What a 2D front-end is: posed or not, it sees one frame and returns its masks."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from autoseg3d_core.structures import Frame, MaskImage
+
+
+class Segmenter(Protocol):
+    """Splits one frame into disjoint 2D masks; keeps no state between frames."""
+
+    def __call__(self, frame: Frame) -> MaskImage:
+        """Return the masks of this frame; none at all is a valid answer."""
+        ...

@@ -1,0 +1,301 @@
+"""The nouns: every dataclass that crosses a file border.
+
+NumPy at the edges (`Frame`, `MaskImage`, `SceneUpdate`), torch inside (everything else). Lengths
+in metres, angles in radians, times in integer nanoseconds. Ids count from 1 and 0 is none; indices
+count from 0 and -1 is none. A box is `(xmin, ymin, zmin, xmax, ymax, zmax)` in the world frame.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Float64, Int32, Int64, UInt8
+from torch import Tensor
+
+UNLABELLED = -1
+"""Label of an instance of a class-agnostic model."""
+
+
+class InputError(ValueError):
+    """Input that cannot be used; the message names the file, topic or field and says what to do."""
+
+
+RowsT = TypeVar("RowsT", bound="Rows")
+
+
+class Rows:
+    """A table whose fields are columns of one length: indexing filters every column at once."""
+
+    def __len__(self) -> int:
+        first = dataclasses.fields(self)[0]  # type: ignore[arg-type]
+        return len(getattr(self, first.name))
+
+    def __getitem__(self: RowsT, rows: Any) -> RowsT:
+        columns = {f.name: getattr(self, f.name)[rows] for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        return type(self)(**columns)
+
+    def append(self: RowsT, other: RowsT) -> RowsT:
+        """Return a table with the rows of `other` after ours."""
+        names = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+        return type(self)(**{n: torch.cat([getattr(self, n), getattr(other, n)]) for n in names})
+
+
+@dataclass(frozen=True)
+class CameraIntrinsics:
+    """A pinhole camera without distortion; pixel centres are whole numbers."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One registered RGB-D image pair with its pose; depth in metres, 0 where unknown."""
+
+    rgb: UInt8[np.ndarray, "height width 3"]
+    depth: Float32[np.ndarray, "height width"]
+    camera: CameraIntrinsics
+    world_from_camera: Float64[np.ndarray, "4 4"]
+    stamp_ns: int
+
+
+@dataclass(frozen=True, eq=False)
+class MaskImage:
+    """Disjoint 2D masks of one frame: the mask index per pixel (-1 none), a score per mask."""
+
+    index: Int32[np.ndarray, "height width"]
+    score: Float32[np.ndarray, " masks"]
+
+
+@dataclass(frozen=True, eq=False)
+class FragmentCloud:
+    """Sampled 3D points of one frame, each with the fragment it belongs to.
+
+    `fragment` is -1 where a point lies on no mask; `pixel` is the flat index `row * width + column`.
+    """
+
+    xyz: Float[Tensor, "points 3"]
+    rgb: Float[Tensor, "points 3"]
+    fragment: Int64[Tensor, " points"]
+    pixel: Int64[Tensor, " points"]
+    fragment_count: int
+
+    def __len__(self) -> int:
+        return len(self.xyz)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of one frame: query rows with soft or hard masks over the cloud's points."""
+
+    class_logits: Float[Tensor, "queries classes_and_background"]
+    mask_logits: Float[Tensor, "queries points"]
+    boxes: Float[Tensor, "queries 6"]
+    embeddings: Float[Tensor, "queries channels"]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameInstances(Rows):
+    """The objects as seen in one frame, a row each; masks are over the points of its cloud."""
+
+    masks: Bool[Tensor, "instances points"]
+    scores: Float[Tensor, " instances"]
+    labels: Int64[Tensor, " instances"]
+    boxes: Float[Tensor, "instances 6"]
+    embeddings: Float[Tensor, "instances channels"]
+
+    def paint(self, ids: Int64[Tensor, " instances"]) -> Int64[Tensor, " points"]:
+        """Return the id per point; where masks overlap, the highest score wins, 0 is none."""
+        points = self.masks.shape[1]
+        if len(self) == 0:
+            return torch.zeros(points, dtype=torch.int64, device=self.masks.device)
+        order = torch.argsort(self.scores, descending=True, stable=True)
+        covered, first = self.masks[order].max(dim=0)
+        return torch.where(covered, ids[order][first], 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Association:
+    """Learned or counted fitness of each instance for each track; higher is better, 0 is none."""
+
+    affinity: Float[Tensor, "instances tracks"]
+    embeddings: Float[Tensor, "instances channels"]
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment(Rows):
+    """Pairs chosen from affinities: instance index and track index, a row each."""
+
+    instance: Int64[Tensor, " pairs"]
+    track: Int64[Tensor, " pairs"]
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks(Rows):
+    """The objects with an identity over time, a row each, in order of birth.
+
+    `hits` counts the frames that saw the track, `misses` the frames since the last that did.
+    """
+
+    ids: Int64[Tensor, " tracks"]
+    embeddings: Float[Tensor, "tracks channels"]
+    boxes: Float[Tensor, "tracks 6"]
+    scores: Float[Tensor, " tracks"]
+    labels: Int64[Tensor, " tracks"]
+    hits: Int64[Tensor, " tracks"]
+    misses: Int64[Tensor, " tracks"]
+    first_seen_ns: Int64[Tensor, " tracks"]
+    last_seen_ns: Int64[Tensor, " tracks"]
+
+    @staticmethod
+    def empty(channels: int = 0, device: torch.device | str = "cpu") -> Tracks:
+        """Return a table without rows."""
+        whole = {"dtype": torch.int64, "device": device}
+        real = {"dtype": torch.float32, "device": device}
+        return Tracks(
+            ids=torch.zeros(0, **whole),
+            embeddings=torch.zeros(0, channels, **real),
+            boxes=torch.zeros(0, 6, **real),
+            scores=torch.zeros(0, **real),
+            labels=torch.zeros(0, **whole),
+            hits=torch.zeros(0, **whole),
+            misses=torch.zeros(0, **whole),
+            first_seen_ns=torch.zeros(0, **whole),
+            last_seen_ns=torch.zeros(0, **whole),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TogetherVotes(Rows):
+    """How often two tracks were seen under one fragment rather than apart, a row per pair of ids."""
+
+    older: Int64[Tensor, " pairs"]
+    younger: Int64[Tensor, " pairs"]
+    votes: Int64[Tensor, " pairs"]
+
+    @staticmethod
+    def empty(device: torch.device | str = "cpu") -> TogetherVotes:
+        """Return a table without rows."""
+        nothing = torch.zeros(0, dtype=torch.int64, device=device)
+        return TogetherVotes(nothing, nothing, nothing)
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """Everything carried from one frame to the next, besides the scene map."""
+
+    tracks: Tracks
+    together: TogetherVotes
+    next_id: int
+
+    @staticmethod
+    def empty(next_id: int = 1, channels: int = 0, device: torch.device | str = "cpu") -> Memory:
+        """Return a memory that has seen nothing; pass the old `next_id` on so that no id is reused."""
+        return Memory(Tracks.empty(channels, device), TogetherVotes.empty(device), next_id)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameTruth:
+    """What is really in a frame: the instance and part id per pixel (0 none), and the exact pose."""
+
+    instance: Int32[np.ndarray, "height width"]
+    part: Int32[np.ndarray, "height width"]
+    world_from_camera: Float64[np.ndarray, "4 4"]
+
+
+class EventKind(IntEnum):
+    """What can happen to a track; the numbers are those of InstanceEvent.msg."""
+
+    CREATED = 0
+    CONFIRMED = 1
+    MERGED = 2
+    LOST = 3
+    RECOVERED = 4
+    REMOVED = 5
+    RESET = 6
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened to one track; `other_id` is the survivor of a merge, else 0."""
+
+    kind: EventKind
+    track_id: int
+    other_id: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class TrackTable(Rows):
+    """The tracks as NumPy columns, for whoever looks at a `SceneUpdate`.
+
+    `score` is of this frame (0 where unobserved), `existence` the running confidence in [0, 1],
+    `frame_points` counts this frame's cloud points and `map_voxels` the voxels of the scene map.
+    """
+
+    ids: Int64[np.ndarray, " tracks"]
+    labels: Int64[np.ndarray, " tracks"]
+    score: Float32[np.ndarray, " tracks"]
+    existence: Float32[np.ndarray, " tracks"]
+    boxes: Float32[np.ndarray, "tracks 6"]
+    centroids: Float32[np.ndarray, "tracks 3"]
+    hits: Int64[np.ndarray, " tracks"]
+    misses: Int64[np.ndarray, " tracks"]
+    is_mature: Bool[np.ndarray, " tracks"]
+    frame_points: Int64[np.ndarray, " tracks"]
+    map_voxels: Int64[np.ndarray, " tracks"]
+    first_seen_ns: Int64[np.ndarray, " tracks"]
+    last_seen_ns: Int64[np.ndarray, " tracks"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledCloud(Rows):
+    """Coloured points in the world with the track id and label of each (0 and -1 where none)."""
+
+    xyz: Float32[np.ndarray, "points 3"]
+    rgb: UInt8[np.ndarray, "points 3"]
+    ids: Int64[np.ndarray, " points"]
+    labels: Int64[np.ndarray, " points"]
+
+
+@dataclass(frozen=True, eq=False)
+class SceneTruth:
+    """What is really in a scene: its labelled surface as the camera saw it, and its objects.
+
+    `ids`, `labels` and `boxes` have a row per object; a label is an index into `label_names`. The
+    cloud's `ids` are those of the objects, 0 on walls, floor and ceiling.
+    """
+
+    cloud: LabelledCloud
+    ids: Int64[np.ndarray, " objects"]
+    labels: Int64[np.ndarray, " objects"]
+    boxes: Float32[np.ndarray, "objects 6"]
+    label_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SceneUpdate:
+    """All that one frame changed, for viewers, publishers and metrics.
+
+    `tracks` holds the tracks seen now or earlier, sorted by id; those of `misses == 0` were seen in
+    this frame. `mask_ids[i]` is the track id of 2D mask i. `timings_ms` maps a stage to its time.
+    """
+
+    stamp_ns: int
+    frame_index: int
+    world_from_camera: Float64[np.ndarray, "4 4"]
+    label_image: Int32[np.ndarray, "height width"]
+    cloud: LabelledCloud
+    tracks: TrackTable
+    mask_ids: Int64[np.ndarray, " masks"]
+    events: tuple[Event, ...]
+    timings_ms: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""From affinities to identities: assignment and the life of a track."""
