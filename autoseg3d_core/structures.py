@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -87,7 +88,7 @@ class FragmentCloud:
     rgb: Float[Tensor, "points 3"]
     fragment: Int64[Tensor, " points"]
     pixel: Int64[Tensor, " points"]
-    fragment_count: int
+    fragment_score: Float[Tensor, " fragments"]
 
     def __len__(self) -> int:
         return len(self.xyz)
@@ -111,67 +112,24 @@ class FrameInstances(Rows):
     scores: Float[Tensor, " instances"]
     labels: Int64[Tensor, " instances"]
     boxes: Float[Tensor, "instances 6"]
+    centroids: Float[Tensor, "instances 3"]
     embeddings: Float[Tensor, "instances channels"]
 
-    def paint(self, ids: Int64[Tensor, " instances"]) -> Int64[Tensor, " points"]:
-        """Return the id per point; where masks overlap, the highest score wins, 0 is none."""
-        points = self.masks.shape[1]
-        if len(self) == 0:
-            return torch.zeros(points, dtype=torch.int64, device=self.masks.device)
+    @cached_property
+    def owner(self) -> Int64[Tensor, " points"]:
+        """The instance that each point belongs to, -1 none; the highest score wins an overlap."""
+        instances, points = self.masks.shape
+        if instances == 0:
+            return torch.full((points,), -1, dtype=torch.int64, device=self.masks.device)
         order = torch.argsort(self.scores, descending=True, stable=True)
-        covered, first = self.masks[order].max(dim=0)
-        return torch.where(covered, ids[order][first], 0)
+        rank = torch.arange(instances, 0, -1, dtype=torch.int16, device=order.device)
+        best = (self.masks[order] * rank[:, None]).amax(dim=0).long()  # (points,), 0 where uncovered
+        return torch.where(best > 0, order[instances - best.clamp(min=1)], -1)
 
-
-@dataclass(frozen=True, eq=False)
-class Association:
-    """Learned or counted fitness of each instance for each track; higher is better, 0 is none."""
-
-    affinity: Float[Tensor, "instances tracks"]
-    embeddings: Float[Tensor, "instances channels"]
-
-
-@dataclass(frozen=True, eq=False)
-class Assignment(Rows):
-    """Pairs chosen from affinities: instance index and track index, a row each."""
-
-    instance: Int64[Tensor, " pairs"]
-    track: Int64[Tensor, " pairs"]
-
-
-@dataclass(frozen=True, eq=False)
-class Tracks(Rows):
-    """The objects with an identity over time, a row each, in order of birth.
-
-    `hits` counts the frames that saw the track, `misses` the frames since the last that did.
-    """
-
-    ids: Int64[Tensor, " tracks"]
-    embeddings: Float[Tensor, "tracks channels"]
-    boxes: Float[Tensor, "tracks 6"]
-    scores: Float[Tensor, " tracks"]
-    labels: Int64[Tensor, " tracks"]
-    hits: Int64[Tensor, " tracks"]
-    misses: Int64[Tensor, " tracks"]
-    first_seen_ns: Int64[Tensor, " tracks"]
-    last_seen_ns: Int64[Tensor, " tracks"]
-
-    @staticmethod
-    def empty(channels: int = 0, device: torch.device | str = "cpu") -> Tracks:
-        """Return a table without rows."""
-        whole = {"dtype": torch.int64, "device": device}
-        real = {"dtype": torch.float32, "device": device}
-        return Tracks(
-            ids=torch.zeros(0, **whole),
-            embeddings=torch.zeros(0, channels, **real),
-            boxes=torch.zeros(0, 6, **real),
-            scores=torch.zeros(0, **real),
-            labels=torch.zeros(0, **whole),
-            hits=torch.zeros(0, **whole),
-            misses=torch.zeros(0, **whole),
-            first_seen_ns=torch.zeros(0, **whole),
-            last_seen_ns=torch.zeros(0, **whole),
-        )
+    def paint(self, values: Int64[Tensor, " instances"]) -> Int64[Tensor, " points"]:
+        """Return the value of each point's owner, 0 where it has none."""
+        padded = torch.cat([values, values.new_zeros(1)])
+        return padded[self.owner]
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +145,73 @@ class TogetherVotes(Rows):
         """Return a table without rows."""
         nothing = torch.zeros(0, dtype=torch.int64, device=device)
         return TogetherVotes(nothing, nothing, nothing)
+
+
+@dataclass(frozen=True, eq=False)
+class Association:
+    """Learned or counted fitness of each instance for each track; higher is better, 0 is none.
+
+    `evidence` says which tracks this frame showed under one fragment (+1) or apart (-1).
+    """
+
+    affinity: Float[Tensor, "instances tracks"]
+    embeddings: Float[Tensor, "instances channels"]
+    evidence: TogetherVotes
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment(Rows):
+    """Pairs chosen from affinities: instance index and track index, a row each."""
+
+    instance: Int64[Tensor, " pairs"]
+    track: Int64[Tensor, " pairs"]
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks(Rows):
+    """The objects with an identity over time, a row each, in order of birth.
+
+    `hits` counts the frames that saw the track, `misses` the frames since the last that did, and
+    `voxels` the voxels of the scene map that carry its id. Ids ascend.
+    """
+
+    ids: Int64[Tensor, " tracks"]
+    embeddings: Float[Tensor, "tracks channels"]
+    boxes: Float[Tensor, "tracks 6"]
+    centroids: Float[Tensor, "tracks 3"]
+    scores: Float[Tensor, " tracks"]
+    labels: Int64[Tensor, " tracks"]
+    hits: Int64[Tensor, " tracks"]
+    misses: Int64[Tensor, " tracks"]
+    voxels: Int64[Tensor, " tracks"]
+    first_seen_ns: Int64[Tensor, " tracks"]
+    last_seen_ns: Int64[Tensor, " tracks"]
+
+    @staticmethod
+    def empty(channels: int = 0, device: torch.device | str = "cpu") -> Tracks:
+        """Return a table without rows."""
+        whole = {"dtype": torch.int64, "device": device}
+        real = {"dtype": torch.float32, "device": device}
+        return Tracks(
+            ids=torch.zeros(0, **whole),
+            embeddings=torch.zeros(0, channels, **real),
+            boxes=torch.zeros(0, 6, **real),
+            centroids=torch.zeros(0, 3, **real),
+            scores=torch.zeros(0, **real),
+            labels=torch.zeros(0, **whole),
+            hits=torch.zeros(0, **whole),
+            misses=torch.zeros(0, **whole),
+            voxels=torch.zeros(0, **whole),
+            first_seen_ns=torch.zeros(0, **whole),
+            last_seen_ns=torch.zeros(0, **whole),
+        )
+
+    def index_of(self, ids: Int64[Tensor, " values"]) -> Int64[Tensor, " values"]:
+        """Return the row of each id, -1 for an id that no row has."""
+        if len(self) == 0:
+            return torch.full_like(ids, -1)
+        row = torch.searchsorted(self.ids, ids).clamp(max=len(self) - 1)
+        return torch.where(self.ids[row] == ids, row, -1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,99 @@
+"""From a frame and its masks to a fragment cloud; NumPy becomes torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autoseg3d_core.config import setting
+from autoseg3d_core.geometry.camera import back_project
+from autoseg3d_core.geometry.transforms import check_pose
+from autoseg3d_core.structures import FragmentCloud, Frame, InputError, MaskImage
+
+
+@dataclass(frozen=True)
+class LiftingConfig:
+    """Which pixels of a frame become points."""
+
+    points: int = setting(20_000, "points drawn from each frame", low=100, high=1_000_000, live=True)
+    min_depth_m: float = setting(0.1, "nearer readings are ignored", unit="m", low=0.0, high=10.0, live=True)
+    max_depth_m: float = setting(
+        6.0, "farther readings are ignored", unit="m", low=0.1, high=100.0, live=True
+    )
+    edge_tolerance: float = setting(
+        0.04,
+        "a reading is ignored when a neighbour two pixels away differs by more than this share of its depth",
+        low=0.001,
+        high=1.0,
+        live=True,
+    )
+
+    def __post_init__(self) -> None:
+        if self.min_depth_m >= self.max_depth_m:
+            raise ValueError(f"min_depth_m {self.min_depth_m} must be below max_depth_m {self.max_depth_m}")
+
+
+def check_frame(frame: Frame) -> None:
+    """Raise `InputError` when a frame's images, camera and pose do not fit together."""
+    where = f"frame at {frame.stamp_ns} ns"
+    shape = (frame.camera.height, frame.camera.width)
+    if frame.depth.shape != shape or frame.rgb.shape != (*shape, 3):
+        raise InputError(
+            f"{where}: colour {frame.rgb.shape[1]}x{frame.rgb.shape[0]}, depth {frame.depth.shape[1]}x"
+            f"{frame.depth.shape[0]} and camera {shape[1]}x{shape[0]} differ in size; "
+            "use depth that is registered to the colour image"
+        )
+    if not (frame.camera.fx > 0 and frame.camera.fy > 0):
+        raise InputError(f"{where}: focal lengths {frame.camera.fx}, {frame.camera.fy}: calibrate the camera")
+    check_pose(frame.world_from_camera, where)
+
+
+def lift(
+    frame: Frame, masks: MaskImage, config: LiftingConfig, device: torch.device | str = "cpu"
+) -> FragmentCloud:
+    """Return points of the frame in the world, each with the index of the mask that it lies on.
+
+    Valid readings are drawn evenly over the image, jittered by a generator seeded with the stamp, so
+    that the same frame always gives the same cloud. A frame with fewer valid readings than
+    `config.points` gives them all; one with none gives an empty cloud.
+    """
+    depth = torch.from_numpy(np.ascontiguousarray(frame.depth)).to(device)
+    pixel = _drawn(_valid(depth, config), config.points, seed=frame.stamp_ns)
+    pose = torch.from_numpy(frame.world_from_camera).to(device)
+    camera_points = back_project(pixel, depth.flatten()[pixel].double(), frame.camera)
+    xyz = (camera_points @ pose[:3, :3].T + pose[:3, 3]).float()
+    rgb = torch.from_numpy(np.ascontiguousarray(frame.rgb)).to(device).view(-1, 3)[pixel]
+    index = torch.from_numpy(np.ascontiguousarray(masks.index)).to(device).flatten()
+    score = torch.from_numpy(masks.score).to(device)
+    return FragmentCloud(xyz, rgb.float() / 255, index[pixel].long(), pixel, score)
+
+
+def _valid(depth: Tensor, config: LiftingConfig) -> Tensor:
+    """Return the flat indices of readings in range and away from depth edges; NaN is out of range."""
+    in_range = (depth >= config.min_depth_m) & (depth <= config.max_depth_m)
+    reach = depth * config.edge_tolerance
+    smooth = torch.ones_like(in_range)
+    for axis in (0, 1):
+        length = depth.shape[axis] - 2
+        if length <= 0:
+            continue
+        near, far = depth.narrow(axis, 0, length), depth.narrow(axis, 2, length)
+        known = (near > 0) & (far > 0)
+        step = (near - far).abs()
+        smooth.narrow(axis, 0, length).logical_and_(~known | (step <= reach.narrow(axis, 0, length)))
+        smooth.narrow(axis, 2, length).logical_and_(~known | (step <= reach.narrow(axis, 2, length)))
+    return (in_range & smooth).flatten().nonzero()[:, 0]
+
+
+def _drawn(valid: Tensor, count: int, seed: int) -> Tensor:
+    """Return `count` of the indices, one from each of as many equal stretches."""
+    if len(valid) <= count:
+        return valid
+    generator = torch.Generator().manual_seed(seed % (1 << 63))
+    jitter = torch.rand(count, generator=generator, dtype=torch.float64).to(valid.device)
+    stretch = len(valid) / count
+    place = ((torch.arange(count, device=valid.device) + jitter) * stretch).long()
+    return valid[place.clamp(max=len(valid) - 1)]
