@@ -24,8 +24,8 @@ class LiftingConfig:
         6.0, "farther readings are ignored", unit="m", low=0.1, high=100.0, live=True
     )
     edge_tolerance: float = setting(
-        0.04,
-        "a reading is ignored when a neighbour two pixels away differs by more than this share of its depth",
+        0.03,
+        "a reading is ignored when a neighbouring pixel differs by more than this share of its depth",
         low=0.001,
         high=1.0,
         live=True,
@@ -61,7 +61,10 @@ def lift(
     `config.points` gives them all; one with none gives an empty cloud.
     """
     depth = torch.from_numpy(np.ascontiguousarray(frame.depth)).to(device)
-    pixel = _drawn(_valid(depth, config), config.points, seed=frame.stamp_ns)
+    in_range = (depth >= config.min_depth_m) & (depth <= config.max_depth_m)  # NaN is not
+    candidates = _drawn(in_range.flatten().nonzero()[:, 0], 2 * config.points, seed=frame.stamp_ns)
+    smooth = candidates[_is_smooth(depth, candidates, config.edge_tolerance)]
+    pixel = _drawn(smooth, config.points, seed=frame.stamp_ns + 1)
     pose = torch.from_numpy(frame.world_from_camera).to(device)
     camera_points = back_project(pixel, depth.flatten()[pixel].double(), frame.camera)
     xyz = (camera_points @ pose[:3, :3].T + pose[:3, 3]).float()
@@ -71,21 +74,16 @@ def lift(
     return FragmentCloud(xyz, rgb.float() / 255, index[pixel].long(), pixel, score)
 
 
-def _valid(depth: Tensor, config: LiftingConfig) -> Tensor:
-    """Return the flat indices of readings in range and away from depth edges; NaN is out of range."""
-    in_range = (depth >= config.min_depth_m) & (depth <= config.max_depth_m)
-    reach = depth * config.edge_tolerance
-    smooth = torch.ones_like(in_range)
-    for axis in (0, 1):
-        length = depth.shape[axis] - 2
-        if length <= 0:
-            continue
-        near, far = depth.narrow(axis, 0, length), depth.narrow(axis, 2, length)
-        known = (near > 0) & (far > 0)
-        step = (near - far).abs()
-        smooth.narrow(axis, 0, length).logical_and_(~known | (step <= reach.narrow(axis, 0, length)))
-        smooth.narrow(axis, 2, length).logical_and_(~known | (step <= reach.narrow(axis, 2, length)))
-    return (in_range & smooth).flatten().nonzero()[:, 0]
+def _is_smooth(depth: Tensor, pixel: Tensor, tolerance: float) -> Tensor:
+    """Tell which pixels have no depth edge beside them, where flying pixels are."""
+    height, width = depth.shape
+    here, row, column = depth.view(-1)[pixel], pixel // width, pixel % width
+    smooth = torch.ones_like(pixel, dtype=torch.bool)
+    for down, right in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        beside = (row + down).clamp(0, height - 1) * width + (column + right).clamp(0, width - 1)
+        there = depth.view(-1)[beside]
+        smooth &= ~((there > 0) & ((there - here).abs() > tolerance * here))
+    return smooth
 
 
 def _drawn(valid: Tensor, count: int, seed: int) -> Tensor:

@@ -126,11 +126,6 @@ class FrameInstances(Rows):
         best = (self.masks[order] * rank[:, None]).amax(dim=0).long()  # (points,), 0 where uncovered
         return torch.where(best > 0, order[instances - best.clamp(min=1)], -1)
 
-    def paint(self, values: Int64[Tensor, " instances"]) -> Int64[Tensor, " points"]:
-        """Return the value of each point's owner, 0 where it has none."""
-        padded = torch.cat([values, values.new_zeros(1)])
-        return padded[self.owner]
-
 
 @dataclass(frozen=True, eq=False)
 class TogetherVotes(Rows):

@@ -1,0 +1,36 @@
+"""What the pipeline asks of a model, and what it shows it of the scene map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from jaxtyping import Int64
+from torch import Tensor
+
+from autoseg3d_core.structures import Association, FragmentCloud, FrameInstances, Memory
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """The voxels that a frame sees: the instance that owns each (-1 none) and its id on the map (0 none)."""
+
+    owner: Int64[Tensor, " voxels"]
+    ids: Int64[Tensor, " voxels"]
+
+
+class Model(Protocol):
+    """Finds the objects of a frame, and says how well each fits the tracks.
+
+    `channels` is the length of its embeddings, 0 for none.
+    """
+
+    channels: int
+
+    def perceive(self, cloud: FragmentCloud, memory: Memory) -> tuple[FrameInstances, Memory]:
+        """Return the objects seen in this frame, and the memory with what the network keeps."""
+        ...
+
+    def associate(self, instances: FrameInstances, memory: Memory, sighting: Sighting) -> Association:
+        """Return the affinity of each instance for each track of the memory."""
+        ...

@@ -1,0 +1,112 @@
+"""The training-free model: a fragment is an instance, and shared voxels make it a track's.
+
+The idea of SAM3D (Yang et al., 2023) and OnlineAnySeg (Tang et al., 2025), and the baseline that
+every learned model has to beat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from autoseg3d_core.config import setting
+from autoseg3d_core.geometry.groups import group_boxes, group_mean, group_size
+from autoseg3d_core.models.interface import Sighting
+from autoseg3d_core.structures import (
+    UNLABELLED,
+    Association,
+    FragmentCloud,
+    FrameInstances,
+    Memory,
+    TogetherVotes,
+)
+
+
+@dataclass(frozen=True)
+class OverlapConfig:
+    """When a fragment counts, and when it covers a track."""
+
+    min_points: int = setting(25, "a fragment with fewer points is ignored", low=1, high=100_000, live=True)
+    min_seen_voxels: int = setting(
+        5,
+        "a fragment joins a track only on this many voxels that the map knows",
+        low=1,
+        high=10_000,
+        live=True,
+    )
+    cover: float = setting(
+        0.6,
+        "a fragment covers a track when it holds this share of the track's visible voxels",
+        low=0.5,
+        high=1.0,
+        live=True,
+    )
+    min_visible_voxels: int = setting(
+        15,
+        "a track is judged by what covers it only while this many of its voxels are visible",
+        low=1,
+        high=10_000,
+        live=True,
+    )
+
+
+class Overlap:
+    """Joins the fragments of a frame to tracks by the voxels that they share."""
+
+    channels = 0
+
+    def __init__(self, config: OverlapConfig) -> None:
+        self.config = config
+
+    def perceive(self, cloud: FragmentCloud, memory: Memory) -> tuple[FrameInstances, Memory]:
+        """Return the fragments with enough points as instances without a class."""
+        count = len(cloud.fragment_score)
+        sizes = group_size(cloud.fragment, count)
+        kept = (sizes >= self.config.min_points).nonzero()[:, 0]
+        rank = torch.full((count + 1,), -1, dtype=torch.int64, device=sizes.device)
+        rank[kept] = torch.arange(len(kept), device=sizes.device)
+        owner = rank[cloud.fragment]  # fragment -1 reads the last entry, which stays -1
+        masks = owner[None] == torch.arange(len(kept), device=sizes.device)[:, None]
+        instances = FrameInstances(
+            masks=masks,
+            scores=cloud.fragment_score[kept],
+            labels=torch.full_like(kept, UNLABELLED),
+            boxes=group_boxes(cloud.xyz, owner, len(kept)),
+            centroids=group_mean(cloud.xyz, owner, len(kept)),
+            embeddings=torch.zeros(len(kept), 0, device=sizes.device),
+        )
+        return instances, memory
+
+    def associate(self, instances: FrameInstances, memory: Memory, sighting: Sighting) -> Association:
+        """Return the share of each instance's known voxels that carry each track's id."""
+        shared = shared_voxels(instances, memory, sighting).float()  # (instances, tracks)
+        known = shared.sum(dim=1, keepdim=True)
+        affinity = torch.where(known >= self.config.min_seen_voxels, shared / known.clamp(min=1), 0.0)
+        return Association(affinity, instances.embeddings, self._evidence(shared, memory))
+
+    def _evidence(self, shared: Float[Tensor, "instances tracks"], memory: Memory) -> TogetherVotes:
+        """Compare every two visible tracks: under one fragment, or each under its own."""
+        visible = shared.sum(dim=0)
+        track = (visible >= self.config.min_visible_voxels).nonzero()[:, 0]
+        covers = (shared[:, track] / visible[track].clamp(min=1) >= self.config.cover).float()
+        together = (covers.T @ covers > 0).triu(diagonal=1)
+        covered = covers.any(dim=0)
+        apart = (covered[:, None] & covered[None] & ~together).triu(diagonal=1)
+        first, second = (together | apart).nonzero(as_tuple=True)
+        votes = torch.where(together[first, second], 1, -1)
+        ids = memory.tracks.ids[track]  # ids ascend, so the first of a pair is the older
+        return TogetherVotes(ids[first], ids[second], votes)
+
+
+def shared_voxels(
+    instances: FrameInstances, memory: Memory, sighting: Sighting
+) -> Int64[Tensor, "instances tracks"]:
+    """Count the voxels of each instance that the scene map gives to each track."""
+    rows, columns = len(instances), len(memory.tracks)
+    track = memory.tracks.index_of(sighting.ids)
+    both = (sighting.owner >= 0) & (track >= 0)
+    cell = sighting.owner[both] * columns + track[both]
+    return torch.bincount(cell, minlength=rows * columns).view(rows, columns)

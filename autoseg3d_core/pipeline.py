@@ -1,0 +1,148 @@
+"""The life of one frame, and the only object that keeps state from one to the next."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from autoseg3d_core.config import section
+from autoseg3d_core.geometry.groups import group_majority, group_mean
+from autoseg3d_core.geometry.voxels import Voxels, voxelize
+from autoseg3d_core.lifting import LiftingConfig, check_frame, lift
+from autoseg3d_core.models.interface import Model, Sighting
+from autoseg3d_core.report import labelled_map, named, scene_update, track_table
+from autoseg3d_core.scene_map import MapChange, MapConfig, SceneMap
+from autoseg3d_core.segmenters.interface import Segmenter
+from autoseg3d_core.structures import (
+    Event,
+    EventKind,
+    Frame,
+    LabelledCloud,
+    Memory,
+    SceneUpdate,
+    Tracks,
+    TrackTable,
+)
+from autoseg3d_core.timing import StageTimer
+from autoseg3d_core.tracking.assignment import Assigner
+from autoseg3d_core.tracking.lifecycle import Advance, TracksConfig, advance, end_tracks, with_voxels
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """The policies around the model."""
+
+    lifting: LiftingConfig = section(LiftingConfig)
+    tracks: TracksConfig = section(TracksConfig)
+    map: MapConfig = section(MapConfig)
+
+
+class OnlineSegmenter:
+    """Posed RGB-D frames in, tracked 3D instances out; the only object with state."""
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        model: Model,
+        assigner: Assigner,
+        config: PipelineConfig,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.segmenter, self.model, self.assigner = segmenter, model, assigner
+        self.config = config
+        self.device = torch.device(device)
+        self.scene = SceneMap(config.map, device)
+        self.memory = Memory.empty(channels=model.channels, device=device)
+        self.frame_index = 0
+
+    @torch.inference_mode()
+    def step(self, frame: Frame) -> SceneUpdate:
+        """Return what this frame changed; raises `InputError`, and changes nothing, if it is unusable."""
+        check_frame(frame)
+        timer = StageTimer()
+        with timer.stage("segment"):
+            masks = self.segmenter(frame)
+        with timer.stage("lift"):
+            cloud = lift(frame, masks, self.config.lifting, self.device)
+            voxels = voxelize(cloud.xyz, self.config.map.voxel_size_m)
+        with timer.stage("perceive"):
+            instances, memory = self.model.perceive(cloud, self.memory)
+        with timer.stage("associate"):
+            owner = group_majority(instances.owner, len(instances), voxels.point_voxel, len(voxels))
+            sighting = Sighting(owner, self.scene.ids_at(voxels.keys))
+            association = self.model.associate(instances, memory, sighting)
+        with timer.stage("assign"):
+            assignment = self.assigner(association.affinity)
+        with timer.stage("advance"):
+            change = advance(memory, instances, association, assignment, self.config.tracks, frame.stamp_ns)
+        with timer.stage("integrate"):
+            rgb = group_mean(cloud.rgb, voxels.point_voxel, len(voxels))
+            self.memory, evicted = self._integrated(change, voxels, named(owner, change.ids), rgb)
+        with timer.stage("report"):
+            mature_hits = self.config.tracks.mature_hits
+            update = scene_update(frame, masks, cloud, instances, change.ids, self.memory, mature_hits)
+        self.frame_index += 1
+        return dataclasses.replace(
+            update,
+            frame_index=self.frame_index - 1,
+            events=change.events + evicted,
+            timings_ms=timer.milliseconds(),
+        )
+
+    def reconfigure(self, config: PipelineConfig) -> None:
+        """Take other policies from the next frame on; the scene map keeps the config it was made with."""
+        self.config = dataclasses.replace(config, map=self.config.map)
+
+    def reset(self) -> None:
+        """Forget the scene and the tracks; ids go on, so that none is ever used twice."""
+        self.memory = Memory.empty(self.memory.next_id, self.model.channels, self.device)
+        self.scene.clear()
+        self.frame_index = 0
+
+    def remove(self, track_id: int) -> bool:
+        """End one track and take its id off the scene map; False when there is no such track."""
+        gone = self.memory.tracks.ids == track_id
+        if not bool(gone.any()):
+            return False
+        old = self.memory.tracks[gone]
+        self.scene.relabel(old.ids, torch.zeros_like(old.ids), old.boxes)
+        self.memory, _ = end_tracks(self.memory, gone, "user")
+        return True
+
+    def map_cloud(self) -> LabelledCloud:
+        """Return the scene map as a cloud; costs as much as the map is large."""
+        return labelled_map(self.scene, self.memory.tracks)
+
+    def track_table(self) -> TrackTable:
+        """Return the tracks between two frames, none of them with points of a frame."""
+        tracks = self.memory.tracks
+        unseen = torch.zeros_like(tracks.hits)
+        return track_table(tracks, unseen, unseen.float(), self.config.tracks.mature_hits)
+
+    def _integrated(
+        self,
+        change: Advance,
+        voxels: Voxels,
+        ids: Int64[Tensor, " voxels"],
+        rgb: Float[Tensor, "voxels 3"],
+    ) -> tuple[Memory, tuple[Event, ...]]:
+        """Write a frame into the scene map; return the memory that follows and what had to go."""
+        relabelled = self.scene.relabel(change.old_ids, change.new_ids, change.old_tracks.boxes)
+        color = (rgb * 255).to(torch.uint8)
+        voted, blocks = self.scene.integrate(voxels.keys, ids, color, self.frame_index)
+        tracks = _counted(_counted(change.memory.tracks, relabelled), voted)
+        memory = dataclasses.replace(change.memory, tracks=tracks)
+        if blocks == 0:
+            return memory, ()
+        forgotten = (tracks.voxels <= 0) & (tracks.misses > 0)
+        memory, events = end_tracks(memory, forgotten, "memory_limit")
+        room = Event(EventKind.REMOVED, 0, 0, f"memory_limit: {blocks} blocks of the scene map")
+        return memory, (room, *events)
+
+
+def _counted(tracks: Tracks, change: MapChange) -> Tracks:
+    return with_voxels(tracks, change.ids, change.voxels)

@@ -1,0 +1,98 @@
+"""From torch back to NumPy: what viewers, publishers and metrics see of a frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from autoseg3d_core.geometry.groups import group_majority, group_size
+from autoseg3d_core.scene_map import SceneMap, centers_of
+from autoseg3d_core.structures import (
+    UNLABELLED,
+    FragmentCloud,
+    Frame,
+    FrameInstances,
+    LabelledCloud,
+    MaskImage,
+    Memory,
+    SceneUpdate,
+    Tracks,
+    TrackTable,
+)
+
+
+def scene_update(
+    frame: Frame,
+    masks: MaskImage,
+    cloud: FragmentCloud,
+    instances: FrameInstances,
+    ids: Int64[Tensor, " instances"],
+    memory: Memory,
+    mature_hits: int,
+) -> SceneUpdate:
+    """Return the report of one frame, still without its number, events and timings."""
+    tracks, owner = memory.tracks, instances.owner
+    point_ids = named(owner, ids)
+    fragment_owner = group_majority(owner, len(instances), cloud.fragment, len(cloud.fragment_score))
+    mask_ids = named(fragment_owner, ids).cpu().numpy()
+    paint = np.append(mask_ids, 0).astype(np.int32)  # mask -1 reads the last entry
+    row = tracks.index_of(ids)
+    points = torch.zeros_like(tracks.hits).index_add_(0, row, group_size(owner, len(instances)))
+    score = torch.zeros_like(tracks.scores).scatter_reduce(0, row, instances.scores, "amax")
+    return SceneUpdate(
+        stamp_ns=frame.stamp_ns,
+        frame_index=-1,
+        world_from_camera=frame.world_from_camera,
+        label_image=paint[masks.index],
+        cloud=LabelledCloud(
+            xyz=cloud.xyz.cpu().numpy(),
+            rgb=(cloud.rgb * 255).round().to(torch.uint8).cpu().numpy(),
+            ids=point_ids.cpu().numpy(),
+            labels=named(owner, instances.labels, UNLABELLED).cpu().numpy(),
+        ),
+        tracks=track_table(tracks, points, score, mature_hits),
+        mask_ids=mask_ids,
+        events=(),
+    )
+
+
+def named(
+    owner: Int64[Tensor, " values"], names: Int64[Tensor, " instances"], nobody: int = 0
+) -> Int64[Tensor, " values"]:
+    """Return the name of each owner, `nobody` for owner -1."""
+    return torch.cat([names, names.new_full((1,), nobody)])[owner]
+
+
+def track_table(
+    tracks: Tracks, points: Int64[Tensor, " tracks"], score: Float[Tensor, " tracks"], mature_hits: int
+) -> TrackTable:
+    """Return the tracks as NumPy columns, with the points and score that a frame gave each."""
+    return TrackTable(
+        ids=tracks.ids.cpu().numpy(),
+        labels=tracks.labels.cpu().numpy(),
+        score=score.cpu().numpy(),
+        existence=tracks.scores.cpu().numpy(),
+        boxes=tracks.boxes.cpu().numpy(),
+        centroids=tracks.centroids.cpu().numpy(),
+        hits=tracks.hits.cpu().numpy(),
+        misses=tracks.misses.cpu().numpy(),
+        is_mature=(tracks.hits >= mature_hits).cpu().numpy(),
+        frame_points=points.cpu().numpy(),
+        map_voxels=tracks.voxels.clamp(min=0).cpu().numpy(),
+        first_seen_ns=tracks.first_seen_ns.cpu().numpy(),
+        last_seen_ns=tracks.last_seen_ns.cpu().numpy(),
+    )
+
+
+def labelled_map(scene: SceneMap, tracks: Tracks) -> LabelledCloud:
+    """Return the voxels of the scene map as points, with the ids of tracks that still live."""
+    voxels = scene.voxels()
+    ids = torch.where(tracks.index_of(voxels.ids) >= 0, voxels.ids, 0)
+    return LabelledCloud(
+        xyz=centers_of(voxels.keys, scene.config.voxel_size_m).cpu().numpy(),
+        rgb=voxels.rgb.cpu().numpy(),
+        ids=ids.cpu().numpy(),
+        labels=named(tracks.index_of(ids), tracks.labels, UNLABELLED).cpu().numpy(),
+    )

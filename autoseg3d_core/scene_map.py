@@ -1,0 +1,270 @@
+"""The scene map: a bounded voxel grid in which every voxel votes for the track it belongs to.
+
+Voxels live in cubic blocks of 8 x 8 x 8; a sorted directory maps the key of a block to its row of
+storage. A voxel keeps one track id and its votes: an observation of the same id adds one, of another
+takes one away, and an id without votes gives way (the majority vote of Boyer and Moore). What a frame
+costs depends on what it sees; when storage is full, the blocks seen least and longest ago go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor
+
+from autoseg3d_core.config import setting
+from autoseg3d_core.geometry.voxels import pack, unpack
+from autoseg3d_core.structures import InputError, Rows
+
+BLOCK_BITS = 3
+BLOCK_VOXELS = 1 << (3 * BLOCK_BITS)
+RELABEL_MARGIN_M = 0.3
+FORMAT = "autoseg3d-scene-map-1"
+
+
+@dataclass(frozen=True)
+class MapConfig:
+    """How fine the scene map is and how much it may hold."""
+
+    voxel_size_m: float = setting(0.04, "edge of a voxel of the scene map", unit="m", low=0.005, high=0.5)
+    max_blocks: int = setting(
+        40_000,
+        "blocks of 8x8x8 voxels held at most, 4.6 kB each; the least seen go first",
+        low=64,
+        high=4_000_000,
+    )
+    max_votes: int = setting(20, "votes a voxel can gather for its track", low=1, high=30_000)
+    evict_blocks: int = setting(256, "blocks dropped together when the map is full", low=1, high=100_000)
+
+
+@dataclass(frozen=True, eq=False)
+class MapChange(Rows):
+    """How many voxels an id gained or lost, a row per id, and how many blocks were dropped."""
+
+    ids: Int64[Tensor, " ids"]
+    voxels: Int64[Tensor, " ids"]
+
+
+@dataclass(frozen=True, eq=False)
+class MapVoxels(Rows):
+    """Voxels of the scene map that carry an id or were at least seen (id 0)."""
+
+    keys: Int64[Tensor, " voxels"]
+    ids: Int64[Tensor, " voxels"]
+    votes: Int64[Tensor, " voxels"]
+    rgb: UInt8[Tensor, "voxels 3"]
+
+
+class SceneMap:
+    """Bounded votes for track ids; `integrate` writes, `ids_at` reads, `relabel` follows merges."""
+
+    def __init__(self, config: MapConfig, device: torch.device | str = "cpu") -> None:
+        self.config = config
+        self.device = torch.device(device)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        rows, device = self.config.max_blocks, self.device
+        self._keys = torch.zeros(0, dtype=torch.int64, device=device)
+        self._rows = torch.zeros(0, dtype=torch.int64, device=device)
+        self._free = torch.arange(rows, device=device)
+        self._ids = torch.empty(rows, BLOCK_VOXELS, dtype=torch.int32, device=device)
+        self._votes = torch.empty(rows, BLOCK_VOXELS, dtype=torch.int16, device=device)
+        self._rgb = torch.empty(rows, BLOCK_VOXELS, 3, dtype=torch.uint8, device=device)
+        self._last_seen = torch.zeros(rows, dtype=torch.int64, device=device)
+        self._times_seen = torch.zeros(rows, dtype=torch.int64, device=device)
+
+    def __len__(self) -> int:
+        """Return the number of blocks held."""
+        return len(self._keys)
+
+    @property
+    def bytes_held(self) -> int:
+        """Return the bytes of the blocks held."""
+        per_block = self._ids.element_size() + self._votes.element_size() + 3
+        return len(self) * BLOCK_VOXELS * per_block
+
+    def ids_at(self, keys: Int64[Tensor, " voxels"]) -> Int64[Tensor, " voxels"]:
+        """Return the track id that each voxel votes for, 0 where the map has none."""
+        address, known = self._locate(keys)
+        return torch.where(known, self._ids.view(-1)[address].long(), 0)
+
+    def integrate(
+        self,
+        keys: Int64[Tensor, " voxels"],
+        ids: Int64[Tensor, " voxels"],
+        rgb: UInt8[Tensor, "voxels 3"],
+        now: int,
+    ) -> tuple[MapChange, int]:
+        """Let each voxel (keys are distinct) vote for an id, 0 for no vote; `now` counts frames.
+
+        Returns what the ids gained and lost, and the number of blocks dropped to make room.
+        """
+        dropped, evicted = self._make_room(keys, now)
+        address, _ = self._locate(keys)
+        old_ids, old_votes = self._ids.view(-1)[address].long(), self._votes.view(-1)[address].long()
+        votes = torch.where(old_ids == ids, old_votes + 1, old_votes - 1)
+        votes = torch.where(ids > 0, votes, old_votes)
+        wins = votes < (old_ids > 0).long()  # an id without votes gives way
+        wins &= ids > 0
+        new_ids = torch.where(wins, ids, old_ids)
+        votes = torch.where(wins, 1, votes).clamp(max=self.config.max_votes)
+        fresh = self._votes.view(-1)[address] < 0
+        self._ids.view(-1)[address] = new_ids.int()
+        self._votes.view(-1)[address] = votes.clamp(min=0).short()
+        self._blend(address, rgb, fresh)
+        return _change(torch.cat([old_ids, dropped]), new_ids), evicted
+
+    def relabel(
+        self,
+        old: Int64[Tensor, " pairs"],
+        new: Int64[Tensor, " pairs"],
+        boxes: Float[Tensor, "pairs 6"],
+    ) -> MapChange:
+        """Rewrite ids within the boxes (the tracks' own, in metres) of the tracks that lose them.
+
+        A new id of 0 takes the votes away. Returns what the ids gained and lost.
+        """
+        if len(old) == 0:
+            return _change(old, old)
+        rows = self._rows_in(boxes)
+        here = self._ids[rows].long()  # (blocks, BLOCK_VOXELS)
+        order = torch.argsort(old)
+        place = torch.searchsorted(old[order], here).clamp(max=len(old) - 1)
+        hit = old[order][place] == here
+        there = torch.where(hit, new[order][place], here)
+        self._ids[rows] = there.int()
+        self._votes[rows] = torch.where(hit & (there == 0), 0, self._votes[rows])
+        return _change(here[hit], there[hit])
+
+    def voxels(self) -> MapVoxels:
+        """Return every voxel seen so far; costs as much as the map is large."""
+        seen = self._votes[self._rows] >= 0  # (blocks, BLOCK_VOXELS)
+        block, local = seen.nonzero(as_tuple=True)
+        row = self._rows[block]
+        cells = (unpack(self._keys)[block] << BLOCK_BITS) + _local_cell(local)
+        return MapVoxels(
+            pack(cells), self._ids[row, local].long(), self._votes[row, local].long(), self._rgb[row, local]
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write every voxel to a NumPy archive (`.npz`)."""
+        columns = {name: value.cpu().numpy() for name, value in vars(self.voxels()).items()}
+        np.savez_compressed(path, format=FORMAT, voxel_size_m=self.config.voxel_size_m, **columns)
+
+    def load(self, path: str | Path) -> None:
+        """Replace the content by that of a file made by `save`; raises `InputError` for another file."""
+        saved = _read(path, self.config.voxel_size_m)
+        self.clear()
+        keys = saved.keys.to(self.device)
+        self._make_room(keys, now=0)
+        address, known = self._locate(keys)
+        self._ids.view(-1)[address[known]] = saved.ids.to(self.device)[known].int()
+        self._votes.view(-1)[address[known]] = saved.votes.to(self.device)[known].short()
+        self._rgb.view(-1, 3)[address[known]] = saved.rgb.to(self.device)[known]
+
+    def _locate(self, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the flat storage address of each voxel, and whether the map holds its block."""
+        cells = unpack(keys)
+        known = torch.zeros(len(keys), dtype=torch.bool, device=self.device)
+        if len(self) == 0:
+            return torch.zeros_like(keys), known
+        block = pack(cells >> BLOCK_BITS)
+        place = torch.searchsorted(self._keys, block).clamp(max=len(self) - 1)
+        known = self._keys[place] == block
+        inside = cells & ((1 << BLOCK_BITS) - 1)
+        local = (inside[:, 0] << (2 * BLOCK_BITS)) | (inside[:, 1] << BLOCK_BITS) | inside[:, 2]
+        address = self._rows[place] * BLOCK_VOXELS + local
+        return torch.where(known, address, 0), known
+
+    def _make_room(self, keys: Tensor, now: int) -> tuple[Tensor, int]:
+        """Give every block of these voxels a row, and mark it seen.
+
+        Returns the ids of the voxels that had to go, an entry per voxel, and the blocks dropped.
+        """
+        wanted = torch.unique(pack(unpack(keys) >> BLOCK_BITS))
+        wanted = wanted[: self.config.max_blocks]
+        new = wanted[~torch.isin(wanted, self._keys)]
+        dropped, evicted = self._ids.new_zeros(0).long(), 0
+        if len(new) > len(self._free):
+            evicted = min(len(self), max(len(new) - len(self._free), self.config.evict_blocks))
+            dropped, evicted = self._evict(evicted, protected=wanted)
+        rows, self._free = self._free[: len(new)], self._free[len(new) :]
+        self._ids[rows], self._votes[rows], self._times_seen[rows] = 0, -1, 0
+        keys_now = torch.cat([self._keys, new])
+        order = torch.argsort(keys_now)
+        self._keys, self._rows = keys_now[order], torch.cat([self._rows, rows])[order]
+        seen = self._rows[torch.searchsorted(self._keys, wanted)]
+        self._last_seen[seen] = now
+        self._times_seen[seen] += 1
+        return dropped, evicted
+
+    def _evict(self, count: int, protected: Tensor) -> tuple[Tensor, int]:
+        """Drop the blocks seen least and longest ago, save the protected; return their ids."""
+        worth = self._last_seen[self._rows] + self._times_seen[self._rows].clamp(max=self.config.max_votes)
+        worth = torch.where(torch.isin(self._keys, protected), torch.iinfo(torch.int64).max, worth)
+        count = min(count, len(self) - int(torch.isin(protected, self._keys).sum()))
+        gone = torch.topk(worth, count, largest=False).indices
+        ids = self._ids[self._rows[gone]].flatten().long()
+        self._free = torch.cat([self._free, self._rows[gone]])
+        kept = torch.ones(len(self), dtype=torch.bool, device=self.device)
+        kept[gone] = False
+        self._keys, self._rows = self._keys[kept], self._rows[kept]
+        return ids, count
+
+    def _rows_in(self, boxes: Tensor) -> Tensor:
+        """Return the storage rows of the blocks that touch any of the boxes."""
+        edge = self.config.voxel_size_m * (1 << BLOCK_BITS)
+        low = unpack(self._keys).float() * edge - RELABEL_MARGIN_M
+        high = low + edge + 2 * RELABEL_MARGIN_M
+        touches = (low[:, None] <= boxes[None, :, 3:]) & (high[:, None] >= boxes[None, :, :3])
+        return self._rows[touches.all(dim=2).any(dim=1)]
+
+    def _blend(self, address: Tensor, rgb: Tensor, fresh: Tensor) -> None:
+        """Let a voxel's colour follow what is seen; a fresh voxel takes it over."""
+        colors = self._rgb.view(-1, 3)
+        old = torch.where(fresh[:, None], rgb, colors[address]).short()
+        colors[address] = ((3 * old + rgb.short()) // 4).to(torch.uint8)
+
+
+def centers_of(keys: Int64[Tensor, " voxels"], voxel_size_m: float) -> Float[Tensor, "voxels 3"]:
+    """Return the centres of voxels in metres."""
+    return ((unpack(keys).double() + 0.5) * voxel_size_m).float()
+
+
+def _local_cell(local: Tensor) -> Tensor:
+    mask = (1 << BLOCK_BITS) - 1
+    columns = [local >> (2 * BLOCK_BITS), (local >> BLOCK_BITS) & mask, local & mask]
+    return torch.stack(columns, dim=1)
+
+
+def _change(lost: Tensor, gained: Tensor) -> MapChange:
+    """Return the net number of voxels per id that was lost or gained; id 0 is nobody."""
+    both = torch.cat([lost, gained])
+    ids, place = torch.unique(both, return_inverse=True)
+    weight = torch.ones_like(both)
+    weight[: len(lost)] = -1
+    net = torch.zeros_like(ids).index_add_(0, place, weight)
+    named = (ids > 0) & (net != 0)
+    return MapChange(ids[named], net[named])
+
+
+def _read(path: str | Path, voxel_size_m: float) -> MapVoxels:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if str(archive["format"]) != FORMAT:
+                raise InputError(f"{path}: not a scene map of this version ({FORMAT})")
+            size = float(archive["voxel_size_m"])
+            columns = {name: torch.from_numpy(archive[name]) for name in ("keys", "ids", "votes", "rgb")}
+    except (OSError, KeyError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: cannot be read as a saved scene map: {error}") from error
+    if abs(size - voxel_size_m) > 1e-9:
+        raise InputError(f"{path}: saved with voxels of {size} m; set map.voxel_size_m={size} to load it")
+    return MapVoxels(**columns)

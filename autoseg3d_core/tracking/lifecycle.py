@@ -1,0 +1,286 @@
+"""The life of a track: birth, sightings, misses, merging, recall and the end; ids are issued here only."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int64
+from torch import Tensor
+
+from autoseg3d_core.config import setting
+from autoseg3d_core.structures import (
+    Assignment,
+    Association,
+    Event,
+    EventKind,
+    FrameInstances,
+    Memory,
+    TogetherVotes,
+    Tracks,
+)
+
+
+@dataclass(frozen=True)
+class TracksConfig:
+    """When a track is trusted, sleeps, merges and ends."""
+
+    mature_hits: int = setting(
+        3, "a track seen in this many frames is confirmed", low=1, high=1000, live=True
+    )
+    dormant_after_frames: int = setting(
+        15, "a track unseen for this many frames is lost, but can be recalled", low=1, high=100_000, live=True
+    )
+    tentative_frames: int = setting(
+        30,
+        "a track that is not confirmed ends when unseen for this many frames",
+        low=1,
+        high=100_000,
+        live=True,
+    )
+    max_tracks: int = setting(
+        1000, "tracks held at most; the least seen go first", low=10, high=100_000, live=True
+    )
+    merge_votes: int = setting(
+        5,
+        "two tracks become one when one fragment covered both in this many more frames than not",
+        low=1,
+        high=10_000,
+        live=True,
+    )
+    merge_share: float = setting(
+        0.3,
+        "and when those votes are this share of the frames that saw the younger",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    blend: float = setting(
+        0.2, "least weight of a new observation in a track's running means", low=0.0, high=1.0, live=True
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Advance:
+    """What one frame did to the memory, with an id per instance and the ids that gave way.
+
+    `old_ids[i]` became `new_ids[i]`, 0 for the ids of tracks that ended; `old_tracks` has their rows.
+    """
+
+    memory: Memory
+    ids: Int64[Tensor, " instances"]
+    old_ids: Int64[Tensor, " ended"]
+    new_ids: Int64[Tensor, " ended"]
+    old_tracks: Tracks
+    events: tuple[Event, ...]
+
+
+def advance(
+    memory: Memory,
+    instances: FrameInstances,
+    association: Association,
+    assignment: Assignment,
+    config: TracksConfig,
+    stamp_ns: int,
+) -> Advance:
+    """Return the memory after a frame: seen tracks updated, new ones born, old ones merged or ended."""
+    before = memory.tracks
+    row = torch.full((len(instances),), -1, dtype=torch.int64, device=before.ids.device)
+    row[assignment.instance] = assignment.track
+    new = (row < 0).nonzero()[:, 0]
+    row[new] = len(before) + torch.arange(len(new), device=row.device)
+    born = _newborn(instances[new], association, new, memory.next_id, stamp_ns)
+    tracks = _observed(before.append(born), instances, association, row, config, stamp_ns)
+    ids = tracks.ids[row]
+    together = _counted(memory.together, association.evidence)
+    older, younger = _to_merge(together, tracks, config)
+    survivors, ended, heirs = _without(tracks, older, younger, config)
+    kept_pairs = torch.isin(together.older, survivors.ids) & torch.isin(together.younger, survivors.ids)
+    events = _events(before, tracks, ended, heirs, config)
+    after = dataclasses.replace(
+        memory, tracks=survivors, together=together[kept_pairs], next_id=memory.next_id + len(new)
+    )
+    return Advance(after, renamed(ids, ended.ids, heirs), ended.ids, heirs, ended, events)
+
+
+def is_mature(tracks: Tracks, config: TracksConfig) -> Bool[Tensor, " tracks"]:
+    """Tell which tracks were seen often enough to be trusted."""
+    return tracks.hits >= config.mature_hits
+
+
+def renamed(
+    ids: Int64[Tensor, " values"], old: Int64[Tensor, " pairs"], new: Int64[Tensor, " pairs"]
+) -> Int64[Tensor, " values"]:
+    """Return the ids with every old one replaced by its new one; `old` ascends."""
+    if len(old) == 0:
+        return ids
+    place = torch.searchsorted(old, ids).clamp(max=len(old) - 1)
+    return torch.where(old[place] == ids, new[place], ids)
+
+
+def end_tracks(
+    memory: Memory, gone: Bool[Tensor, " tracks"], reason: str
+) -> tuple[Memory, tuple[Event, ...]]:
+    """Return the memory without the marked tracks, and an event for each."""
+    ended = memory.tracks.ids[gone]
+    together = memory.together
+    kept = ~torch.isin(together.older, ended) & ~torch.isin(together.younger, ended)
+    events = tuple(Event(EventKind.REMOVED, track_id, 0, reason) for track_id in ended.tolist())
+    return dataclasses.replace(memory, tracks=memory.tracks[~gone], together=together[kept]), events
+
+
+def with_voxels(tracks: Tracks, ids: Int64[Tensor, " ids"], voxels: Int64[Tensor, " ids"]) -> Tracks:
+    """Return the tracks with the net voxels that their ids gained in the scene map."""
+    row = tracks.index_of(ids)
+    known = row >= 0
+    return dataclasses.replace(tracks, voxels=tracks.voxels.index_add(0, row[known], voxels[known]))
+
+
+def _newborn(
+    instances: FrameInstances, association: Association, rows: Tensor, next_id: int, stamp_ns: int
+) -> Tracks:
+    """Return a track without a hit for each instance."""
+    ids = next_id + torch.arange(len(rows), device=rows.device)
+    none = torch.zeros_like(ids)
+    stamp = torch.full_like(ids, stamp_ns)
+    return Tracks(
+        ids=ids,
+        embeddings=association.embeddings[rows],
+        boxes=instances.boxes,
+        centroids=instances.centroids,
+        scores=instances.scores,
+        labels=instances.labels,
+        hits=none,
+        misses=none,
+        voxels=none,
+        first_seen_ns=stamp,
+        last_seen_ns=stamp,
+    )
+
+
+def _observed(
+    tracks: Tracks,
+    instances: FrameInstances,
+    association: Association,
+    row: Tensor,
+    config: TracksConfig,
+    stamp_ns: int,
+) -> Tracks:
+    """Return the tracks after this frame's sightings, several of which may belong to one track."""
+    count = torch.zeros_like(tracks.hits).index_add_(0, row, torch.ones_like(row))
+    seen = count > 0
+    weight = (1.0 / (tracks.hits + 1)).clamp(min=config.blend) * seen
+    spread = {"index": row[:, None].expand(-1, 3), "include_self": True}
+    low = tracks.boxes[:, :3].scatter_reduce(0, src=instances.boxes[:, :3], reduce="amin", **spread)
+    high = tracks.boxes[:, 3:].scatter_reduce(0, src=instances.boxes[:, 3:], reduce="amax", **spread)
+
+    def mean_towards(old: Tensor, observed: Tensor) -> Tensor:
+        shape = (-1, *([1] * (old.dim() - 1)))
+        mean = torch.zeros_like(old).index_add_(0, row, observed) / count.clamp(min=1).view(shape)
+        return old + weight.view(shape) * (mean - old)
+
+    return dataclasses.replace(
+        tracks,
+        embeddings=mean_towards(tracks.embeddings, association.embeddings),
+        boxes=torch.cat([low, high], dim=1),
+        centroids=mean_towards(tracks.centroids, instances.centroids),
+        scores=mean_towards(tracks.scores, instances.scores),
+        hits=tracks.hits + seen,
+        misses=torch.where(seen, 0, tracks.misses + 1),
+        last_seen_ns=torch.where(seen, stamp_ns, tracks.last_seen_ns),
+    )
+
+
+def _counted(votes: TogetherVotes, evidence: TogetherVotes) -> TogetherVotes:
+    """Return the votes with this frame's evidence; a pair that was never together is not kept."""
+    rows = votes.append(evidence)
+    key = torch.stack([rows.older, rows.younger])
+    pairs, place = torch.unique(key, dim=1, return_inverse=True)
+    total = torch.zeros_like(pairs[0]).index_add_(0, place, rows.votes)
+    known = torch.zeros_like(total).index_fill_(0, place[: len(votes)], 1) > 0
+    kept = known | (total > 0)
+    return TogetherVotes(pairs[0][kept], pairs[1][kept], total[kept])
+
+
+def _to_merge(votes: TogetherVotes, tracks: Tracks, config: TracksConfig) -> tuple[Tensor, Tensor]:
+    """Return the ids of the pairs to merge, each younger id once; a chain takes several frames."""
+    hits = torch.cat([tracks.hits, tracks.hits.new_zeros(1)])[tracks.index_of(votes.younger)]
+    ready = votes[(votes.votes >= config.merge_votes) & (votes.votes >= config.merge_share * hits)]
+    ready = ready[~torch.isin(ready.older, ready.younger)]
+    younger, first = _first_of_each(ready.younger)
+    return ready.older[first], younger
+
+
+def _first_of_each(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the distinct values in ascending order, and the position of the first of each."""
+    distinct, place = torch.unique(values, return_inverse=True)
+    position = torch.arange(len(values), device=values.device)
+    first = torch.full_like(distinct, len(values)).scatter_reduce(0, place, position, "amin")
+    return distinct, first
+
+
+def _without(
+    tracks: Tracks, older: Tensor, younger: Tensor, config: TracksConfig
+) -> tuple[Tracks, Tracks, Tensor]:
+    """Return the surviving tracks, those that ended (ids ascending) and the heir's id of each (0 none)."""
+    tracks = _inherited(tracks, older, younger)
+    merged = torch.isin(tracks.ids, younger)
+    stale = ~is_mature(tracks, config) & (tracks.misses >= config.tentative_frames)
+    over = _beyond_capacity(tracks, ~(merged | stale), config.max_tracks)
+    gone = merged | stale | over
+    ended = tracks[gone]
+    heirs = torch.zeros_like(ended.ids)
+    heirs[torch.isin(ended.ids, younger)] = older  # `younger` ascends like the ids
+    return tracks[~gone], ended, heirs
+
+
+def _inherited(tracks: Tracks, older: Tensor, younger: Tensor) -> Tracks:
+    """Return the tracks where each older one has what its younger ones saw."""
+    to, of = tracks.index_of(older), tracks.index_of(younger)
+    spread = {"index": to[:, None].expand(-1, 3)}
+    low = tracks.boxes[:, :3].scatter_reduce(0, src=tracks.boxes[of, :3], reduce="amin", **spread)
+    high = tracks.boxes[:, 3:].scatter_reduce(0, src=tracks.boxes[of, 3:], reduce="amax", **spread)
+    return dataclasses.replace(
+        tracks,
+        boxes=torch.cat([low, high], dim=1),
+        hits=tracks.hits.scatter_reduce(0, to, tracks.hits[of], "amax"),
+        misses=tracks.misses.scatter_reduce(0, to, tracks.misses[of], "amin"),
+        last_seen_ns=tracks.last_seen_ns.scatter_reduce(0, to, tracks.last_seen_ns[of], "amax"),
+    )
+
+
+def _beyond_capacity(tracks: Tracks, alive: Tensor, capacity: int) -> Tensor:
+    """Tell which tracks have to go: those unseen longest and seen least, never one of this frame first."""
+    gone = torch.zeros_like(alive)
+    excess = int(alive.sum()) - capacity
+    if excess <= 0:
+        return gone
+    worth = tracks.hits.clamp(max=1000).double() - tracks.misses.double()
+    worth = torch.where(alive, worth, torch.inf)
+    gone[torch.topk(worth, excess, largest=False).indices] = True
+    return gone
+
+
+def _events(
+    before: Tracks, now: Tracks, ended: Tracks, heirs: Tensor, config: TracksConfig
+) -> tuple[Event, ...]:
+    """Return what happened, in order: births, confirmations, losses, recoveries, merges, ends."""
+    old = len(before)
+    was_mature, mature = is_mature(before, config), is_mature(now, config)
+    lost = now.misses[:old] == config.dormant_after_frames
+    found = (before.misses >= config.dormant_after_frames) & (now.misses[:old] == 0)
+    confirmed = mature.clone()
+    confirmed[:old] &= ~was_mature
+    rows = [
+        (EventKind.CREATED, now.ids[old:]),
+        (EventKind.CONFIRMED, now.ids[confirmed]),
+        (EventKind.LOST, now.ids[:old][lost]),
+        (EventKind.RECOVERED, now.ids[:old][found]),
+    ]
+    events = [Event(kind, track_id) for kind, ids in rows for track_id in ids.tolist()]
+    stale = (ended.hits < config.mature_hits) & (ended.misses >= config.tentative_frames)
+    for track_id, heir, aged in zip(ended.ids.tolist(), heirs.tolist(), stale.tolist(), strict=True):
+        reason = "" if heir else ("age" if aged else "memory_limit")
+        events.append(Event(EventKind.MERGED if heir else EventKind.REMOVED, track_id, heir, reason))
+    return tuple(events)
