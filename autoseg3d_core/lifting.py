@@ -92,6 +92,6 @@ def _drawn(valid: Tensor, count: int, seed: int) -> Tensor:
         return valid
     generator = torch.Generator().manual_seed(seed % (1 << 63))
     jitter = torch.rand(count, generator=generator, dtype=torch.float64).to(valid.device)
-    stretch = len(valid) / count
-    place = ((torch.arange(count, device=valid.device) + jitter) * stretch).long()
-    return valid[place.clamp(max=len(valid) - 1)]
+    edge = torch.arange(count + 1, device=valid.device) * len(valid) // count
+    place = edge[:-1] + (jitter * (edge[1:] - edge[:-1])).long()
+    return valid[place]

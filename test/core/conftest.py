@@ -1,0 +1,42 @@
+"""Small synthetic frames with a known answer, for the tests of the core."""
+
+import numpy as np
+import pytest
+
+from autoseg3d_core.structures import CameraIntrinsics, Frame, MaskImage
+
+
+@pytest.fixture
+def camera():
+    return CameraIntrinsics(fx=100.0, fy=100.0, cx=79.5, cy=59.5, width=160, height=120)
+
+
+@pytest.fixture
+def wall_frame(camera):
+    """Return a function that makes the frame of a wall 2 m ahead, seen from a pose."""
+
+    def make(stamp_ns=1, world_from_camera=None, depth=2.0):
+        return Frame(
+            rgb=np.full((120, 160, 3), 128, np.uint8),
+            depth=np.full((120, 160), depth, np.float32),
+            camera=camera,
+            world_from_camera=np.eye(4) if world_from_camera is None else world_from_camera,
+            stamp_ns=stamp_ns,
+        )
+
+    return make
+
+
+class HalvesSegmenter:
+    """Two masks: the part of the wall left of x = 0 in the world, and the rest."""
+
+    def __call__(self, frame):
+        columns = (np.arange(frame.camera.width) - frame.camera.cx) / frame.camera.fx
+        x = columns * frame.depth[0, 0] + frame.world_from_camera[0, 3]
+        index = np.broadcast_to((x > 0).astype(np.int32), frame.depth.shape)
+        return MaskImage(np.ascontiguousarray(index), np.ones(2, np.float32))
+
+
+@pytest.fixture
+def halves():
+    return HalvesSegmenter()

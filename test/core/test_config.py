@@ -1,0 +1,84 @@
+from dataclasses import dataclass
+
+import pytest
+
+from autoseg3d_core import config as c
+
+
+@dataclass(frozen=True)
+class Inner:
+    size: float = c.setting(1.0, "a size", unit="m", low=0.5, high=2.0)
+    kind: str = c.setting("round", "a kind", choices=("round", "square"), live=True)
+
+
+@dataclass(frozen=True)
+class Root:
+    count: int = c.setting(3, "a count", low=1)
+    on: bool = c.setting(True, "a switch")
+    inner: Inner = c.section(Inner)
+
+    def __post_init__(self):
+        if self.count == 13:
+            raise ValueError("13 brings bad luck")
+
+
+def test_defaults_file_and_overrides_apply_in_that_order(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("count: 5\ninner:\n  size: 1.5\n")
+    assert c.load_config(Root, path, ("inner.size=2", "on=false")) == Root(5, False, Inner(2.0, "round"))
+
+
+def test_an_empty_file_means_the_defaults(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("")
+    assert c.load_config(Root, path) == Root()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("inner.sizes=1", r"unknown key 'inner.sizes'; did you mean 'size'"),
+        ("iner.size=1", r"unknown key 'iner'; did you mean 'inner'"),
+        ("inner.size=3", r"inner.size: 3.0 is outside \[0.5, 2.0\] m"),
+        ("inner.size=.nan", r"inner.size: nan is outside"),
+        ("inner.size=big", r"inner.size: expected float, got 'big'"),
+        ("count=1.5", r"count: expected int, got 1.5"),
+        ("count=true", r"count: expected int, got True"),
+        ("on=1", r"on: expected bool, got 1"),
+        ("count=0", r"count: 0 is outside"),
+        ("inner.kind=flat", r"inner.kind: 'flat' is none of round, square"),
+        ("inner=3", r"inner is a section"),
+        ("count", r"write it as section.key=value"),
+        ("count=13", r"13 brings bad luck"),
+    ],
+)
+def test_a_bad_override_is_an_error_that_names_the_key(override, message):
+    with pytest.raises(c.ConfigError, match=message):
+        c.load_config(Root, None, (override,))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("- 1\n- 2\n", "expected sections"), ("a: [1", "cannot read"), ("contr: 2\n", "unknown key 'contr'")],
+)
+def test_a_bad_file_is_an_error_that_names_it(tmp_path, text, message):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(c.ConfigError, match=message) as caught:
+        c.load_config(Root, path)
+    assert "broken.yaml" in str(caught.value)
+
+
+def test_a_missing_file_is_an_error_that_names_it():
+    with pytest.raises(c.ConfigError, match=r"nowhere\.yaml"):
+        c.load_config(Root, "nowhere.yaml")
+
+
+def test_entries_walk_every_setting_with_its_type_and_meaning():
+    found = {e.key: (e.kind, e.value, e.about.live) for e in c.entries(Root())}
+    assert found == {
+        "count": (int, 3, False),
+        "on": (bool, True, False),
+        "inner.size": (float, 1.0, False),
+        "inner.kind": (str, "round", True),
+    }

@@ -1,0 +1,88 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from autoseg3d_core.geometry.transforms import pose_from_quaternion
+from autoseg3d_core.lifting import LiftingConfig, check_frame, lift
+from autoseg3d_core.structures import InputError, MaskImage
+
+NO_MASKS = MaskImage(np.full((120, 160), -1, np.int32), np.zeros(0, np.float32))
+
+
+def test_points_lie_where_the_wall_is(wall_frame):
+    pose = pose_from_quaternion(np.array([1.0, 2.0, 3.0]), np.array([0, 0, np.sqrt(0.5), np.sqrt(0.5)]))
+    cloud = lift(wall_frame(world_from_camera=pose), NO_MASKS, LiftingConfig(points=1000))
+    assert len(cloud) == 1000
+    assert torch.allclose(cloud.xyz[:, 2], torch.tensor(5.0))
+    row, column = cloud.pixel // 160, cloud.pixel % 160
+    assert torch.allclose(
+        cloud.xyz[:, 1], 2 + (column - 79.5) / 50, atol=1e-5
+    )  # the camera is turned by 90 degrees
+    assert torch.allclose(cloud.xyz[:, 0], 1 - (row - 59.5) / 50, atol=1e-5)
+
+
+def test_the_same_frame_gives_the_same_cloud(wall_frame):
+    first, second = (lift(wall_frame(), NO_MASKS, LiftingConfig(points=500)) for _ in range(2))
+    assert torch.equal(first.pixel, second.pixel)
+    other = lift(wall_frame(stamp_ns=2), NO_MASKS, LiftingConfig(points=500))
+    assert not torch.equal(first.pixel, other.pixel)
+
+
+def test_points_are_distinct_pixels_spread_over_the_image(wall_frame):
+    pixel = lift(wall_frame(), NO_MASKS, LiftingConfig(points=4000)).pixel
+    assert len(torch.unique(pixel)) == 4000
+    assert torch.bincount(pixel // 160 // 30, minlength=4).min() > 900
+
+
+def test_a_frame_with_few_readings_gives_them_all(wall_frame):
+    frame = wall_frame()
+    frame.depth[:] = 0
+    frame.depth[5, 7:10] = 1.0
+    assert lift(frame, NO_MASKS, LiftingConfig()).pixel.tolist() == [5 * 160 + 7, 5 * 160 + 8, 5 * 160 + 9]
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf, -np.inf, -1.0, 0.05, 50.0])
+def test_a_reading_without_use_is_never_a_point(wall_frame, value):
+    frame = wall_frame()
+    frame.depth[:60] = value
+    cloud = lift(frame, NO_MASKS, LiftingConfig(points=20000))
+    assert (cloud.pixel >= 60 * 160).all()
+    assert torch.isfinite(cloud.xyz).all()
+    frame.depth[:] = value
+    assert len(lift(frame, NO_MASKS, LiftingConfig())) == 0
+
+
+def test_pixels_at_a_depth_edge_are_left_out(wall_frame):
+    frame = wall_frame()
+    frame.depth[:, 80:] = 3.0
+    cloud = lift(frame, NO_MASKS, LiftingConfig(points=100_000))
+    assert set(range(160)) - set((cloud.pixel % 160).tolist()) == {79, 80}
+
+
+def test_each_point_has_the_mask_of_its_pixel(wall_frame, halves):
+    frame = wall_frame()
+    masks = halves(frame)
+    cloud = lift(frame, masks, LiftingConfig(points=2000))
+    assert torch.equal(cloud.fragment, torch.from_numpy(masks.index).flatten()[cloud.pixel].long())
+    assert len(cloud.fragment_score) == 2
+
+
+def test_bad_frames_are_refused_with_the_remedy(wall_frame, camera):
+    frame = wall_frame()
+    table = [
+        ({"depth": np.ones((60, 80), np.float32)}, "differ in size.*registered"),
+        ({"rgb": np.zeros((60, 80, 3), np.uint8)}, "differ in size"),
+        ({"camera": dataclasses.replace(camera, fx=0.0)}, "calibrate"),
+        ({"camera": dataclasses.replace(camera, fy=float("nan"))}, "calibrate"),
+        ({"world_from_camera": np.full((4, 4), np.nan)}, "localisation"),
+    ]
+    for change, message in table:
+        with pytest.raises(InputError, match=message):
+            check_frame(dataclasses.replace(frame, **change))
+
+
+def test_depth_limits_must_make_sense():
+    with pytest.raises(ValueError, match="must be below"):
+        LiftingConfig(min_depth_m=3.0, max_depth_m=2.0)
