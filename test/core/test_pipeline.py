@@ -30,9 +30,9 @@ def test_ids_persist_while_the_camera_moves(wall_frame, halves):
         update = online.step(wall_frame(stamp_ns=i, world_from_camera=moved(x=0.05 * i)))
         assert update.tracks.ids.tolist() == [1, 2]
         assert update.frame_index == i
-        left = update.cloud.xyz[:, 0] <= 0
+        left, right = update.cloud.xyz[:, 0] < -0.001, update.cloud.xyz[:, 0] > 0.001
         assert set(update.cloud.ids[left]) == {1}
-        assert set(update.cloud.ids[~left]) == {2}
+        assert set(update.cloud.ids[right]) == {2}
     assert update.tracks.hits.tolist() == [8, 8]
 
 
