@@ -1,0 +1,111 @@
+"""From config names to objects: the only file that knows every class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from autoseg3d_core.config import load_config, section, setting
+from autoseg3d_core.lifting import LiftingConfig
+from autoseg3d_core.models.interface import Model
+from autoseg3d_core.models.overlap import Overlap, OverlapConfig
+from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
+from autoseg3d_core.scene_map import MapConfig
+from autoseg3d_core.segmenters.geometric import GeometricConfig, GeometricSegmenter
+from autoseg3d_core.segmenters.interface import Segmenter
+from autoseg3d_core.segmenters.precomputed import PrecomputedConfig, PrecomputedSegmenter
+from autoseg3d_core.structures import InputError
+from autoseg3d_core.tracking.assignment import Assigner, ManyToOne
+from autoseg3d_core.tracking.lifecycle import TracksConfig
+
+
+@dataclass(frozen=True)
+class SegmenterConfig:
+    """Which 2D front-end, and the settings of each."""
+
+    name: str = setting("geometric", "the 2D front-end", choices=("geometric", "precomputed"))
+    geometric: GeometricConfig = section(GeometricConfig)
+    precomputed: PrecomputedConfig = section(PrecomputedConfig)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Which model, and the settings of each."""
+
+    name: str = setting("overlap", "the model", choices=("overlap",))
+    overlap: OverlapConfig = section(OverlapConfig)
+
+
+@dataclass(frozen=True)
+class AssignmentConfig:
+    """When an instance is given to a track."""
+
+    min_affinity: float = setting(
+        0.5, "an instance joins a track from this affinity on", low=0.0, high=1.0, live=True
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the core can be told; sections are those of the YAML file and the ROS parameters."""
+
+    device: str = setting("auto", "where the core computes; auto takes a GPU when there is one")
+    segmenter: SegmenterConfig = section(SegmenterConfig)
+    lifting: LiftingConfig = section(LiftingConfig)
+    model: ModelConfig = section(ModelConfig)
+    assignment: AssignmentConfig = section(AssignmentConfig)
+    tracks: TracksConfig = section(TracksConfig)
+    map: MapConfig = section(MapConfig)
+
+
+SEGMENTERS: dict[str, Callable[[SegmenterConfig], Segmenter]] = {
+    "geometric": lambda config: GeometricSegmenter(config.geometric),
+    "precomputed": lambda config: PrecomputedSegmenter(config.precomputed),
+}
+MODELS: dict[str, Callable[[Config], tuple[Model, Assigner]]] = {
+    "overlap": lambda config: (Overlap(config.model.overlap), ManyToOne(config.assignment.min_affinity)),
+}
+
+
+def load(path: str | Path | None = None, overrides: tuple[str, ...] = ()) -> Config:
+    """Return the config of a YAML file (or the defaults) with `section.key=value` overrides."""
+    return load_config(Config, path, overrides)
+
+
+def online_segmenter(config: Config, segmenter: Segmenter | None = None) -> OnlineSegmenter:
+    """Return the pipeline that a config describes; `segmenter` replaces the one it names."""
+    model, assigner = MODELS[config.model.name](config)
+    return OnlineSegmenter(
+        segmenter or SEGMENTERS[config.segmenter.name](config.segmenter),
+        model,
+        assigner,
+        pipeline_config(config),
+        device(config.device),
+    )
+
+
+def pipeline_config(config: Config) -> PipelineConfig:
+    """Return the policies around the model."""
+    return PipelineConfig(lifting=config.lifting, tracks=config.tracks, map=config.map)
+
+
+def reconfigure(pipeline: OnlineSegmenter, config: Config) -> None:
+    """Give a running pipeline the settings that may change live; its memory and networks stay."""
+    model, assigner = MODELS[config.model.name](config)
+    segmenter = SEGMENTERS[config.segmenter.name](config.segmenter)
+    pipeline.segmenter, pipeline.model, pipeline.assigner = segmenter, model, assigner
+    pipeline.reconfigure(pipeline_config(config))
+
+
+def device(name: str) -> torch.device:
+    """Return the torch device of a name; raises `InputError` when it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device={name}: cannot be used ({error}); set device=cpu or auto") from error
+    return torch.device(name)

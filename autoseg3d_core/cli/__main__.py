@@ -1,0 +1,46 @@
+"""The command `autoseg3d`: one subcommand per verb, each in a module of its own."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from autoseg3d_core.config import ConfigError
+from autoseg3d_core.structures import InputError
+
+COMMANDS = {
+    "demo": "play the bundled recording into the live ROS 2 node and show what comes out",
+    "replay": "run the core offline on a bag, a folder of posed images or a simulated scene",
+    "synthesize": "write simulated scenes as folders or bags",
+    "bench": "measure time per stage, growth over frames and memory",
+    "doctor": "say what is installed, what is missing, and the command that mends it",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns its exit code, 2 for bad input or a bad config."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="autoseg3d", description="Online 3D instance segmentation")
+    verbs = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    wanted = next((a for a in arguments if not a.startswith("-")), None)
+    for name, about in COMMANDS.items():
+        verb = verbs.add_parser(name, help=about, description=about)
+        if name == wanted:  # only the command that runs is imported
+            module = importlib.import_module(f"autoseg3d_core.cli.{name}")
+            module.add_arguments(verb)
+            verb.set_defaults(run=module.run)
+    args = parser.parse_args(arguments)
+    try:
+        return args.run(args)
+    except (InputError, ConfigError) as error:
+        print(f"autoseg3d {args.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"autoseg3d {args.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""`autoseg3d bench`: time per stage, growth over frames, and memory, as a table and as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from autoseg3d_core import build
+from autoseg3d_core.cli.source import add_config_arguments, open_source
+from autoseg3d_core.datasets.sequence import RgbdSequence
+from autoseg3d_core.pipeline import OnlineSegmenter
+from autoseg3d_core.structures import InputError
+from autoseg3d_core.visualization.report import text_table
+
+CORE_STAGES = ("lift", "perceive", "associate", "assign", "advance", "integrate", "report")
+"""What the core does after the masks."""
+WARM_UP = 5
+WINDOW = 100
+EARLY = slice(100, 200)
+
+
+@dataclass(frozen=True)
+class StageTimes:
+    """The time of one stage over the frames of a run, in milliseconds."""
+
+    stage: str
+    median_ms: float
+    p95_ms: float
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How the core's time and memory change over a run.
+
+    `ratio` is the median of the last 100 frames over that of frames 100 to 200, 0 for a short run.
+    """
+
+    frames: int
+    early_median_ms: float
+    late_median_ms: float
+    ratio: float
+    peak_memory_early_mb: float
+    peak_memory_mb: float
+    map_mb: float
+    tracks: int
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("source", nargs="?", default="simulation:5000", help="as for replay")
+    parser.add_argument("--frames", type=int, default=200, help="frames to run, over again if there are fewer")
+    parser.add_argument(
+        "--simulation", metavar="KEY=VALUE", nargs="+", default=[], help="settings of a simulated scene"
+    )
+    parser.add_argument("--threads", type=int, default=2, help="threads that torch may use")
+    parser.add_argument("--ros", action="store_true", help="measure the ROS part instead (needs ROS 2)")
+    parser.add_argument("--json", metavar="FILE", help="also write the figures to a JSON file")
+    add_config_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print a table, and write JSON if asked to."""
+    torch.set_num_threads(args.threads)
+    if args.ros:
+        return subprocess.run([sys.executable, "-m", "autoseg3d_ros.benchmark"], check=False).returncode
+    sequence = open_source(args.source, (f"frames={args.frames}", *args.simulation))
+    online = build.online_segmenter(build.load(args.config, tuple(args.set)))
+    timings, early_peak = _timed(online, sequence, args.frames)
+    stages, growth = stage_times(timings), _growth(online, timings, early_peak)
+    print(f"{platform.machine()}, {args.threads} threads, {online.device}, {args.source}, {len(timings)} frames")
+    print(text_table(("stage", "median ms", "p95 ms"), [(s.stage, s.median_ms, s.p95_ms) for s in stages]))
+    print(text_table(("over the run", ""), list(asdict(growth).items())))
+    if args.json:
+        figures = {"source": args.source, "stages": [asdict(s) for s in stages], "growth": asdict(growth)}
+        Path(args.json).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def stage_times(timings: list[dict[str, float]]) -> list[StageTimes]:
+    """Return median and 95th percentile per stage, of the core after the masks, and of the whole."""
+    rows = [{**t, "after the masks": _core_ms(t), "whole frame": sum(t.values())} for t in timings[WARM_UP:]]
+    if not rows:
+        raise InputError(f"only {len(timings)} frames could be used: bench needs more than {WARM_UP}")
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return [
+        StageTimes(name, round(float(np.median(ms)), 2), round(float(np.percentile(ms, 95)), 2))
+        for name, ms in columns.items()
+    ]
+
+
+def _timed(
+    online: OnlineSegmenter, sequence: RgbdSequence, frames: int
+) -> tuple[list[dict[str, float]], float]:
+    """Return the timings of each frame, and the peak memory once the first window has passed."""
+    timings: list[dict[str, float]] = []
+    early_peak = 0.0
+    for i in tqdm(range(frames), desc="bench", unit="frame", disable=None):
+        try:
+            frame = sequence[i % len(sequence)]
+        except InputError:
+            continue
+        timings.append(online.step(frame).timings_ms)
+        if len(timings) == EARLY.stop:
+            early_peak = _peak_memory_mb()
+    return timings, early_peak or _peak_memory_mb()
+
+
+def _growth(online: OnlineSegmenter, timings: list[dict[str, float]], early_peak: float) -> Growth:
+    core = [_core_ms(t) for t in timings]
+    long_enough = len(core) >= EARLY.stop + WINDOW
+    early = float(np.median(core[EARLY])) if long_enough else 0.0
+    late = float(np.median(core[-WINDOW:])) if long_enough else 0.0
+    return Growth(
+        frames=len(core),
+        early_median_ms=round(early, 2),
+        late_median_ms=round(late, 2),
+        ratio=round(late / early, 3) if early else 0.0,
+        peak_memory_early_mb=round(early_peak, 1),
+        peak_memory_mb=round(_peak_memory_mb(), 1),
+        map_mb=round(online.scene.bytes_held / 1e6, 1),
+        tracks=len(online.memory.tracks),
+    )
+
+
+def _core_ms(timings: dict[str, float]) -> float:
+    return sum(timings[stage] for stage in CORE_STAGES)
+
+
+def _peak_memory_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,22 @@
+"""`autoseg3d demo`: hands over to the demo of the ROS part, which needs ROS 2."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import subprocess
+import sys
+
+from autoseg3d_core.structures import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="BAG, --out DIR, --rate R")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo in a process of its own; raises `InputError` where ROS 2 is missing."""
+    if importlib.util.find_spec("rclpy") is None:
+        raise InputError("ROS 2 is not in this environment: run `make demo`, or source your ROS 2 workspace")
+    return subprocess.run([sys.executable, "-m", "autoseg3d_ros.demo", *args.arguments], check=False).returncode

@@ -1,0 +1,32 @@
+"""Where frames come from: a bag, a folder of posed images, or `simulation:SEED`."""
+
+from __future__ import annotations
+
+import argparse
+
+from autoseg3d_core.config import load_config
+from autoseg3d_core.datasets.open_sequence import open_sequence
+from autoseg3d_core.datasets.sequence import RgbdSequence
+from autoseg3d_core.structures import InputError
+
+SIMULATION = "simulation:"
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add `--config FILE` and `--set section.key=value`."""
+    parser.add_argument("--config", metavar="FILE", help="YAML file with settings")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", nargs="+", default=[], help="settings, e.g. lifting.points=10000"
+    )
+
+
+def open_source(source: str, simulation: tuple[str, ...] = ()) -> RgbdSequence:
+    """Return the frames of a source; `simulation` holds overrides of a simulated scene's settings."""
+    if not source.startswith(SIMULATION):
+        return open_sequence(source)
+    from autoseg3d_core.simulation.sequence import SimulatedSequence, SimulationConfig  # needs MuJoCo
+
+    seed = source[len(SIMULATION) :]
+    if not seed.isdigit():
+        raise InputError(f"{source}: write the seed as a whole number, e.g. simulation:5000")
+    return SimulatedSequence(int(seed), load_config(SimulationConfig, None, simulation))

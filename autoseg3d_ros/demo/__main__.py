@@ -1,0 +1,154 @@
+"""`make demo`: plays the bundled recording into the live node and shows what comes out of it.
+
+python -m autoseg3d_ros.demo [BAG] [--out DIR] [--rate 1.0]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+import rclpy
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from tqdm import tqdm
+
+from autoseg3d_core.config import ConfigError
+from autoseg3d_core.resources import resource_path
+from autoseg3d_core.structures import InputError
+from autoseg3d_ros.demo.live_node import LiveNode
+from autoseg3d_ros.demo.player import BagPlayer
+from autoseg3d_ros.demo.recorder import BagRecorder
+from autoseg3d_ros.demo.show import show
+
+NODE = "/autoseg3d"
+CAMERA = "/camera"
+PARAMETERS = {
+    "use_sim_time": True,
+    "target_frame": "odom",
+    "input.color_transport": "compressed",
+    "input.depth_transport": "compressedDepth",
+    "publish.cloud_color": "instance",
+}
+REMAPPINGS = {
+    "rgb/image": f"{CAMERA}/color/image_raw",
+    "depth/image": f"{CAMERA}/depth/image_raw",
+    "rgb/camera_info": f"{CAMERA}/color/camera_info",
+}
+OUTPUTS = {
+    f"{NODE}/points": "sensor_msgs/msg/PointCloud2",
+    f"{NODE}/map_points": "sensor_msgs/msg/PointCloud2",
+    f"{NODE}/instances": "autoseg3d/msg/InstanceArray",
+    f"{NODE}/events": "autoseg3d/msg/InstanceEvent",
+    f"{NODE}/status": "autoseg3d/msg/FrameStatus",
+    f"{NODE}/label_image": "sensor_msgs/msg/Image",
+    f"{NODE}/markers": "visualization_msgs/msg/MarkerArray",
+    "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
+}
+INPUTS = {
+    f"{CAMERA}/color/image_raw/compressed": "sensor_msgs/msg/CompressedImage",
+    f"{CAMERA}/color/camera_info": "sensor_msgs/msg/CameraInfo",
+    "/tf": "tf2_msgs/msg/TFMessage",
+    "/tf_static": "tf2_msgs/msg/TFMessage",
+}
+LATCHED = {f"{NODE}/map_points", "/tf_static"}
+START_TIMEOUT_S = 60.0
+SETTLE_S = 2.0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the demo; returns 0 when frames were processed and the node stopped cleanly."""
+    parser = argparse.ArgumentParser(prog="autoseg3d demo", description=__doc__)
+    add_arguments(parser)
+    args = parser.parse_args(argv)
+    try:
+        return run(args)
+    except (InputError, ConfigError) as error:
+        print(f"autoseg3d demo: {error}", file=sys.stderr)
+        return 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("bag", nargs="?", help="recording to play; the bundled one when left out")
+    parser.add_argument("--out", default="out/demo", help="folder for the results, made anew")
+    parser.add_argument("--rate", type=float, default=1.0, help="playback speed")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play, record, and show."""
+    bag = Path(args.bag) if args.bag else resource_path("demo/recording")
+    out = Path(args.out)
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    with LiveNode(PARAMETERS, REMAPPINGS, out / "node.log") as node:
+        _play_and_record(bag, out / "outputs", args.rate, node)
+    results = show(bag, out, NODE)
+    if node.exit_code != 0:
+        print(f"the node ended with code {node.exit_code}: see {out / 'node.log'}", file=sys.stderr)
+    return 0 if results.outcomes["processed"] and node.exit_code == 0 else 1
+
+
+def _play_and_record(bag: Path, outputs: Path, rate: float, live: LiveNode) -> None:
+    rclpy.init()
+    studio = Node("autoseg3d_demo")
+    now = _Now()
+    player = BagPlayer(studio, bag, rate)
+    now.ns = player.start_ns
+    recorder = BagRecorder(studio, outputs, {**OUTPUTS, **INPUTS}, lambda: now.ns, LATCHED)
+    executor = SingleThreadedExecutor()
+    executor.add_node(studio)
+    spinner = threading.Thread(target=executor.spin, daemon=True)
+    spinner.start()
+    try:
+        _wait_until_active(studio, player, live)
+        with tqdm(total=round(player.duration_s, 1), desc="playing", unit="s", disable=None) as bar:
+
+            def watch(played_s: float) -> None:
+                now.ns = player.start_ns + round(played_s * 1e9)
+                bar.update(round(played_s, 1) - bar.n)
+                live.check_alive()
+
+            player.play(watch)
+        time.sleep(SETTLE_S)
+    finally:
+        executor.shutdown()
+        spinner.join()
+        recorder.close()
+        studio.destroy_node()
+        rclpy.try_shutdown()
+
+
+class _Now:
+    """The time of the recording, shared by player and recorder."""
+
+    ns = 0
+
+
+def _wait_until_active(studio: Node, player: BagPlayer, live: LiveNode) -> None:
+    """Wait for the node to be active and connected to the recording's topics."""
+    client = studio.create_client(GetState, f"{NODE}/get_state")
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        live.check_alive()
+        player.announce()
+        if client.wait_for_service(timeout_sec=0.2):
+            future = client.call_async(GetState.Request())
+            waited = time.monotonic() + 1.0
+            while not future.done() and time.monotonic() < waited:
+                time.sleep(0.02)
+            listening = studio.count_subscribers(next(iter(INPUTS))) > 1  # the node besides the recorder
+            if future.done() and future.result().current_state.id == State.PRIMARY_STATE_ACTIVE and listening:
+                return
+        time.sleep(0.1)
+    raise InputError(f"the node was not active after {START_TIMEOUT_S:.0f} s: see its log")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""Records topics into a rosbag2 MCAP file without looking into the messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rosbags.interfaces import (
+    Connection,
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+from autoseg3d_core.resources import resource_path
+from autoseg3d_ros.demo.player import message_class
+
+OWN_MESSAGES = ("Instance", "InstanceArray", "InstanceEvent", "FrameStatus")
+VISION_MESSAGES = (
+    "ObjectHypothesis",
+    "ObjectHypothesisWithPose",
+    "BoundingBox3D",
+    "Detection3D",
+    "Detection3DArray",
+)
+
+
+def typestore() -> Typestore:
+    """Return the standard messages of ROS 2 with our own."""
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    for name in OWN_MESSAGES:
+        text = resource_path(f"msg/{name}.msg").read_text(encoding="utf-8")
+        store.register(get_types_from_msg(text, f"autoseg3d/msg/{name}"))
+    return store
+
+
+class BagRecorder:
+    """Writes the messages of some topics to a bag, stamped by the given clock in nanoseconds."""
+
+    def __init__(
+        self, node: Node, path: Path, topics: Mapping[str, str], now_ns: Callable[[], int], latched: set[str]
+    ) -> None:
+        self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._writer.open()
+        self._now_ns = now_ns
+        self.counts = dict.fromkeys(topics, 0)
+        store = typestore()
+        for topic, kind in topics.items():
+            connection = self._writer.add_connection(
+                topic, kind, typestore=store, offered_qos_profiles=[_offered(topic in latched)]
+            )
+            node.create_subscription(
+                message_class(kind), topic, self._writing(connection), _wanted(topic in latched), raw=True
+            )
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._writer.close()
+
+    def _writing(self, connection: Connection) -> Callable[[bytes], None]:
+        def write(data: bytes) -> None:
+            self._writer.write(connection, self._now_ns(), data)
+            self.counts[connection.topic] += 1
+
+        return write
+
+
+def _wanted(latched: bool) -> QoSProfile:
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+    return QoSProfile(depth=100, durability=durability, reliability=ReliabilityPolicy.RELIABLE)
+
+
+def _offered(latched: bool) -> Qos:
+    forever = QosTime(0x7FFFFFFF, 0xFFFFFFFF)
+    return Qos(
+        history=QosHistory.KEEP_LAST,
+        depth=100,
+        reliability=QosReliability.RELIABLE,
+        durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
+        deadline=forever,
+        lifespan=forever,
+        liveliness=QosLiveliness.AUTOMATIC,
+        liveliness_lease_duration=forever,
+        avoid_ros_namespace_conventions=False,
+    )
