@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import rclpy
+from autoseg3d_core.resources import resource_path
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
 from rclpy.executors import SingleThreadedExecutor
@@ -20,7 +21,6 @@ from rclpy.node import Node
 from tqdm import tqdm
 
 from autoseg3d_core.config import ConfigError
-from autoseg3d_core.resources import resource_path
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.demo.live_node import LiveNode
 from autoseg3d_ros.demo.player import BagPlayer

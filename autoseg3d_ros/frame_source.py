@@ -1,0 +1,293 @@
+"""Three topics and TF -> posed image sets: synchronises, waits for poses, counts what is lost.
+
+Everything here runs on the node's main thread and only passes messages on; decoding is the worker's.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import message_filters
+import numpy as np
+from jaxtyping import Float64
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from autoseg3d_ros.conversions import CameraMessages, TopicNames, stamp_to_ns
+from autoseg3d_ros.outcomes import FrameReport, Outcome
+from autoseg3d_ros.parameters import NodeConfig
+from autoseg3d_ros.synchronizer import LoopingSynchronizer, StampGate
+from autoseg3d_ros.throttled_log import ThrottledLog
+
+RESIDUAL_WARNING_S = 0.01
+RESIDUALS = 30
+ROLES = ("color", "depth", "camera_info")
+
+
+def input_qos() -> QoSProfile:
+    """Return what matches any camera driver and never slows one down."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+@dataclass(frozen=True, eq=False)
+class PosedMessages:
+    """One set of camera messages and where the camera was."""
+
+    messages: CameraMessages
+    world_from_camera: Float64[np.ndarray, "4 4"]
+    camera_frame: str
+    tf_wait_ms: float
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What one input listens to: the topic as resolved and its message type."""
+
+    role: str
+    topic: str
+    message_type: type
+
+
+class FrameSink(Protocol):
+    """Whoever takes the frames; called on the main thread, to return at once."""
+
+    def frame(self, frame: PosedMessages) -> None:
+        """Take a frame."""
+        ...
+
+    def lost(self, report: FrameReport) -> None:
+        """Hear of a frame that will not come, and why."""
+        ...
+
+    def time_jumped(self, back_ns: int) -> None:
+        """Hear that stamps went back; all frames from here on are of the new time."""
+        ...
+
+
+class Poses(Protocol):
+    """Where the camera was; `PoseSource`, or a table in tests."""
+
+    def pose_at(self, target: str, source: str, stamp_ns: int) -> Float64[np.ndarray, "4 4"] | None:
+        """Return the pose at a stamp, or None while unknown."""
+        ...
+
+    def lag_ms(self, target: str, source: str, stamp_ns: int) -> float | None:
+        """Return how far the newest pose is behind a stamp, or None when there is none."""
+        ...
+
+    def known_frames(self) -> list[str]:
+        """Return the names of all frames."""
+        ...
+
+    def start_again(self) -> None:
+        """Forget the poses of before a jump."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    messages: CameraMessages
+    camera_frame: str
+    arrived: float
+
+
+def subscriptions(config: NodeConfig) -> tuple[Subscription, Subscription, Subscription]:
+    """Return topic and type per input, with the transports' suffixes."""
+    transports = {"raw": ("", Image), "compressed": ("/compressed", CompressedImage)}
+    transports["compressedDepth"] = ("/compressedDepth", CompressedImage)
+    color_suffix, color_type = transports[config.input.color_transport]
+    depth_suffix, depth_type = transports[config.input.depth_transport]
+    return (
+        Subscription("color", config.topics.color + color_suffix, color_type),
+        Subscription("depth", config.topics.depth + depth_suffix, depth_type),
+        Subscription("camera_info", config.topics.camera_info, CameraInfo),
+    )
+
+
+class FrameSource:
+    """Subscribes to a camera and gives its sink each frame once its pose is known."""
+
+    def __init__(self, node: Node, config: NodeConfig, poses: Poses, sink: FrameSink) -> None:
+        self.config = config
+        self.is_enabled = True
+        self._node, self._poses, self._sink = node, poses, sink
+        self._log = ThrottledLog(node.get_logger(), config.diagnostics.repeat_s)
+        self._waiting: deque[_Waiting] = deque()
+        self._residuals: deque[float] = deque(maxlen=RESIDUALS)
+        self._last_position: np.ndarray | None = None
+        self._without_pose_since: float | None = None
+        self.inputs = subscriptions(config)
+        self.gates = [StampGate(node.resolve_topic_name(i.topic), self._on_zero_stamp) for i in self.inputs]
+        self.names = TopicNames(*(gate.topic for gate in self.gates))
+        self.synchronizer = LoopingSynchronizer(
+            self.gates, config.sync.queue_size, config.sync.slop_s, self._on_matched, self._on_jump
+        )
+        self._subscribers = [
+            self._subscribe(item, gate) for item, gate in zip(self.inputs, self.gates, strict=True)
+        ]
+        self._timer = node.create_timer(config.tf.recheck_ms / 1e3, self._deliver_ready)
+        self._timer.cancel()
+
+    def pending(self) -> int:
+        """Return how many colour images still wait for their partners or their pose."""
+        return len(self._waiting) + self.synchronizer.queued(0)
+
+    def unmatched(self) -> int:
+        """Return how many colour images were given up because no depth image or camera info came."""
+        color = self.gates[0]
+        return (
+            color.received - color.zero_stamps - self.synchronizer.match_count - self.synchronizer.queued(0)
+        )
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._node.destroy_timer(self._timer)
+        for subscriber in self._subscribers:
+            self._node.destroy_subscription(subscriber.sub)
+
+    def _subscribe(self, item: Subscription, gate: StampGate) -> message_filters.Subscriber:
+        subscriber = message_filters.Subscriber(
+            self._node,
+            item.message_type,
+            item.topic,
+            qos_profile=input_qos(),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        subscriber.registerCallback(gate.accept)
+        return subscriber
+
+    def _on_zero_stamp(self, gate: StampGate, message: Any) -> None:
+        reason = f"{gate.topic}: header.stamp is zero: the node that publishes it has to fill the stamp"
+        self._log.error(f"zero {gate.topic}", reason)
+        if gate is self.gates[0]:
+            self._sink.lost(FrameReport(0, message.header.frame_id, Outcome.DROPPED_INVALID, reason))
+
+    def _on_matched(self, color: Any, depth: Any, info: Any) -> None:
+        if not self.is_enabled:
+            return
+        messages = CameraMessages(color, depth, info)
+        camera_frame = (self.config.camera_frame or color.header.frame_id).lstrip("/")
+        self._look_at_stamps(messages)
+        self._look_at_frames(messages)
+        if not camera_frame:
+            reason = f"{self.names.color}: header.frame_id is empty: set the parameter camera_frame"
+            self._log.error("frame_id", reason)
+            self._sink.lost(FrameReport(messages.stamp_ns, "", Outcome.DROPPED_INVALID, reason))
+            return
+        self._waiting.append(_Waiting(messages, camera_frame, time.monotonic()))
+        self._deliver_ready()
+
+    def _on_jump(self, back_ns: int) -> None:
+        self._node.get_logger().warning(
+            f"stamps went back by {back_ns / 1e9:.2f} s (looped bag or restarted simulation): "
+            f"input.on_time_jump is {self.config.input.on_time_jump}"
+        )
+        for item in self._waiting:
+            self._give_up(item, "time started again before its pose came")
+        self._waiting.clear()
+        self._last_position = None
+        self._poses.start_again()
+        self._sink.time_jumped(back_ns)
+
+    def _deliver_ready(self) -> None:
+        """Send on the frames whose pose is known, give up those that waited too long, keep the others."""
+        now = time.monotonic()
+        target = self.config.target_frame
+        waiting, self._waiting = self._waiting, deque()
+        for item in waiting:
+            pose = self._poses.pose_at(target, item.camera_frame, item.messages.stamp_ns)
+            if pose is not None:
+                self._deliver(item, pose, now)
+            elif now - item.arrived >= self.config.tf.timeout_s:
+                self._give_up(item, self._why_no_pose(item, now))
+            else:
+                self._waiting.append(item)
+        if self._waiting and self._timer.is_canceled():
+            self._timer.reset()
+        elif not self._waiting:
+            self._timer.cancel()
+
+    def _deliver(self, item: _Waiting, pose: Float64[np.ndarray, "4 4"], now: float) -> None:
+        self._without_pose_since = None
+        position = pose[:3, 3]
+        if self._last_position is not None:
+            step = float(np.linalg.norm(position - self._last_position))
+            if step > self.config.tf.max_jump_m:
+                self._log.warning(
+                    "pose jump",
+                    f"TF: {item.camera_frame} moved {step:.2f} m between two frames (tf.max_jump_m is "
+                    f"{self.config.tf.max_jump_m} m): objects seen before and after will not agree",
+                )
+        self._last_position = position
+        wait_ms = (now - item.arrived) * 1e3
+        self._sink.frame(PosedMessages(item.messages, pose, item.camera_frame, wait_ms))
+
+    def _give_up(self, item: _Waiting, reason: str) -> None:
+        wait_ms = (time.monotonic() - item.arrived) * 1e3
+        self._sink.lost(
+            FrameReport(
+                item.messages.stamp_ns,
+                item.camera_frame,
+                Outcome.DROPPED_NO_TF,
+                reason,
+                tf_wait_ms=wait_ms,
+            )
+        )
+
+    def _why_no_pose(self, item: _Waiting, now: float) -> str:
+        target, source = self.config.target_frame, item.camera_frame
+        if self._without_pose_since is None:
+            self._without_pose_since = item.arrived
+        lag_ms = self._poses.lag_ms(target, source, item.messages.stamp_ns)
+        if lag_ms is not None:
+            reason = (
+                f"TF: no pose of {source!r} in {target!r} at the image's stamp within tf.timeout_s = "
+                f"{self.config.tf.timeout_s} s; the newest is {lag_ms:.0f} ms behind the image"
+            )
+            self._log.warning("tf lag", reason)
+            return reason
+        frames = self._poses.known_frames()
+        missing = [frame for frame in (target, source) if frame not in frames]
+        reason = f"TF: no path from {source!r} to {target!r}"
+        if missing:
+            reason += f"; TF does not know {' and '.join(map(repr, missing))}"
+        if now - self._without_pose_since >= self.config.tf.unknown_frame_s:
+            self._log.error(
+                "tf path",
+                f"{reason}. Known frames: {', '.join(frames) or 'none'}. Set target_frame to one of them, "
+                "or start the node that publishes the missing transform",
+            )
+        return reason
+
+    def _look_at_stamps(self, messages: CameraMessages) -> None:
+        residual = abs(messages.stamp_ns - stamp_to_ns(messages.depth.header.stamp)) / 1e9
+        self._residuals.append(residual)
+        typical = statistics.median(self._residuals)
+        if len(self._residuals) == RESIDUALS and typical > RESIDUAL_WARNING_S:
+            self._log.warning(
+                "residual",
+                f"{self.names.color} and {self.names.depth} are {typical * 1e3:.0f} ms apart: turn on the "
+                "driver's synchronisation (realsense2_camera enable_sync:=true)",
+            )
+        off = abs(self._node.get_clock().now().nanoseconds - messages.stamp_ns) / 1e9
+        if off > self.config.input.clock_warning_s:
+            self._log.warning(
+                "clock",
+                f"{self.names.color}: stamps are {off:.0f} s from the node's clock: for a bag, play it with "
+                "--clock and set use_sim_time:=true (outputs carry the images' stamps either way)",
+            )
+
+    def _look_at_frames(self, messages: CameraMessages) -> None:
+        color, depth = messages.color.header.frame_id, messages.depth.header.frame_id
+        if depth != color:
+            self._log.warning(
+                "frames",
+                f"{self.names.depth} is in frame {depth!r} but {self.names.color} in {color!r}: "
+                "is the depth registered to the colour image?",
+            )

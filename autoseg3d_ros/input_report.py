@@ -1,0 +1,76 @@
+"""Why is nothing coming out: what each input has heard, and what to do about silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PublisherReport:
+    """One publisher that an input can see: its type, and why its QoS does not fit (empty when it does)."""
+
+    message_type: str
+    qos_problem: str = ""
+
+
+@dataclass(frozen=True)
+class InputReport:
+    """What one input has heard so far; `stamps_ns` are the last ones."""
+
+    role: str
+    topic: str
+    message_type: str
+    publishers: tuple[PublisherReport, ...]
+    received: int
+    zero_stamps: int
+    stamps_ns: tuple[int, ...]
+
+
+def best_residual_s(a: Sequence[int], b: Sequence[int]) -> float | None:
+    """Return the smallest difference between a stamp of `a` and one of `b`, None when either is empty."""
+    if not a or not b:
+        return None
+    return min(abs(x - y) for x in a for y in b) / 1e9
+
+
+def problem_of(report: InputReport) -> str:
+    """Return what is wrong with one input and what to do, empty when messages come in well."""
+    wrong_type = [p.message_type for p in report.publishers if p.message_type != report.message_type]
+    qos = [p.qos_problem for p in report.publishers if p.qos_problem]
+    if report.received and report.received == report.zero_stamps:
+        return "all stamps are zero: the node that publishes it has to fill header.stamp"
+    if report.received:
+        return ""
+    if not report.publishers:
+        return "nobody publishes it: check the name (ros2 topic list), remap it or set topics.*"
+    if len(wrong_type) == len(report.publishers):
+        return (
+            f"it is published as {wrong_type[0]}, not {report.message_type}: set input.color_transport "
+            "or input.depth_transport, or remap"
+        )
+    if qos:
+        return f"the publisher's QoS does not fit: {qos[0]}"
+    return "it has publishers but no message has come: is the camera running, the bag playing?"
+
+
+def explain(reports: Sequence[InputReport], slop_s: float) -> list[str]:
+    """Return a line per input, and one on stamps when all inputs hear messages that never match."""
+    lines = []
+    for report in reports:
+        last = f", last stamp {report.stamps_ns[-1] / 1e9:.3f} s" if report.stamps_ns else ""
+        text = (
+            f"{report.role} {report.topic}: {len(report.publishers)} publishers, {report.received} messages"
+        )
+        problem = problem_of(report)
+        lines.append(f"{text}{last}" + (f" -- {problem}" if problem else ""))
+    color = reports[0]
+    for other in reports[1:]:
+        residual = best_residual_s(color.stamps_ns, other.stamps_ns)
+        if residual is not None and residual >= slop_s:
+            lines.append(
+                f"{color.role} and {other.role} never match: their stamps differ by at least "
+                f"{residual * 1e3:.1f} ms and sync.slop_s is {slop_s * 1e3:.1f} ms -- synchronise "
+                "the driver, or raise sync.slop_s"
+            )
+    return lines

@@ -1,0 +1,117 @@
+"""Writes config/autoseg3d.yaml and docs/parameters.md from the config dataclasses.
+
+python -m autoseg3d_ros.parameter_files --write    # or --check, which exits with 1 when one is stale
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from autoseg3d_core.config import Entry
+from autoseg3d_ros.parameters import Settings, default_settings
+
+YAML_OPENING = """\
+# Every parameter of the node with its default. Written by `python -m autoseg3d_ros.parameter_files --write`.
+# (live) can be changed while the node runs: ros2 param set /autoseg3d KEY VALUE
+/**:
+  ros__parameters:
+"""
+MARKDOWN_OPENING = """\
+# Parameters
+
+Written by `python -m autoseg3d_ros.parameter_files --write` from the config dataclasses; do not edit.
+A name is `section.key`: a key of `config/autoseg3d.yaml`, the ROS parameter, and an override on the
+command line. *Live* parameters take effect on the next frame (`ros2 param set /autoseg3d NAME VALUE`); the
+others are read when the node starts, and `ros2 param set` refuses them.
+"""
+
+
+def limits(entry: Entry) -> str:
+    """Return the choices or the range of a setting in words, empty when anything goes."""
+    about = entry.about
+    if about.choices:
+        return " or ".join(about.choices)
+    low = "" if about.low is None else f"{about.low:g}"
+    high = "" if about.high is None else f"{about.high:g}"
+    return f"{low} .. {high}".strip() if low or high else ""
+
+
+def yaml_value(value: object) -> str:
+    """Return a scalar as YAML writes it on one line."""
+    return yaml.safe_dump(value, default_flow_style=True).splitlines()[0]
+
+
+def yaml_text(settings: Settings) -> str:
+    """Return the parameter file: every setting with its default, description, unit and range."""
+    lines, open_sections = [], []
+    for entry in settings.entries():
+        *sections, name = entry.key.split(".")
+        for depth, part in enumerate(sections):
+            if open_sections[depth : depth + 1] != [part]:
+                open_sections[depth:] = [part]
+                lines.append(f"{'  ' * (depth + 2)}{part}:")
+        del open_sections[len(sections) :]
+        about = entry.about
+        notes = [about.description, f"[{about.unit}]" if about.unit else "", limits(entry)]
+        comment = "; ".join(note for note in notes if note) + (" (live)" if about.live else "")
+        indent = "  " * (len(sections) + 2)
+        lines += [f"{indent}# {comment}", f"{indent}{name}: {yaml_value(entry.value)}"]
+    return YAML_OPENING + "\n".join(lines) + "\n"
+
+
+def markdown_text(settings: Settings) -> str:
+    """Return the table of parameters, a heading per section."""
+    lines: list[str] = []
+    heading = None
+    for entry in settings.entries():
+        section = entry.key.rpartition(".")[0] or "node"
+        if section != heading:
+            heading = section
+            lines += ["", f"## {section}", "", "| name | default | unit | range | live | meaning |"]
+            lines += ["|---|---|---|---|---|---|"]
+        about = entry.about
+        cells = [f"`{entry.key}`", f"`{yaml_value(entry.value)}`", about.unit, limits(entry)]
+        cells += ["yes" if about.live else "", about.description.replace("|", "\\|")]
+        lines.append("| " + " | ".join(cells) + " |")
+    return MARKDOWN_OPENING + "\n".join(lines) + "\n"
+
+
+def generated_files(settings: Settings) -> dict[str, str]:
+    """Return the text per path, relative to the root of the repository."""
+    return {"config/autoseg3d.yaml": yaml_text(settings), "docs/parameters.md": markdown_text(settings)}
+
+
+def stale_files(root: Path, settings: Settings) -> list[str]:
+    """Return the generated files that differ from what the dataclasses say."""
+
+    def differs(name: str, text: str) -> bool:
+        path = root / name
+        return not path.is_file() or path.read_text(encoding="utf-8") != text
+
+    return [name for name, text in generated_files(settings).items() if differs(name, text)]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check the generated files; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent)
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--write", action="store_true", help="write the files")
+    action.add_argument("--check", action="store_true", help="exit with 1 when a file is stale")
+    options = parser.parse_args(arguments)
+    settings = default_settings()
+    stale = stale_files(options.root, settings)
+    for name in stale:
+        if options.write:
+            (options.root / name).write_text(generated_files(settings)[name], encoding="utf-8")
+        print(f"{name}: {'written' if options.write else 'stale'}")
+    return int(bool(stale) and options.check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

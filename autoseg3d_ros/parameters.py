@@ -1,0 +1,254 @@
+"""Config dataclasses <-> declared ROS parameters, by walking them, never by hand.
+
+The node's own sections are below; the core's come from `autoseg3d_core.build.Config`. Both share one
+namespace: `section.key` is a key of the YAML file and the name of the ROS parameter.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autoseg3d_core.config import (
+    ConfigError,
+    Entry,
+    Scalar,
+    checked,
+    entries,
+    section,
+    setting,
+    with_values,
+)
+
+LARGEST_INTEGER = 2**31 - 1
+FOREIGN_PREFIXES = ("qos_overrides.", "use_sim_time", "start_type_description_service", "diagnostic_updater.")
+
+
+@dataclass(frozen=True)
+class TopicsConfig:
+    """Where the camera speaks; relative names follow the node's namespace and remappings."""
+
+    color: str = setting("rgb/image", "colour image, without the transport's suffix")
+    depth: str = setting("depth/image", "depth image registered to the colour image, without suffix")
+    camera_info: str = setting("rgb/camera_info", "calibration of the colour camera")
+
+
+@dataclass(frozen=True)
+class InputConfig:
+    """How images are received and which of them are worked on."""
+
+    color_transport: str = setting("raw", "message type of the colour topic", choices=("raw", "compressed"))
+    depth_transport: str = setting(
+        "raw", "message type of the depth topic", choices=("raw", "compressedDepth")
+    )
+    policy: str = setting(
+        "latest",
+        "while a frame is being worked on: keep only the latest waiting frame, or every one",
+        choices=("latest", "every"),
+    )
+    every_limit: int = setting(300, "frames that may wait under policy every", unit="frames", low=1)
+    depth_scale: float = setting(
+        0.0, "metres per unit of an integer depth image; 0 means the standard millimetre", unit="m", low=0.0
+    )
+    on_time_jump: str = setting(
+        "reset", "tracks and map when stamps go backwards, as in a looped bag", choices=("reset", "keep")
+    )
+    clock_warning_s: float = setting(
+        10.0, "warn when a stamp is further than this from the node's clock", unit="s", low=0.0, live=True
+    )
+
+
+@dataclass(frozen=True)
+class SyncConfig:
+    """How colour, depth and camera info are put together by their stamps."""
+
+    slop_s: float = setting(0.02, "largest difference of stamps within one set", unit="s", low=1e-6, high=5.0)
+    queue_size: int = setting(10, "messages kept per input while waiting for the others", low=1, high=1000)
+
+
+@dataclass(frozen=True)
+class TfConfig:
+    """How the pose at the image stamp is found."""
+
+    timeout_s: float = setting(0.2, "how long a frame waits for its pose", unit="s", low=0.0, high=60.0)
+    max_jump_m: float = setting(
+        1.0, "warn when the camera moves further between two frames", unit="m", low=0.0, live=True
+    )
+    cache_s: float = setting(10.0, "how much transform history is kept", unit="s", low=0.1, high=600.0)
+    recheck_ms: float = setting(5.0, "how often waiting frames are tried again", unit="ms", low=1.0)
+    unknown_frame_s: float = setting(
+        5.0, "report a target frame that TF does not know after this long", unit="s", low=0.1
+    )
+
+
+@dataclass(frozen=True)
+class PublishConfig:
+    """What the outputs contain."""
+
+    include_occluded: bool = setting(
+        True, "also report tracks that this frame did not see but memory holds", live=True
+    )
+    cloud_color: str = setting("rgb", "colour of the points", choices=("rgb", "instance", "class"), live=True)
+    label_image: str = setting(
+        "track_id",
+        "pixel of ~/label_image: the track id, or label in the high and id in the low 16 bits",
+        choices=("track_id", "hydra_packed"),
+        live=True,
+    )
+    map_rate_hz: float = setting(1.0, "rate of ~/map_points", unit="Hz", low=0.01, high=30.0, live=True)
+
+
+@dataclass(frozen=True)
+class MarkersConfig:
+    """How tracks look in RViz and Foxglove."""
+
+    style: str = setting("lines", "boxes as lines or see-through cubes", choices=("lines", "cube"), live=True)
+    labels: bool = setting(True, "text above each box", live=True)
+    include_tentative: bool = setting(False, "also tracks not yet seen often enough to trust", live=True)
+    line_width_m: float = setting(0.02, "width of box lines", unit="m", low=1e-3, high=1.0, live=True)
+    text_height_m: float = setting(0.12, "height of capital letters", unit="m", low=1e-3, high=5.0, live=True)
+    lifetime_s: float = setting(
+        0.0, "markers vanish after this long without an update; 0 keeps them", unit="s", low=0.0, live=True
+    )
+    resend_s: float = setting(1.0, "send all markers again this often, for late viewers", unit="s", low=0.1)
+
+
+@dataclass(frozen=True)
+class DebugConfig:
+    """The picture for people."""
+
+    max_rate_hz: float = setting(5.0, "rate limit of ~/debug_image", unit="Hz", low=0.1, high=60.0, live=True)
+    opacity: float = setting(0.5, "how strongly masks cover the colour image", low=0.0, high=1.0, live=True)
+
+
+@dataclass(frozen=True)
+class DiagnosticsConfig:
+    """When the node complains."""
+
+    silence_s: float = setting(5.0, "explain why nothing comes in after this long", unit="s", low=0.5)
+    repeat_s: float = setting(10.0, "repeat a complaint at most this often", unit="s", low=0.5)
+    age_warning_s: float = setting(
+        0.5, "warn when outputs are older than this when published", unit="s", low=0.0, live=True
+    )
+    age_error_s: float = setting(2.0, "error when outputs are older than this", unit="s", low=0.0, live=True)
+    failures_in_a_row: int = setting(10, "deactivate after this many failed frames in a row", low=1)
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """All that the node itself can be told; the core's sections come besides."""
+
+    target_frame: str = setting("odom", "world frame of all outputs; TF must lead to it from the camera")
+    camera_frame: str = setting(
+        "", "optical frame of the colour camera; empty takes the colour image's own frame_id"
+    )
+    autostart: bool = setting(True, "configure and activate without a lifecycle manager")
+    topics: TopicsConfig = section(TopicsConfig)
+    input: InputConfig = section(InputConfig)
+    sync: SyncConfig = section(SyncConfig)
+    tf: TfConfig = section(TfConfig)
+    publish: PublishConfig = section(PublishConfig)
+    markers: MarkersConfig = section(MarkersConfig)
+    debug: DebugConfig = section(DebugConfig)
+    diagnostics: DiagnosticsConfig = section(DiagnosticsConfig)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The node's and the core's configuration under one roof."""
+
+    node: NodeConfig
+    core: Any
+
+    def entries(self) -> Iterator[Entry]:
+        """Walk every setting, the node's first."""
+        yield from entries(self.node)
+        yield from entries(self.core)
+
+    def with_values(self, values: Mapping[str, Any]) -> Settings:
+        """Return the settings with dotted keys replaced; raises `ConfigError`."""
+        own = {item.name for item in dataclasses.fields(self.node)}
+        mine = {key: value for key, value in values.items() if key.split(".")[0] in own}
+        rest = {key: value for key, value in values.items() if key not in mine}
+        return Settings(with_values(self.node, mine), with_values(self.core, rest))
+
+
+def default_settings() -> Settings:
+    """Return every default."""
+    from autoseg3d_core import build
+
+    return Settings(NodeConfig(), build.Config())
+
+
+def describe(entry: Entry) -> Any:
+    """Return the ParameterDescriptor of one setting: its text with unit, its range, read-only unless live."""
+    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+    about = entry.about
+    text = about.description + (f" [{about.unit}]" if about.unit else "")
+    choices = f"One of: {', '.join(about.choices)}" if about.choices else ""
+    result = ParameterDescriptor(description=text, additional_constraints=choices)
+    result.read_only = not about.live
+    if about.low is None and about.high is None:
+        pass
+    elif entry.kind is int:
+        low = -LARGEST_INTEGER if about.low is None else int(about.low)
+        high = LARGEST_INTEGER if about.high is None else int(about.high)
+        result.integer_range = [IntegerRange(from_value=low, to_value=high, step=0)]
+    elif entry.kind is float:
+        least = -math.inf if about.low is None else float(about.low)
+        most = math.inf if about.high is None else float(about.high)
+        result.floating_point_range = [FloatingPointRange(from_value=least, to_value=most, step=0.0)]
+    # `timeout_s: 1` in a YAML file is an integer to ROS; `checked` turns it into the float that is meant.
+    result.dynamic_typing = entry.kind is float
+    return result
+
+
+def declare(node: Any, settings: Settings) -> Settings:
+    """Declare every setting on the node and return the settings as overridden there.
+
+    Raises `ConfigError` naming the parameter when an override has the wrong type or range.
+    """
+    from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+
+    values = {}
+    for entry in settings.entries():
+        try:
+            values[entry.key] = node.declare_parameter(entry.key, entry.value, describe(entry)).value
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            raise ConfigError(f"parameter {entry.key}: {error}") from error
+    return settings.with_values(values)
+
+
+def unknown_overrides(given: Iterable[str], settings: Settings) -> list[str]:
+    """Return one line per given parameter that nobody declares, with the nearest name that exists."""
+    known = [entry.key for entry in settings.entries()]
+    lines = []
+    for key in given:
+        if key in known or key.startswith(FOREIGN_PREFIXES):
+            continue
+        close = difflib.get_close_matches(key, known, n=1)
+        guess = f"; did you mean {close[0]!r}?" if close else ""
+        lines.append(f"parameter {key!r} is not one of this node's and has no effect{guess}")
+    return lines
+
+
+def changed_live(settings: Settings, values: Mapping[str, Scalar]) -> Settings:
+    """Return the settings with live parameters replaced; keys of others are passed over.
+
+    Raises `ConfigError` for a value out of range and for a setting that is read only once.
+    """
+    known = {entry.key: entry for entry in settings.entries()}
+    changes = {}
+    for key, value in values.items():
+        entry = known.get(key)
+        if entry is None:
+            continue
+        if not entry.about.live:
+            raise ConfigError(f"{key} is read when the node starts: set it in the YAML file and start again")
+        changes[key] = checked(key, value, entry.kind, entry.about)
+    return settings.with_values(changes)

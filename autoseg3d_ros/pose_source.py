@@ -1,0 +1,129 @@
+"""The camera's pose at an image's stamp, from TF that is received on a node and thread of its own.
+
+A listener in the main node would starve behind image callbacks, and the other way round.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import rclpy
+import tf2_ros
+import yaml
+from jaxtyping import Float64
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.time import Time
+
+from autoseg3d_ros.conversions import pose_from_transform, stamp_to_ns
+from autoseg3d_ros.parameters import TfConfig
+
+JUMP_NS = 500_000_000
+"""A transform that steps back by more is a new start of time, not disorder between publishers."""
+SAME_JUMP_S = 2.0
+"""Images and transforms that start again within this time do so for one and the same reason."""
+
+
+class LoopingBuffer(tf2_ros.Buffer):
+    """A TF buffer that empties itself when the stamps of a transform start again.
+
+    The original ignores transforms older than its cache, so that after a long bag's end its second loop
+    has no poses at all. Static transforms stay.
+    """
+
+    def __init__(self, cache_s: float, node: Node) -> None:
+        self._newest_ns: dict[str, int] = {}
+        self._cleared_at = -SAME_JUMP_S
+        super().__init__(Duration(nanoseconds=int(cache_s * 1e9)), node)
+
+    def set_transform(self, transform: Any, authority: str) -> None:
+        """Add a transform, as the listener does."""
+        child, stamp_ns = transform.child_frame_id, stamp_to_ns(transform.header.stamp)
+        if stamp_ns < self._newest_ns.get(child, stamp_ns) - JUMP_NS:
+            self.start_again()
+        self._newest_ns[child] = max(stamp_ns, self._newest_ns.get(child, stamp_ns))
+        super().set_transform(transform, authority)
+
+    def start_again(self) -> None:
+        """Forget all but static transforms, unless that has just been done."""
+        if time.monotonic() - self._cleared_at < SAME_JUMP_S:
+            return
+        self._cleared_at = time.monotonic()
+        self._newest_ns.clear()
+        self.clear()
+
+
+class PoseSource:
+    """Answers where the camera was at a stamp, without ever waiting."""
+
+    def __init__(self, node: Node, config: TfConfig) -> None:
+        self._node = _companion(node)
+        self._buffer = LoopingBuffer(config.cache_s, self._node)
+        self._listener = tf2_ros.TransformListener(self._buffer, self._node)
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=_spin, args=(self._executor.spin,), name="tf", daemon=True)
+        self._thread.start()
+
+    def pose_at(self, target: str, source: str, stamp_ns: int) -> Float64[np.ndarray, "4 4"] | None:
+        """Return `target_from_source` at a stamp, or None while TF cannot tell."""
+        try:
+            found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
+        except tf2_ros.TransformException:
+            return None
+        return pose_from_transform(found.transform)
+
+    def lag_ms(self, target: str, source: str, stamp_ns: int) -> float | None:
+        """Return how far the newest transform is behind a stamp; None when the frames are not connected."""
+        try:
+            newest = self._buffer.lookup_transform(target, source, Time())
+        except tf2_ros.TransformException:
+            return None
+        return (stamp_ns - stamp_to_ns(newest.header.stamp)) / 1e6
+
+    def known_frames(self) -> list[str]:
+        """Return the names of all frames that TF has heard of."""
+        frames = yaml.safe_load(self._buffer.all_frames_as_yaml()) or {}
+        parents = {about["parent"] for about in frames.values()}
+        return sorted(parents.union(frames))
+
+    def start_again(self) -> None:
+        """Forget the poses of before, because image stamps went backwards."""
+        self._buffer.start_again()
+
+    def close(self) -> None:
+        """End the thread and destroy the node."""
+        self._executor.shutdown(timeout_sec=1.0)
+        self._thread.join(timeout=1.0)
+        self._node.destroy_node()
+
+
+def _companion(node: Node) -> Node:
+    """Return a bare node beside the given one that hears the same /tf, /tf_static and clock."""
+    remappings: list[str] = []
+    for topic in ("/tf", "/tf_static"):
+        resolved = node.resolve_topic_name(topic)
+        remappings += ["-r", f"{topic}:={resolved}"] if resolved != topic else []
+    return rclpy.create_node(
+        f"{node.get_name()}_tf",
+        context=node.context,
+        namespace=node.get_namespace(),
+        cli_args=["--ros-args", *remappings] if remappings else None,
+        use_global_arguments=False,
+        enable_rosout=False,
+        start_parameter_services=False,
+        parameter_overrides=[Parameter("use_sim_time", value=node.get_parameter("use_sim_time").value)],
+    )
+
+
+def _spin(spin: Callable[[], None]) -> None:
+    try:
+        spin()
+    except (ExternalShutdownException, KeyboardInterrupt):
+        return  # the process is ending; the main thread cleans up

@@ -1,0 +1,34 @@
+"""How the node comes by its segmenter: the core's, built from its config, with ids that go on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from autoseg3d_ros.session import Segmenter
+
+
+@dataclass(frozen=True)
+class BuiltSegmenter:
+    """A segmenter, how to change its live settings, the id it would issue next, and its class names."""
+
+    segmenter: Segmenter
+    reconfigure: Callable[[Any], None]
+    next_id: Callable[[], int]
+    label_names: tuple[str, ...] = ()
+
+
+def build_segmenter(config: Any, first_id: int) -> BuiltSegmenter:
+    """Return the core's segmenter; its ids start at `first_id`, so that cleaning up reuses none.
+
+    Raises `InputError` or `ImportError` when something it needs is missing.
+    """
+    from autoseg3d_core import build
+
+    pipeline = build.online_segmenter(config)
+    pipeline.memory = dataclasses.replace(pipeline.memory, next_id=first_id)
+    return BuiltSegmenter(
+        pipeline, lambda other: build.reconfigure(pipeline, other), lambda: pipeline.memory.next_id
+    )

@@ -1,0 +1,239 @@
+"""What the worker's thread owns: the segmenter, the epoch, and the road of a frame to the topics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from autoseg3d_core.structures import (
+    Event,
+    EventKind,
+    Frame,
+    InputError,
+    LabelledCloud,
+    SceneUpdate,
+    TrackTable,
+)
+from autoseg3d_ros.conversions import TopicNames, frame_from_messages, implausible_depth
+from autoseg3d_ros.frame_source import PosedMessages
+from autoseg3d_ros.map_files import write_map
+from autoseg3d_ros.messages import Occasion
+from autoseg3d_ros.outcomes import FrameReport, Outcome
+from autoseg3d_ros.parameters import Settings
+from autoseg3d_ros.publisher import ScenePublisher
+from autoseg3d_ros.resources import release_gpu
+
+DEPTH_CHECK_EVERY = 30
+
+
+class Segmenter(Protocol):
+    """What the node needs of `OnlineSegmenter`."""
+
+    def step(self, frame: Frame) -> SceneUpdate:
+        """Take a frame; raises `InputError` for an unusable one."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the scene; ids go on."""
+        ...
+
+    def remove(self, track_id: int) -> bool:
+        """End a track; False when there is none."""
+        ...
+
+    def map_cloud(self) -> LabelledCloud:
+        """Return the scene map."""
+        ...
+
+    def track_table(self) -> TrackTable:
+        """Return the tracks."""
+        ...
+
+
+class Reporter(Protocol):
+    """Whoever counts frames and speaks for the node."""
+
+    def report(self, report: FrameReport) -> None:
+        """Hear what became of a frame."""
+        ...
+
+    def warning(self, cause: str, text: str) -> None:
+        """Warn the user, throttled by cause."""
+        ...
+
+
+@dataclass(frozen=True)
+class SavedMap:
+    """What was written to a file."""
+
+    path: Path
+    instances: int
+    points: int
+
+
+class Session:
+    """One configured node's state; every method runs where no other thread touches it."""
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        reconfigure: Callable[[Any], None],
+        publisher: ScenePublisher,
+        reporter: Reporter,
+        settings: Settings,
+        epoch: int,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self.epoch = epoch
+        self.failures_in_a_row = 0
+        self.names = TopicNames("color", "depth", "camera_info")
+        self._segmenter, self._reconfigure = segmenter, reconfigure
+        self._publisher, self._reporter = publisher, reporter
+        self._settings = settings
+        self._now_ns = now_ns
+        self._frames = 0
+        self._camera_frame = ""
+        self._last: tuple[Occasion, SceneUpdate] | None = None
+        self._camera: Any = None
+
+    def process(self, posed: PosedMessages) -> None:
+        """Take one frame all the way; every outcome is reported, none is raised."""
+        stamp_ns = posed.messages.stamp_ns
+        input_age_ms = (self._now_ns() - stamp_ns) / 1e6
+        start = time.perf_counter()
+        try:
+            frame = frame_from_messages(
+                posed.messages, posed.world_from_camera, self.names, self._settings.node.input.depth_scale
+            )
+            decode_ms = (time.perf_counter() - start) * 1e3
+            self._look_at(frame)
+            update = self._segmenter.step(frame)
+        except InputError as error:
+            self._reporter.warning(f"invalid {str(error)[:40]}", f"frame dropped: {error}")
+            self._reporter.report(
+                FrameReport(
+                    stamp_ns,
+                    posed.camera_frame,
+                    Outcome.DROPPED_INVALID,
+                    str(error),
+                    input_age_ms=input_age_ms,
+                    tf_wait_ms=posed.tf_wait_ms,
+                )
+            )
+            return
+        self._camera_frame = posed.camera_frame
+        occasion = self._occasion(stamp_ns)
+        start = time.perf_counter()
+        self._publish(occasion, update, frame)
+        self.failures_in_a_row = 0
+        self._reporter.report(
+            FrameReport(
+                stamp_ns,
+                posed.camera_frame,
+                Outcome.PROCESSED,
+                input_age_ms=input_age_ms,
+                output_age_ms=(self._now_ns() - stamp_ns) / 1e6,
+                tf_wait_ms=posed.tf_wait_ms,
+                decode_ms=decode_ms,
+                publish_ms=(time.perf_counter() - start) * 1e3,
+                stages_ms=update.timings_ms,
+                points=len(update.cloud),
+                masks=len(update.mask_ids),
+                instances_observed=int((update.tracks.misses == 0).sum()),
+                instances_in_memory=len(update.tracks),
+            )
+        )
+
+    def failed(self, posed: PosedMessages, error: Exception) -> None:
+        """Report a frame whose processing raised what nobody expected; memory errors free the caches."""
+        self.failures_in_a_row += 1
+        if isinstance(error, MemoryError) or "out of memory" in str(error):
+            release_gpu()
+        reason = f"{type(error).__name__}: {error}"
+        self._reporter.report(
+            FrameReport(
+                posed.messages.stamp_ns,
+                posed.camera_frame,
+                Outcome.FAILED,
+                reason,
+                tf_wait_ms=posed.tf_wait_ms,
+            )
+        )
+
+    def reset(self, reason: str) -> str:
+        """Forget tracks and map and start a new epoch; return what was cleared, for people."""
+        tracks, points = len(self._segmenter.track_table()), len(self._segmenter.map_cloud())
+        self._segmenter.reset()
+        self.epoch += 1
+        self._frames = 0
+        self._last = None
+        occasion = self._occasion(self._now_ns())
+        self._publisher.event(occasion, Event(EventKind.RESET, 0, reason=reason))
+        self._publisher.cleared(occasion)
+        return f"cleared {tracks} tracks and {points} map points; epoch {self.epoch} begins"
+
+    def remove(self, track_id: int) -> bool:
+        """End one track and say so on ~/events; False when there is no such track."""
+        if not self._segmenter.remove(track_id):
+            return False
+        occasion = self._occasion(self._now_ns())
+        self._publisher.event(occasion, Event(EventKind.REMOVED, track_id, reason="user"))
+        return True
+
+    def save_map(self, path: str, file_format: str, overwrite: bool) -> SavedMap:
+        """Write the map and the tracks; raises `InputError` for a path or format that cannot be used."""
+        cloud, tracks = self._segmenter.map_cloud(), self._segmenter.track_table()
+        written = write_map(Path(path).expanduser(), file_format, overwrite, cloud, tracks)
+        return SavedMap(written, len(tracks), len(cloud))
+
+    def instances(self, track_ids: list[int], include_points: bool) -> tuple[Any, Any]:
+        """Return the tracks asked for (all when none are named) as InstanceArray, and their map points."""
+        occasion = self._last[0] if self._last else self._occasion(self._now_ns())
+        pose = self._last[1].world_from_camera if self._last else np.eye(4)
+        tracks = self._segmenter.track_table()
+        if track_ids:
+            tracks = tracks[np.isin(tracks.ids, track_ids)]
+        array = self._publisher.tracks_message(occasion, pose, tracks)
+        if not include_points:
+            return array, None
+        cloud = self._segmenter.map_cloud()
+        return array, self._publisher.cloud(occasion, cloud[np.isin(cloud.ids, tracks.ids)])
+
+    def apply(self, settings: Settings) -> None:
+        """Take other live settings from the next frame on."""
+        core_changed = settings.core != self._settings.core
+        self._settings = settings
+        self._publisher.config = settings.node
+        if core_changed:
+            self._reconfigure(settings.core)
+
+    def refresh(self) -> None:
+        """Send markers and map to viewers that came when no frames do."""
+        if self._last is not None:
+            occasion, update = self._last
+            self._publisher.markers(occasion, update)
+            self._publisher.map_points(occasion, self._segmenter.map_cloud)
+
+    def _publish(self, occasion: Occasion, update: SceneUpdate, frame: Frame) -> None:
+        self._last = (occasion, update)
+        self._frames += 1
+        self._publisher.scene(occasion, update, frame)
+        self._publisher.map_points(occasion, self._segmenter.map_cloud)
+
+    def _occasion(self, stamp_ns: int) -> Occasion:
+        target = self._settings.node.target_frame.lstrip("/")
+        return Occasion(stamp_ns, target, self._camera_frame, self.epoch, self._frames)
+
+    def _look_at(self, frame: Frame) -> None:
+        if self._camera not in (None, frame.camera):
+            self._reporter.warning("camera", f"{self.names.camera_info}: the calibration changed in mid-run")
+        self._camera = frame.camera
+        if self._frames % DEPTH_CHECK_EVERY == 0:
+            doubt = implausible_depth(frame.depth)
+            if doubt:
+                self._reporter.warning("depth", f"{self.names.depth}: {doubt}")
