@@ -39,7 +39,6 @@ def write_map(
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists: give another path or set overwrite")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if chosen == "ply":
             path.write_bytes(ply_bytes(cloud))
         elif chosen == "npz":

@@ -15,6 +15,7 @@ from typing import Any
 
 from autoseg3d_core.config import (
     ConfigError,
+    ConfigT,
     Entry,
     Scalar,
     checked,
@@ -213,15 +214,24 @@ def declare(node: Any, settings: Settings) -> Settings:
 
     Raises `ConfigError` naming the parameter when an override has the wrong type or range.
     """
+    return settings.with_values(_declared(node, settings.entries()))
+
+
+def declare_all(node: Any, config: ConfigT) -> ConfigT:
+    """Declare every setting of one config dataclass; as `declare`."""
+    return with_values(config, _declared(node, entries(config)))
+
+
+def _declared(node: Any, all_entries: Iterable[Entry]) -> dict[str, Any]:
     from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
     values = {}
-    for entry in settings.entries():
+    for entry in all_entries:
         try:
             values[entry.key] = node.declare_parameter(entry.key, entry.value, describe(entry)).value
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             raise ConfigError(f"parameter {entry.key}: {error}") from error
-    return settings.with_values(values)
+    return values
 
 
 def unknown_overrides(given: Iterable[str], settings: Settings) -> list[str]:

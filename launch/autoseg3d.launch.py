@@ -1,0 +1,98 @@
+"""Starts the node, with RViz on request: ros2 launch autoseg3d autoseg3d.launch.py camera:=realsense."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+
+SHARE = Path(get_package_share_directory("autoseg3d"))
+BOOLEAN = ["true", "false"]
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        "camera",
+        default_value="none",
+        choices=["none", "realsense", "zed", "oak", "orbbec"],
+        description="topics of this driver; none takes rgb/image, depth/image and rgb/camera_info",
+    ),
+    DeclareLaunchArgument(
+        "params_file",
+        default_value=str(SHARE / "config" / "autoseg3d.yaml"),
+        description="YAML file with parameters; the camera's topics and the arguments below come on top",
+    ),
+    DeclareLaunchArgument(
+        "target_frame", default_value="", description="world frame of the outputs; empty: as in params_file"
+    ),
+    DeclareLaunchArgument("namespace", default_value="", description="namespace of the node"),
+    DeclareLaunchArgument("name", default_value="autoseg3d", description="name of the node"),
+    DeclareLaunchArgument(
+        "use_sim_time", default_value="false", choices=BOOLEAN, description="take the time from /clock"
+    ),
+    DeclareLaunchArgument(
+        "autostart",
+        default_value="true",
+        choices=BOOLEAN,
+        description="configure and activate; false leaves that to a lifecycle manager",
+    ),
+    DeclareLaunchArgument(
+        "policy",
+        default_value="",
+        choices=["", "latest", "every"],
+        description="frames to work on; empty: as in params_file",
+    ),
+    DeclareLaunchArgument("rviz", default_value="false", choices=BOOLEAN, description="also start RViz"),
+    DeclareLaunchArgument(
+        "log_level",
+        default_value="info",
+        choices=["debug", "info", "warn", "error"],
+        description="lines to print",
+    ),
+]
+
+
+def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Return the node, and RViz if asked for."""
+    given = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
+    use_sim_time = given["use_sim_time"] == "true"
+    parameters: list[str | dict[str, object]] = [given["params_file"]]
+    if given["camera"] != "none":
+        parameters.append(str(SHARE / "config" / f"{given['camera']}.yaml"))
+    changes: dict[str, object] = {
+        "use_sim_time": use_sim_time,
+        "autostart": given["autostart"] == "true",
+    }
+    if given["target_frame"]:
+        changes["target_frame"] = given["target_frame"]
+    if given["policy"]:
+        changes["input.policy"] = given["policy"]
+    started = [
+        Node(
+            package="autoseg3d",
+            executable="autoseg3d_node",
+            name=given["name"],
+            namespace=given["namespace"],
+            parameters=[*parameters, changes],
+            arguments=["--ros-args", "--log-level", given["log_level"]],
+            output="screen",
+        )
+    ]
+    if given["rviz"] == "true":
+        started.append(
+            Node(
+                package="rviz2",
+                executable="rviz2",
+                arguments=["-d", str(SHARE / "config" / "autoseg3d.rviz")],
+                parameters=[{"use_sim_time": use_sim_time}],
+            )
+        )
+    return started
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return what `ros2 launch` starts."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=nodes)])
