@@ -1,0 +1,206 @@
+"""A fake segmenter, camera messages and a private DDS domain, for the tests of the ROS side.
+
+Without rclpy or the built messages none of these tests can be collected; the reason is printed.
+"""
+
+import importlib.util
+import itertools
+import os
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("ROS_PYTHON_CHECK_FIELDS", "1")
+os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+os.environ["ROS_DOMAIN_ID"] = str(10 + os.getpid() % 90)
+
+NEEDED = ("rclpy", "autoseg3d", "message_filters", "tf2_ros")
+MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+collect_ignore_glob = ["test_*.py"] if MISSING else []
+
+
+def pytest_report_header():
+    if MISSING:
+        return f"test/ros is left out: no {', '.join(MISSING)} (build the workspace: make test)"
+    return "test/ros: ROS 2 found"
+
+
+@pytest.fixture(scope="session")
+def tracks_table():
+    """Return a function that makes a table of tracks with boxes of 1 m side by side along x."""
+    from autoseg3d_core.structures import TrackTable
+
+    def make(ids, misses=None, mature=True, labels=None, stamp_ns=1):
+        count = len(ids)
+        ids = np.asarray(ids, np.int64)
+        low = np.stack([ids * 2.0, np.zeros(count), np.zeros(count)], axis=1).astype(np.float32)
+        ones = np.ones(count, np.int64)
+        return TrackTable(
+            ids=ids,
+            labels=np.full(count, -1) if labels is None else np.asarray(labels),
+            score=np.full(count, 0.75, np.float32),
+            existence=np.full(count, 0.5, np.float32),
+            boxes=np.concatenate([low, low + 1], axis=1),
+            centroids=low + 0.5,
+            hits=ones * 3,
+            misses=np.zeros(count, np.int64) if misses is None else np.asarray(misses),
+            is_mature=np.full(count, mature),
+            frame_points=ones * 7,
+            map_voxels=ones * 11,
+            first_seen_ns=ones,
+            last_seen_ns=ones * stamp_ns,
+        )
+
+    return make
+
+
+@dataclass
+class FakeSegmenter:
+    """Answers every frame with one more track, left half of the image; slow or failing on request."""
+
+    make_table: object
+    first_id: int = 1
+    step_s: float = 0.0
+    errors: list = field(default_factory=list)
+    frames: list = field(default_factory=list)
+    resets: int = 0
+    removed: list = field(default_factory=list)
+    configs: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.ids = []
+        self.next_id = self.first_id
+
+    def step(self, frame):
+        from autoseg3d_core.structures import Event, EventKind, LabelledCloud, SceneUpdate
+
+        time.sleep(self.step_s)
+        if self.errors:
+            error = self.errors.pop(0)
+            if error is not None:
+                raise error
+        self.frames.append(frame)
+        self.ids.append(self.next_id)
+        self.next_id += 1
+        label_image = np.zeros(frame.depth.shape, np.int32)
+        label_image[:, : frame.depth.shape[1] // 2] = self.ids[-1]
+        cloud = LabelledCloud(
+            xyz=np.ones((5, 3), np.float32),
+            rgb=np.full((5, 3), 9, np.uint8),
+            ids=np.full(5, self.ids[-1], np.int64),
+            labels=np.full(5, -1, np.int64),
+        )
+        return SceneUpdate(
+            stamp_ns=frame.stamp_ns,
+            frame_index=len(self.frames) - 1,
+            world_from_camera=frame.world_from_camera,
+            label_image=label_image,
+            cloud=cloud,
+            tracks=self.track_table(),
+            mask_ids=np.array([self.ids[-1], 0]),
+            events=(Event(EventKind.CREATED, self.ids[-1]),),
+            timings_ms={"segment": 1.0, "lift": 2.0},
+        )
+
+    def reset(self):
+        self.resets += 1
+        self.ids = []
+
+    def remove(self, track_id):
+        if track_id not in self.ids:
+            return False
+        self.ids.remove(track_id)
+        self.removed.append(track_id)
+        return True
+
+    def map_cloud(self):
+        from autoseg3d_core.structures import LabelledCloud
+
+        ids = np.asarray(self.ids, np.int64)
+        count = len(ids)
+        return LabelledCloud(
+            np.ones((count, 3), np.float32), np.ones((count, 3), np.uint8), ids, np.full(count, -1)
+        )
+
+    def track_table(self):
+        misses = np.arange(len(self.ids))[::-1]
+        return self.make_table(self.ids, misses=misses)
+
+
+@pytest.fixture
+def fake_segmenter(tracks_table):
+    """Return a function that makes a fake segmenter."""
+
+    def make(**options):
+        return FakeSegmenter(tracks_table, **options)
+
+    return make
+
+
+@pytest.fixture
+def camera_set():
+    """Return a function that makes colour, depth and camera info of one stamp, 8x6 pixels by default."""
+    from std_msgs.msg import Header
+
+    from autoseg3d_core.structures import CameraIntrinsics, Frame
+    from autoseg3d_ros.messages import stamp_from_ns
+    from autoseg3d_ros.simulated_camera import camera_messages
+
+    def make(stamp_ns=1_000_000_000, width=8, height=6, depth=2.0, frame_id="camera"):
+        frame = Frame(
+            rgb=np.full((height, width, 3), 100, np.uint8),
+            depth=np.full((height, width), depth, np.float32),
+            camera=CameraIntrinsics(10.0, 10.0, (width - 1) / 2, (height - 1) / 2, width, height),
+            world_from_camera=np.eye(4),
+            stamp_ns=stamp_ns,
+        )
+        return camera_messages(frame, Header(stamp=stamp_from_ns(stamp_ns), frame_id=frame_id))
+
+    return make
+
+
+@pytest.fixture
+def ros():
+    """Start and stop rclpy around one test."""
+    import rclpy
+
+    rclpy.init()
+    yield rclpy
+    rclpy.try_shutdown()
+
+
+_NAMES = itertools.count()
+
+
+@pytest.fixture
+def node(ros):
+    """A plain node of a name of its own."""
+    node = ros.create_node(f"test_node_{next(_NAMES)}")
+    yield node
+    node.destroy_node()
+
+
+@pytest.fixture
+def spin_until():
+    """Return a function that spins nodes until a condition holds; it tells whether it did."""
+    from rclpy.executors import SingleThreadedExecutor
+
+    def spin(nodes, condition, timeout_s=5.0):
+        executor = SingleThreadedExecutor()
+        for node in nodes:
+            executor.add_node(node)
+        end = time.monotonic() + timeout_s
+        try:
+            while time.monotonic() < end:
+                if condition():
+                    return True
+                executor.spin_once(timeout_sec=0.02)
+            return bool(condition())
+        finally:
+            for node in nodes:
+                executor.remove_node(node)
+            executor.shutdown()
+
+    return spin

@@ -1,0 +1,205 @@
+"""Image sets wait for the pose at their stamp, and what is lost is counted with its cause."""
+
+import time
+
+import numpy as np
+import pytest
+
+from autoseg3d_ros.frame_source import FrameSource, input_qos, subscriptions
+from autoseg3d_ros.outcomes import Outcome
+from autoseg3d_ros.parameters import InputConfig, NodeConfig, SyncConfig, TfConfig
+
+
+class TablePoses:
+    """A pose per stamp, to be filled in later; unknown stamps have none."""
+
+    def __init__(self):
+        self.table, self.everywhere, self.frames, self.restarts = {}, None, ["odom", "camera"], 0
+
+    def pose_at(self, target, source, stamp_ns):
+        return self.table.get(stamp_ns, self.everywhere)
+
+    def lag_ms(self, target, source, stamp_ns):
+        return 123.0 if self.table else None
+
+    def known_frames(self):
+        return self.frames
+
+    def start_again(self):
+        self.restarts += 1
+
+
+class Sink:
+    def __init__(self):
+        self.frames, self.reports, self.jumps = [], [], []
+        self.frame, self.lost, self.time_jumped = self.frames.append, self.reports.append, self.jumps.append
+
+
+class Log:
+    """Takes the place of a node's log."""
+
+    def __init__(self):
+        self.lines = []
+        self.warning = self.error = self.info = self.lines.append
+
+    def about(self, words):
+        return [line for line in self.lines if words in line]
+
+
+class Bench:
+    def __init__(self, node, monkeypatch, **sections):
+        self.log, self.poses, self.sink = Log(), TablePoses(), Sink()
+        monkeypatch.setattr(node, "get_logger", lambda: self.log)
+        config = NodeConfig(**{"input": InputConfig(clock_warning_s=1e12), **sections})
+        self.source = FrameSource(node, config, self.poses, self.sink)
+
+    def feed(self, messages):
+        for gate, message in zip(self.source.gates, messages, strict=True):
+            gate.accept(message)
+
+
+@pytest.fixture
+def bench(node, monkeypatch):
+    made = Bench(node, monkeypatch)
+    yield made
+    made.source.close()
+
+
+def test_inputs_match_every_publisher_and_never_slow_one_down():
+    qos = input_qos()
+    assert (qos.reliability.name, qos.durability.name, qos.depth) == ("BEST_EFFORT", "VOLATILE", 5)
+
+
+def test_transports_change_topic_and_type():
+    config = NodeConfig(input=InputConfig(color_transport="compressed", depth_transport="compressedDepth"))
+    color, depth, info = subscriptions(config)
+    assert (color.topic, color.message_type.__name__) == ("rgb/image/compressed", "CompressedImage")
+    assert (depth.topic, depth.message_type.__name__) == ("depth/image/compressedDepth", "CompressedImage")
+    assert (info.topic, info.message_type.__name__) == ("rgb/camera_info", "CameraInfo")
+
+
+def test_a_set_with_its_pose_goes_on_at_once(bench, camera_set):
+    bench.poses.everywhere = np.eye(4)
+    bench.feed(camera_set())
+    [frame] = bench.sink.frames
+    assert frame.messages.stamp_ns == 1_000_000_000
+    assert frame.camera_frame == "camera"
+    assert bench.source.pending() == 0
+
+
+def test_a_set_waits_for_a_late_pose(bench, camera_set, node, spin_until):
+    bench.feed(camera_set())
+    assert bench.sink.frames == []
+    assert bench.source.pending() == 1
+    bench.poses.table[1_000_000_000] = np.diag([1.0, 1, 1, 1])
+    assert spin_until([node], lambda: bench.sink.frames, 1)
+    assert bench.sink.frames[0].tf_wait_ms > 0
+
+
+def test_a_set_without_a_pose_is_given_up_with_the_lag(bench, camera_set, node, spin_until):
+    bench.poses.table[5] = np.eye(4)
+    start = time.monotonic()
+    bench.feed(camera_set())
+    assert spin_until([node], lambda: bench.sink.reports, 2)
+    assert 0.15 < time.monotonic() - start < 1.0
+    [report] = bench.sink.reports
+    assert report.outcome is Outcome.DROPPED_NO_TF
+    assert "123 ms behind" in report.reason
+    assert bench.log.about("tf.timeout_s")
+
+
+def test_a_later_set_does_not_wait_for_an_earlier_one(bench, camera_set):
+    bench.feed(camera_set(stamp_ns=1_000_000_000))
+    bench.poses.table[2_000_000_000] = np.eye(4)
+    bench.feed(camera_set(stamp_ns=2_000_000_000))
+    assert [f.messages.stamp_ns for f in bench.sink.frames] == [2_000_000_000]
+    assert bench.source.pending() == 1
+
+
+def test_an_unknown_target_frame_is_an_error_that_lists_the_known_ones(
+    node, camera_set, spin_until, monkeypatch
+):
+    bench = Bench(node, monkeypatch, tf=TfConfig(timeout_s=0.02, unknown_frame_s=0.1), target_frame="map")
+    for second in range(1, 7):
+        bench.feed(camera_set(stamp_ns=second * 10**9))
+        spin_until([node], lambda: False, 0.06)
+    [line] = bench.log.about("Known frames")
+    assert "'map'" in line
+    assert "camera, odom" in line or "odom, camera" in line
+    assert bench.sink.frames == []
+    bench.source.close()
+
+
+def test_a_zero_stamp_is_lost_by_name(bench, camera_set):
+    color, _, _ = camera_set(stamp_ns=0)
+    bench.source.gates[0].accept(color)
+    [report] = bench.sink.reports
+    assert report.outcome is Outcome.DROPPED_INVALID
+    assert bench.source.gates[0].topic in report.reason
+    assert bench.log.about("header.stamp is zero")
+
+
+def test_an_empty_frame_id_is_lost_with_the_cure(bench, camera_set):
+    bench.feed(camera_set(frame_id=""))
+    assert "camera_frame" in bench.sink.reports[0].reason
+
+
+def test_the_parameter_camera_frame_replaces_the_frame_id(node, camera_set, monkeypatch):
+    bench = Bench(node, monkeypatch, camera_frame="eye")
+    bench.poses.everywhere = np.eye(4)
+    bench.feed(camera_set(frame_id=""))
+    assert bench.sink.frames[0].camera_frame == "eye"
+    bench.source.close()
+
+
+def test_a_jumping_pose_is_warned_of_and_passed_on(bench, camera_set):
+    far = np.eye(4)
+    far[0, 3] = 5.0
+    bench.poses.table = {10**9: np.eye(4), 2 * 10**9: far}
+    for second in (1, 2):
+        bench.feed(camera_set(stamp_ns=second * 10**9))
+    assert len(bench.sink.frames) == 2
+    assert bench.log.about("moved 5.00 m")
+
+
+def test_stamps_that_go_back_clear_what_waits(bench, camera_set):
+    bench.feed(camera_set(stamp_ns=9 * 10**9))
+    bench.feed(camera_set(stamp_ns=1 * 10**9))
+    assert bench.sink.jumps == [8 * 10**9]
+    assert bench.poses.restarts == 1
+    assert [r.outcome for r in bench.sink.reports] == [Outcome.DROPPED_NO_TF]
+    assert bench.source.pending() == 1
+    assert bench.log.about("went back by 8.00 s")
+
+
+def test_colour_images_without_partners_are_counted(node, camera_set, monkeypatch):
+    bench = Bench(node, monkeypatch, sync=SyncConfig(queue_size=3))
+    for index in range(10):
+        bench.source.gates[0].accept(camera_set(stamp_ns=(index + 1) * 10**9)[0])
+    assert bench.source.unmatched() == 7
+    assert bench.source.pending() == 3
+    bench.source.close()
+
+
+def test_a_disabled_source_ignores_sets(bench, camera_set):
+    bench.poses.everywhere = np.eye(4)
+    bench.source.is_enabled = False
+    bench.feed(camera_set())
+    assert bench.sink.frames == bench.sink.reports == []
+
+
+def test_unregistered_frames_and_residuals_are_warned_of(bench, camera_set):
+    bench.poses.everywhere = np.eye(4)
+    for index in range(40):
+        color, _, info = camera_set(stamp_ns=(index + 1) * 10**9)
+        _, depth, _ = camera_set(stamp_ns=(index + 1) * 10**9 + 15_000_000, frame_id="depth_eye")
+        bench.feed((color, depth, info))
+    assert bench.log.about("depth_eye")
+    assert bench.log.about("15 ms apart")
+
+
+def test_a_stamp_far_from_the_clock_is_warned_of(node, camera_set, monkeypatch):
+    bench = Bench(node, monkeypatch, input=InputConfig(clock_warning_s=10.0))
+    bench.feed(camera_set())
+    assert bench.log.about("use_sim_time")
+    bench.source.close()

@@ -1,0 +1,47 @@
+"""The explanation of silence names the topic, the cause and the cure."""
+
+import pytest
+
+from autoseg3d_ros.input_report import InputReport, PublisherReport, best_residual_s, explain, problem_of
+
+IMAGE = "sensor_msgs/msg/Image"
+
+
+GOOD = PublisherReport(IMAGE)
+
+
+def report(role="color", publishers=(GOOD,), received=0, zero=0, stamps=()):
+    return InputReport(role, f"/{role}", IMAGE, tuple(publishers), received, zero, tuple(stamps))
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (report(publishers=()), "nobody publishes"),
+        (report(), "no message has come"),
+        (report(publishers=[PublisherReport("sensor_msgs/msg/CompressedImage")]), "CompressedImage"),
+        (report(publishers=[PublisherReport(IMAGE, "durability")]), "durability"),
+        (report(received=3, zero=3), "stamps are zero"),
+        (report(received=3, stamps=(1, 2, 3)), ""),
+    ],
+)
+def test_each_cause_has_its_words(seen, words):
+    assert words in problem_of(seen)
+    assert bool(words) == bool(problem_of(seen))
+
+
+def test_inputs_that_never_match_are_explained_with_their_residual():
+    color = report(received=2, stamps=(1_000_000_000, 2_000_000_000))
+    depth = report("depth", received=2, stamps=(1_400_000_000, 2_400_000_000))
+    lines = explain([color, depth], slop_s=0.02)
+    assert "400.0 ms" in lines[-1]
+    assert "sync.slop_s" in lines[-1]
+
+
+def test_inputs_that_match_have_no_such_line():
+    color, depth = report(received=1, stamps=(10**9,)), report("depth", received=1, stamps=(10**9 + 1,))
+    assert len(explain([color, depth], slop_s=0.02)) == 2
+
+
+def test_no_stamps_have_no_residual():
+    assert best_residual_s((), (1,)) is None
