@@ -1,0 +1,197 @@
+import array
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from autoseg3d_core import image_formats as f
+from autoseg3d_core.structures import CameraIntrinsics, InputError
+
+RNG = np.random.default_rng(0)
+RGB = RNG.integers(0, 255, (6, 8, 3), dtype=np.uint8)
+MM = RNG.integers(300, 5000, (6, 8), dtype=np.uint16)
+MM[2, 3:6] = 0
+
+
+def padded(pixels, padding):
+    rows = pixels.reshape(pixels.shape[0], -1).view(np.uint8)
+    return np.hstack([rows, np.full((len(rows), padding), 99, np.uint8)]), rows.shape[1] + padding
+
+
+@pytest.mark.parametrize("wrap", [bytes, lambda b: array.array("B", b), memoryview, bytearray])
+@pytest.mark.parametrize("padding", [0, 5])
+@pytest.mark.parametrize(
+    ("encoding", "pixels"),
+    [
+        ("rgb8", RGB),
+        ("bgr8", RGB[..., ::-1]),
+        ("8UC3", RGB[..., ::-1]),
+        ("rgba8", np.dstack([RGB, RGB[..., 0]])),
+        ("bgra8", np.dstack([RGB[..., ::-1], RGB[..., 0]])),
+        ("8UC4", np.dstack([RGB[..., ::-1], RGB[..., 0]])),
+    ],
+)
+def test_every_colour_encoding_gives_the_same_rgb(encoding, pixels, padding, wrap):
+    rows, step = padded(np.ascontiguousarray(pixels), padding)
+    assert np.array_equal(f.decode_color(encoding, 6, 8, step, 0, wrap(rows.tobytes())), RGB)
+
+
+def test_grey_becomes_three_equal_channels():
+    grey = f.decode_color("mono8", 6, 8, 8, 0, RGB[..., 0].tobytes())
+    assert np.array_equal(grey, np.repeat(RGB[..., :1], 3, axis=2))
+
+
+@pytest.mark.parametrize("big", [0, 1])
+@pytest.mark.parametrize("padding", [0, 8])
+@pytest.mark.parametrize(
+    ("encoding", "values", "kind"),
+    [("16UC1", MM, "u2"), ("mono16", MM, "u2"), ("32FC1", MM / 1000, "f4"), ("64FC1", MM / 1000, "f8")],
+)
+def test_every_depth_encoding_gives_the_same_metres(encoding, values, kind, padding, big):
+    rows, step = padded(np.ascontiguousarray(values.astype((">" if big else "<") + kind)), padding)
+    depth = f.decode_depth(encoding, 6, 8, step, big, rows.tobytes())
+    assert depth.dtype == np.float32
+    assert np.allclose(depth, MM / 1000, atol=1e-6)
+
+
+def test_useless_readings_become_unknown():
+    values = np.array([[1.0, np.nan, np.inf, -np.inf, -2.0, 0.0]], np.float32)
+    assert f.decode_depth("32FC1", 1, 6, 24, 0, values.tobytes()).tolist() == [[1, 0, 0, 0, 0, 0]]
+
+
+def test_the_scale_of_whole_numbers_can_be_set():
+    assert f.decode_depth("16UC1", 6, 8, 16, 0, MM.tobytes(), scale=0.00025)[0, 0] == pytest.approx(
+        MM[0, 0] / 4000
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: f.decode_color("yuv422", 6, 8, 16, 0, b""), "'yuv422' is not supported; supported: rgb8"),
+        (lambda: f.decode_color("bayer_rggb8", 6, 8, 8, 0, b""), "image_proc"),
+        (lambda: f.decode_depth("8UC1", 6, 8, 8, 0, b""), "'8UC1' is not supported; supported: 16UC1"),
+        (lambda: f.decode_color("rgb8", 6, 8, 24, 0, bytes(100)), "cut off"),
+        (lambda: f.decode_color("rgb8", 6, 8, 20, 0, bytes(1000)), "step 20"),
+        (lambda: f.decode_color("rgb8", 0, 0, 0, 0, b""), "empty"),
+        (lambda: f.decode_compressed_color(b"junk"), "damaged"),
+        (lambda: f.decode_compressed_color(b""), "damaged"),
+        (lambda: f.decode_compressed_depth("16UC1; compressedDepth png", bytes(5)), "cut off"),
+        (lambda: f.decode_compressed_depth("16UC1; compressedDepth png", bytes(50)), "damaged"),
+        (lambda: f.decode_compressed_depth("jpeg", bytes(50)), "expected 16UC1 or 32FC1"),
+        (lambda: f.decode_compressed_depth("16UC1; compressedDepth rvl", bytes(15)), "cut off"),
+    ],
+)
+def test_bad_images_are_refused_with_the_reason(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
+
+
+def test_a_compressed_depth_image_comes_back_unchanged():
+    depth = f.decode_compressed_depth("16UC1; compressedDepth png", f.encode_compressed_depth(MM))
+    assert np.allclose(depth, MM / 1000)
+
+
+def test_quantised_float_depth_is_inverse_depth():
+    a, b = 0.5, -1.0
+    values = np.array([[0, 1, 5, 100]], np.uint16)
+    png = cv2.imencode(".png", values)[1].tobytes()
+    depth = f.decode_compressed_depth("32FC1; compressedDepth", f.COMPRESSED_HEADER.pack(0, a, b) + png)
+    assert np.allclose(depth, [[0, a / 2, a / 6, a / 101]])
+
+
+def encode_rvl(pixels):
+    """The encoder of the RVL paper, one value at a time."""
+    nibbles, flat, at, previous = [], pixels.ravel().astype(int).tolist(), 0, 0
+
+    def put(value):
+        while True:
+            nibble, value = value & 7, value >> 3
+            nibbles.append(nibble | (8 if value else 0))
+            if not value:
+                return
+
+    while at < len(flat):
+        zeros = next((i for i, v in enumerate(flat[at:]) if v), len(flat) - at)
+        at += zeros
+        others = next((i for i, v in enumerate(flat[at:]) if not v), len(flat) - at)
+        put(zeros)
+        put(others)
+        for value in flat[at : at + others]:
+            delta, previous = value - previous, value
+            put((delta << 1) ^ (delta >> 31))
+        at += others
+    nibbles += [0] * (-len(nibbles) % 8)
+    words = [int("".join(f"{n:x}" for n in nibbles[i : i + 8]), 16) for i in range(0, len(nibbles), 8)]
+    size = np.array(pixels.shape[::-1], "<u4").tobytes()
+    return size + np.array(words, "<u4").tobytes()
+
+
+def test_rvl_comes_back_unchanged():
+    image = RNG.integers(0, 9000, (40, 60), dtype=np.uint16)
+    image[image < 3000] = 0
+    header = f.COMPRESSED_HEADER.pack(0, 0.0, 0.0)
+    depth = f.decode_compressed_depth("16UC1; compressedDepth rvl", header + encode_rvl(image))
+    assert np.allclose(depth, image / 1000)
+    with pytest.raises(InputError, match="cut off"):
+        f.decode_rvl(encode_rvl(image)[:400])
+
+
+K = (500.0, 0, 320, 0, 510, 240, 0, 0, 1)
+P = (480.0, 0, 310, 0, 0, 490, 230, 0, 0, 0, 1, 0)
+
+
+def test_a_rectified_camera_uses_its_projection_matrix():
+    assert f.camera_intrinsics(640, 480, K, (0.0,) * 5, P) == (
+        CameraIntrinsics(480, 490, 310, 230, 640, 480),
+        None,
+    )
+
+
+def test_a_distorted_camera_uses_its_own_matrix_and_says_how_it_bends():
+    camera, distortion = f.camera_intrinsics(640, 480, K, (0.1, 0, 0, 0, 0), P, "plumb_bob")
+    assert camera == CameraIntrinsics(500, 510, 320, 240, 640, 480)
+    assert distortion == f.Distortion("plumb_bob", (0.1, 0, 0, 0, 0))
+
+
+def test_region_of_interest_and_binning_are_applied():
+    roi = SimpleNamespace(x_offset=100, y_offset=40, width=400, height=300)
+    camera, _ = f.camera_intrinsics(640, 480, K, (), (), "", roi, (2, 2))
+    assert camera == CameraIntrinsics(250, 255, 110, 100, 200, 150)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((640, 480, (0.0,) * 9, (), ()), "not calibrated"),
+        ((640, 480, (float("nan"), *K[1:]), (), ()), "not calibrated"),
+        ((640, 480, K, (0.1, 0, 0, 0), (), "thin_prism"), "'thin_prism' is unknown"),
+    ],
+)
+def test_a_useless_calibration_is_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        f.camera_intrinsics(*arguments)
+
+
+@pytest.mark.parametrize("model", f.DISTORTION_MODELS)
+def test_without_coefficients_undistorting_changes_nothing(model):
+    camera = CameraIntrinsics(50.0, 50.0, 3.5, 2.5, 8, 6)
+    rgb, depth = f.undistort(RGB, (MM / 1000).astype(np.float32), camera, f.Distortion(model, (0.0,) * 4))
+    assert np.array_equal(rgb, RGB)
+    assert np.allclose(depth, MM / 1000)
+
+
+def test_a_straight_line_seen_through_a_bent_lens_is_straight_again():
+    camera = CameraIntrinsics(100.0, 100.0, 79.5, 59.5, 160, 120)
+    bend = f.Distortion("plumb_bob", (-0.3, 0.05, 0.0, 0.0))
+    rays = np.array([[(c - 79.5) / 100, 0.4, 1.0] for c in range(20, 140)])
+    matrix = np.array([[100, 0, 79.5], [0, 100, 59.5], [0, 0, 1.0]])
+    seen = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), matrix, np.array(bend.coefficients))[0][:, 0]
+    image = np.zeros((120, 160, 3), np.uint8)
+    for x, y in seen.round().astype(int):
+        image[y - 1 : y + 2, x - 1 : x + 2] = 255
+    straight, _ = f.undistort(image, np.ones((120, 160), np.float32), camera, bend)
+    rows = straight[:, 25:135, 0].astype(float)
+    heights = (rows * np.arange(120)[:, None]).sum(0) / rows.sum(0)
+    assert abs(heights - (0.4 * 100 + 59.5)).max() < 1.0
