@@ -92,7 +92,7 @@ def decode_depth(message: Any, topic: str, scale: float = 0.0) -> Float32[np.nda
     """Return a depth Image or compressedDepth as metres, 0 where unknown."""
     try:
         if hasattr(message, "format"):
-            return image_formats.decode_compressed_depth(message.format, message.data)
+            return image_formats.decode_compressed_depth(message.format, message.data, scale or None)
         return image_formats.decode_depth(
             message.encoding,
             message.height,

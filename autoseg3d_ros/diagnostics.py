@@ -48,7 +48,7 @@ class FrameLedger:
                 self._recent.append(report)
         elif report.outcome is Outcome.FAILED:
             self._log.error("failed", f"a frame failed and was skipped: {report.reason}")
-        elif report.outcome is Outcome.DROPPED_NO_TF and report.reason:
+        elif report.outcome is Outcome.DROPPED_NO_TF:
             self._log.warning("no tf", f"frame dropped: {report.reason}")
         if self._node.context.ok():
             self._publisher.status(report, self.counts.dropped_in_epoch())

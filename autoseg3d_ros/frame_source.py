@@ -246,12 +246,11 @@ class FrameSource:
             self._without_pose_since = item.arrived
         lag_ms = self._poses.lag_ms(target, source, item.messages.stamp_ns)
         if lag_ms is not None:
-            reason = (
+            newest = f"is {lag_ms:.0f} ms behind" if lag_ms > 0 else f"is {-lag_ms:.0f} ms ahead of"
+            return (
                 f"TF: no pose of {source!r} in {target!r} at the image's stamp within tf.timeout_s = "
-                f"{self.config.tf.timeout_s} s; the newest is {lag_ms:.0f} ms behind the image"
+                f"{self.config.tf.timeout_s} s; the newest {newest} the image"
             )
-            self._log.warning("tf lag", reason)
-            return reason
         frames = self._poses.known_frames()
         missing = [frame for frame in (target, source) if frame not in frames]
         reason = f"TF: no path from {source!r} to {target!r}"

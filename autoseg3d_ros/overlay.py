@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from jaxtyping import Int32, UInt8
 
@@ -25,9 +26,10 @@ def overlay(
     """Return the image with the masks of these tracks painted over."""
     slots = 1 << TABLE_BITS
     table = np.zeros((slots, 4), np.uint8)
-    table[ids & (slots - 1), :3] = (track_colors(ids) * opacity).astype(np.uint8)
-    table[ids & (slots - 1), 3] = 1
-    painted = table.view(np.uint32)[:, 0][label_image & (slots - 1)]  # (height, width) red green blue hit
+    table[ids & (slots - 1), :3] = track_colors(ids)
+    table[ids & (slots - 1), 3] = 255
+    painted = np.take(table.view(np.uint32)[:, 0], label_image & (slots - 1))  # red green blue hit, packed
     painted = painted.view(np.uint8).reshape(*label_image.shape, 4)
-    keep = np.array([256, round(256 * (1 - opacity))], np.uint16)[painted[..., 3]]
-    return ((rgb * keep[..., None]) >> 8).astype(np.uint8) + painted[..., :3]
+    masks = cv2.cvtColor(painted, cv2.COLOR_RGBA2RGB)
+    mixed = cv2.addWeighted(rgb, 1 - opacity, masks, opacity, 0)
+    return cv2.copyTo(mixed, cv2.extractChannel(painted, 3), rgb.copy())

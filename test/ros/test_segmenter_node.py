@@ -224,8 +224,8 @@ def test_a_pose_may_be_late_up_to_the_timeout(make_robot, delay_s, outcome):
 
 def test_a_slow_segmenter_works_on_fresh_frames_and_every_frame_is_accounted_for(make_robot):
     robot = make_robot({"step_s": 0.1}).start()
-    robot.send_tf(0 + 1)
-    robot.send_tf(100 * SECOND)
+    robot.send_tf(SECOND // 2)
+    robot.send_tf(8 * SECOND)
     for index in range(40):
         robot.send(SECOND + index * SECOND // 40, tf=False)
         robot.spin(lambda: False, 0.02)
@@ -240,8 +240,8 @@ def test_a_slow_segmenter_works_on_fresh_frames_and_every_frame_is_accounted_for
 
 def test_with_policy_every_no_frame_is_dropped(make_robot):
     robot = make_robot({"step_s": 0.02}, **{"input.policy": "every"}).start()
-    robot.send_tf(1)
-    robot.send_tf(100 * SECOND)
+    robot.send_tf(SECOND // 2)
+    robot.send_tf(8 * SECOND)
     for index in range(10):
         robot.send(SECOND + index * SECOND // 10, tf=False)
         robot.spin(lambda: False, 0.005)
