@@ -55,7 +55,13 @@ class PosedImages:
         height, width = depth.shape
         k = self._matrix
         fx, fy, cx, cy = (float(v) for v in (k[0, 0], k[1, 1], k[0, 2], k[1, 2]))
-        return Frame(rgb, depth * MILLIMETRE, CameraIntrinsics(fx, fy, cx, cy, width, height), pose, self._stamps[index])
+        return Frame(
+            rgb,
+            depth * MILLIMETRE,
+            CameraIntrinsics(fx, fy, cx, cy, width, height),
+            pose,
+            self._stamps[index],
+        )
 
     def truth(self, index: int) -> FrameTruth | None:
         """Return what is really in one frame, None where the folder has no `truth/`."""

@@ -68,7 +68,7 @@ class TransformTree:
 
     def root_of(self, frame: str) -> str:
         """Return the frame at the top of the tree that this frame belongs to."""
-        return self._chain(frame)[-1]
+        return self.chain(frame)[-1]
 
     def lookup(self, target: str, source: str, stamp_ns: int) -> Float64[np.ndarray, "4 4"]:
         """Return `target_from_source` at a stamp; raises `InputError` with the reason."""
@@ -76,7 +76,7 @@ class TransformTree:
         for frame in (target, source):
             if frame not in self.frames:
                 raise InputError(f"frame {frame!r} is not in TF (known: {', '.join(self.frames) or 'none'})")
-        up, down = self._chain(source), self._chain(target)
+        up, down = self.chain(source), self.chain(target)
         common = next((frame for frame in up if frame in down), None)
         if common is None:
             raise InputError(f"frames {target!r} and {source!r} are not connected in TF")
@@ -84,7 +84,7 @@ class TransformTree:
         common_from_target = self._along(down[: down.index(common)], stamp_ns)
         return inverse_rigid(common_from_target) @ common_from_source
 
-    def _chain(self, frame: str) -> list[str]:
+    def chain(self, frame: str) -> list[str]:
         """Return the frame, its parent, and so on to the root."""
         chain = [frame]
         while chain[-1] in self._edges:

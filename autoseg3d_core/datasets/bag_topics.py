@@ -1,0 +1,82 @@
+"""Which topics of a bag are the camera's: by type, then by what drivers call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from autoseg3d_core.structures import InputError
+
+IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED = "sensor_msgs/msg/CompressedImage"
+INFO = "sensor_msgs/msg/CameraInfo"
+DEPTH_WORDS = ("aligned_depth_to_color", "depth_registered", "depth_to_rgb", "registered", "depth", "stereo")
+"""Words in the names of depth topics; earlier ones promise depth on the colour image's pixel grid."""
+COLOR_WORDS = ("color", "rgb", "left", "image")
+NOT_CAMERAS = ("infra", "/ir/", "truth", "debug", "label", "confidence", "mask", "theora")
+
+
+@dataclass(frozen=True)
+class BagTopics:
+    """The topics of one RGB-D camera."""
+
+    color: str
+    depth: str
+    info: str
+
+
+def find_topics(
+    kinds: Mapping[str, str],
+    source: str,
+    color: str | None = None,
+    depth: str | None = None,
+    info: str | None = None,
+) -> BagTopics:
+    """Return the camera's topics of a bag whose topics have these types; given ones are only checked.
+
+    Raises `InputError` listing the candidates when there is none or no best one.
+    """
+    images = [t for t, kind in kinds.items() if kind in (IMAGE, COMPRESSED) and not _has(t, NOT_CAMERAS)]
+    depths = [t for t in images if _has(t, DEPTH_WORDS)]
+    colors = [t for t in images if t not in depths]
+    infos = [t for t, kind in kinds.items() if kind == INFO]
+    for given in (color, depth, info):
+        if given is not None and given not in kinds:
+            raise InputError(f"{source}: no topic {given}; it has {', '.join(sorted(kinds))}")
+    color = color or _best(colors, COLOR_WORDS, source, "colour image")
+    depth = depth or _best(depths, DEPTH_WORDS, source, "depth image")
+    return BagTopics(color, depth, info or _info_for(color, infos, source))
+
+
+def _has(topic: str, words: tuple[str, ...]) -> bool:
+    return any(word in topic.lower() for word in words)
+
+
+def _best(topics: list[str], words: tuple[str, ...], source: str, what: str) -> str:
+    """Return the topic with the earliest word, raw before compressed; several cameras are an error."""
+    if not topics:
+        raise InputError(f"{source}: no {what} topic: record one, or name it")
+
+    def rank(topic: str) -> tuple[int, bool]:
+        word = next((i for i, w in enumerate(words) if w in topic.lower()), len(words))
+        return word, topic.endswith(("compressed", "compressedDepth"))
+
+    ordered = sorted(topics, key=rank)
+    equal = [topic for topic in ordered if rank(topic) == rank(ordered[0])]
+    if len(equal) > 1:
+        raise InputError(f"{source}: more than one {what} topic ({', '.join(equal)}): name the one to use")
+    return ordered[0]
+
+
+def _info_for(color: str, infos: list[str], source: str) -> str:
+    """Return the calibration published beside the colour image."""
+    if not infos:
+        raise InputError(f"{source}: no camera info topic: record the colour camera's calibration as well")
+    folder = color.removesuffix("/compressed").rsplit("/", 1)[0]
+    beside = [topic for topic in infos if topic.rsplit("/", 1)[0] == folder]
+    chosen = beside or infos
+    if len(chosen) > 1:
+        raise InputError(
+            f"{source}: more than one camera info topic ({', '.join(chosen)}): name the one to use"
+        )
+    return chosen[0]

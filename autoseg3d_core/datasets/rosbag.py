@@ -1,0 +1,192 @@
+"""A rosbag2 recording (MCAP or SQLite) as a sequence of posed frames."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from autoseg3d_core import image_formats
+from autoseg3d_core.datasets.bag_index import BagIndex, Stamped
+from autoseg3d_core.datasets.bag_topics import BagTopics, find_topics
+from autoseg3d_core.datasets.truth_file import load_scene_truth
+from autoseg3d_core.geometry.transforms import check_pose
+from autoseg3d_core.structures import Frame, FrameTruth, InputError, SceneTruth
+
+TRUTH_TOPIC = "/truth/instance/compressed"
+PART_TOPIC = "/truth/part/compressed"
+WORLD_FRAMES = ("map", "odom", "world")
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Where the messages of one frame lie in the bag."""
+
+    color: Stamped
+    depth: Stamped
+
+
+class RosbagSequence:
+    """Reads colour, depth, calibration and TF of a bag; every frame, always in the same order.
+
+    Topics are found by their types and names unless given. `target_frame` defaults to the root of the TF
+    tree. Frames that cannot be used are left out and counted in `skipped` by cause.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        color_topic: str | None = None,
+        depth_topic: str | None = None,
+        info_topic: str | None = None,
+        target_frame: str | None = None,
+        slop_s: float = 0.02,
+    ) -> None:
+        self.path = Path(path)
+        self.name = self.path.stem
+        self._bag = BagIndex(self.path)
+        self.topics: BagTopics = find_topics(self._bag.kinds, str(path), color_topic, depth_topic, info_topic)
+        self._infos = self._bag.messages(self.topics.info)
+        if not self._infos:
+            raise InputError(f"{path}: {self.topics.info} has no messages: record the camera info as well")
+        self.skipped: Counter[str] = Counter()
+        self.skip_reasons: dict[str, str] = {}
+        pairs = self._paired(round(slop_s * 1e9))
+        self._tree = self._bag.transform_tree()
+        self._optical = self._optical_frame(pairs)
+        self.target_frame = target_frame or self._default_target()
+        self._pairs = [pair for pair in pairs if self._has_pose(pair)]
+        if not self._pairs:
+            raise InputError(
+                f"{path}: no usable frame: {'; '.join(self.skip_reasons.values()) or 'no images'}"
+            )
+
+    def __len__(self) -> int:
+        """Return the number of usable frames."""
+        return len(self._pairs)
+
+    def __getitem__(self, index: int) -> Frame:
+        """Return one frame; raises `InputError` naming the topic that cannot be used."""
+        pair = self._pairs[index]
+        rgb = self._decoded(pair.color, _color_of)
+        depth = self._decoded(pair.depth, _depth_of)
+        info = self._bag.read(self._nearest_info(pair.color.stamp_ns))
+        try:
+            camera, distortion = image_formats.camera_intrinsics(
+                info.width,
+                info.height,
+                info.k,
+                info.d,
+                info.p,
+                info.distortion_model,
+                info.roi,
+                (info.binning_x, info.binning_y),
+            )
+        except InputError as error:
+            raise InputError(f"{self.path}: {self.topics.info}: {error}") from error
+        if depth.shape != rgb.shape[:2]:
+            raise InputError(
+                f"{self.path}: {self.topics.depth} is {depth.shape[1]}x{depth.shape[0]}, {self.topics.color} "
+                f"is {rgb.shape[1]}x{rgb.shape[0]}: record depth that is registered to colour"
+            )
+        if distortion is not None:
+            rgb, depth = image_formats.undistort(rgb, depth, camera, distortion)
+        return Frame(rgb, depth, camera, self._pose(pair.color.stamp_ns), pair.color.stamp_ns)
+
+    def truth(self, index: int) -> FrameTruth | None:
+        """Return what is really in one frame, None where the bag does not say."""
+        stamp = self._pairs[index].color.stamp_ns
+        instance, part = (self._ids_at(topic, stamp) for topic in (TRUTH_TOPIC, PART_TOPIC))
+        if instance is None:
+            return None
+        return FrameTruth(instance, instance if part is None else part, self._pose(stamp))
+
+    def scene_truth(self) -> SceneTruth | None:
+        """Return what is really in the scene, None where no `truth.npz` lies in the bag's folder."""
+        folder = self.path if self.path.is_dir() else self.path.parent
+        file = folder / "truth.npz"
+        return load_scene_truth(file) if file.exists() else None
+
+    def _paired(self, slop_ns: int) -> list[_Pair]:
+        """Pair each colour image with the nearest depth image that no other has."""
+        depths = self._bag.messages(self.topics.depth)
+        stamps, used, pairs = [d.stamp_ns for d in depths], set(), []
+        for color in self._bag.messages(self.topics.color):
+            if color.stamp_ns == 0:
+                self._skip("zero stamp", f"{self.topics.color}: messages without a stamp")
+                continue
+            place = bisect_left(stamps, color.stamp_ns)
+            near = [i for i in (place - 1, place) if 0 <= i < len(stamps) and i not in used]
+            best = min(near, key=lambda i: abs(stamps[i] - color.stamp_ns), default=None)
+            if best is None or abs(stamps[best] - color.stamp_ns) > slop_ns:
+                self._skip(
+                    "no depth", f"no {self.topics.depth} within {slop_ns / 1e6:.0f} ms of a colour image"
+                )
+                continue
+            used.add(best)
+            pairs.append(_Pair(color, depths[best]))
+        return pairs
+
+    def _optical_frame(self, pairs: list[_Pair]) -> str:
+        return self._bag.read(pairs[0].color).header.frame_id if pairs else ""
+
+    def _default_target(self) -> str:
+        """Return the well-known world frame above the camera, or else the root of its tree."""
+        if self._optical.lstrip("/") not in self._tree.frames:
+            return WORLD_FRAMES[0]
+        above = self._tree.chain(self._optical.lstrip("/"))
+        return next((name for name in WORLD_FRAMES if name in above), above[-1])
+
+    def _has_pose(self, pair: _Pair) -> bool:
+        try:
+            check_pose(self._pose(pair.color.stamp_ns), f"TF of {self._optical}")
+        except InputError as error:
+            self._skip("no pose", str(error))
+            return False
+        return True
+
+    def _pose(self, stamp_ns: int) -> np.ndarray:
+        return self._tree.lookup(self.target_frame, self._optical, stamp_ns)
+
+    def _skip(self, cause: str, reason: str) -> None:
+        self.skipped[cause] += 1
+        self.skip_reasons.setdefault(cause, reason)
+
+    def _decoded(self, place: Stamped, decode: Any) -> np.ndarray:
+        try:
+            return decode(self._bag.read(place))
+        except InputError as error:
+            raise InputError(f"{self.path}: {place.topic} at {place.stamp_ns} ns: {error}") from error
+
+    def _nearest_info(self, stamp_ns: int) -> Stamped:
+        stamps = [info.stamp_ns for info in self._infos]
+        place = bisect_left(stamps, stamp_ns)
+        near = [i for i in (place - 1, place) if 0 <= i < len(stamps)]
+        return self._infos[min(near, key=lambda i: abs(stamps[i] - stamp_ns))]
+
+    def _ids_at(self, topic: str, stamp_ns: int) -> np.ndarray | None:
+        places = self._bag.messages(topic)
+        place = bisect_left([p.stamp_ns for p in places], stamp_ns)
+        if place >= len(places) or places[place].stamp_ns != stamp_ns:
+            return None
+        data = np.frombuffer(self._bag.read(places[place]).data, np.uint8)
+        return cv2.imdecode(data, cv2.IMREAD_UNCHANGED).astype(np.int32)
+
+
+def _color_of(message: Any) -> np.ndarray:
+    if hasattr(message, "format"):
+        return image_formats.decode_compressed_color(message.data)
+    m = message
+    return image_formats.decode_color(m.encoding, m.height, m.width, m.step, m.is_bigendian, m.data)
+
+
+def _depth_of(message: Any) -> np.ndarray:
+    if hasattr(message, "format"):
+        return image_formats.decode_compressed_depth(message.format, message.data)
+    m = message
+    return image_formats.decode_depth(m.encoding, m.height, m.width, m.step, m.is_bigendian, m.data)

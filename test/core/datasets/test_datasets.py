@@ -1,0 +1,260 @@
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from autoseg3d_core.datasets.bag_topics import COMPRESSED, IMAGE, INFO, BagTopics, find_topics
+from autoseg3d_core.datasets.open_sequence import open_sequence
+from autoseg3d_core.datasets.posed_images import PosedImages
+from autoseg3d_core.datasets.rosbag import RosbagSequence
+from autoseg3d_core.datasets.write_bag import EPOCH_NS, write_bag
+from autoseg3d_core.datasets.write_posed_images import write_posed_images
+from autoseg3d_core.geometry.transforms import pose_from_quaternion
+from autoseg3d_core.structures import (
+    CameraIntrinsics,
+    Frame,
+    FrameTruth,
+    InputError,
+    LabelledCloud,
+    SceneTruth,
+)
+
+CAMERA = CameraIntrinsics(50.0, 52.0, 19.5, 14.5, 40, 30)
+
+
+class Tiny:
+    """Six frames of a gradient, on a camera that moves and turns."""
+
+    name = "tiny"
+
+    def __len__(self):
+        return 6
+
+    def pose(self, index):
+        half = 0.1 * index
+        turn = np.array([0, 0, np.sin(half), np.cos(half)])
+        return pose_from_quaternion(np.array([0.1 * index, 0.2, 1.0]), turn)
+
+    def __getitem__(self, index):
+        rows, columns = np.mgrid[:30, :40]
+        rgb = np.stack([rows * 8, columns * 6, np.full_like(rows, 10 * index)], axis=2).astype(np.uint8)
+        depth = ((1000 + rows * 10 + index) / 1000).astype(np.float32)
+        depth[:3] = 0
+        return Frame(rgb, depth, CAMERA, self.pose(index), index * 100_000_000)
+
+    def truth(self, index):
+        ids = np.arange(1200, dtype=np.int32).reshape(30, 40)
+        return FrameTruth(ids % 7, ids % 11, self.pose(index))
+
+    def scene_truth(self):
+        cloud = LabelledCloud(
+            np.array([[1, 2, 3], [-4, 5, 6]], np.float32),
+            np.zeros((2, 3), np.uint8),
+            np.array([1, 0]),
+            np.array([2, -1]),
+        )
+        box = np.array([[0, 0, 0, 1, 1, 1]], np.float32)
+        return SceneTruth(cloud, np.array([1]), np.array([2]), box, ("chair", "table", "bed"))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    base = tmp_path_factory.mktemp("written")
+    write_posed_images(Tiny(), base / "folder")
+    write_bag(Tiny(), base / "bag")
+    write_bag(Tiny(), base / "raw_bag", raw=True)
+    return base
+
+
+@pytest.fixture
+def folder(written, tmp_path):
+    shutil.copytree(written / "folder", tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("name", ["folder", "bag", "raw_bag"])
+def test_what_was_written_is_read_back(written, name):
+    original, again = Tiny(), open_sequence(written / name)
+    shift = 0 if name == "folder" else EPOCH_NS
+    assert len(again) == 6
+    for index in (5, 0, 3):
+        first, second = original[index], again[index]
+        assert second.stamp_ns == first.stamp_ns + shift
+        assert np.allclose(second.depth, first.depth, atol=6e-4)
+        assert np.abs(second.rgb.astype(int) - first.rgb).mean() < 6
+        assert np.allclose(second.world_from_camera, first.world_from_camera, atol=1e-6)
+        assert second.camera == CAMERA
+        assert np.array_equal(again.truth(index).instance, original.truth(index).instance)
+        assert np.array_equal(again.truth(index).part, original.truth(index).part)
+    truth, expected = again.scene_truth(), original.scene_truth()
+    assert truth.label_names == expected.label_names
+    assert np.allclose(truth.cloud.xyz, expected.cloud.xyz)
+    assert np.array_equal(truth.boxes, expected.boxes)
+
+
+def test_raw_images_lose_nothing(written):
+    assert np.array_equal(RosbagSequence(written / "raw_bag")[2].rgb, Tiny()[2].rgb)
+
+
+def test_a_single_bag_file_is_read_without_its_metadata(written, tmp_path):
+    file = next((written / "bag").glob("*.mcap"))
+    shutil.copy(file, tmp_path / "alone.mcap")
+    assert len(open_sequence(tmp_path / "alone.mcap")) == 6
+
+
+def test_writers_refuse_to_overwrite(written):
+    with pytest.raises(InputError, match="not empty"):
+        write_posed_images(Tiny(), written / "folder")
+    with pytest.raises(InputError, match="exists already"):
+        write_bag(Tiny(), written / "bag")
+
+
+BAD_FOLDERS = [
+    (lambda d: (d / "depth" / "3.png").unlink(), r"depth: 1 frames .* missing here \(3\)"),
+    (lambda d: (d / "pose" / "0.txt").unlink(), r"pose: 1 frames .* missing here \(0\)"),
+    (lambda d: shutil.rmtree(d / "color"), "color: no such folder"),
+    (lambda d: (d / "intrinsic.txt").unlink(), r"intrinsic\.txt: cannot be read"),
+    (lambda d: (d / "intrinsic.txt").write_text("0 0 0\n0 0 0\n0 0 1"), "focal lengths above 0"),
+    (lambda d: (d / "timestamps.txt").write_text("1\n2\n"), "2 stamps for 6 frames"),
+    (lambda d: (d / "timestamps.txt").write_text("a b"), "one whole number"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "message"), BAD_FOLDERS)
+def test_a_broken_folder_is_refused_at_once(folder, spoil, message):
+    spoil(folder)
+    with pytest.raises(InputError, match=message):
+        PosedImages(folder)
+
+
+BAD_FILES = [
+    ("pose/2.txt", lambda f: np.savetxt(f, np.full((4, 4), np.nan)), "NaN"),
+    ("pose/2.txt", lambda f: np.savetxt(f, np.full((4, 4), -np.inf)), "infinite"),
+    ("pose/2.txt", lambda f: f.write_text("no numbers"), "as a matrix"),
+    ("color/2.jpg", lambda f: f.write_bytes(b"junk"), "as an image"),
+    ("depth/2.png", lambda f: cv2.imwrite(str(f), np.zeros((30, 40), np.uint8)), "16-bit"),
+    (
+        "depth/2.png",
+        lambda f: cv2.imwrite(str(f), np.zeros((15, 20), np.uint16)),
+        "20x15 but colour is 40x30",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "spoil", "message"), BAD_FILES)
+def test_a_broken_frame_is_refused_by_name_and_the_others_are_read(folder, name, spoil, message):
+    spoil(folder / name)
+    sequence = PosedImages(folder)
+    with pytest.raises(InputError, match=message) as caught:
+        sequence[2]
+    assert name in str(caught.value)
+    assert len(sequence) == 6
+    assert sequence[3].depth.shape == (30, 40)
+
+
+def test_an_empty_or_missing_source_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such bag or folder"):
+        open_sequence(tmp_path / "nowhere")
+    for name in ("color", "depth", "pose"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match="no numbered files"):
+        open_sequence(tmp_path)
+
+
+def test_a_truncated_bag_is_refused_with_the_remedy(written, tmp_path):
+    file = next((written / "bag").glob("*.mcap"))
+    for share in (0.0, 0.3, 0.9):
+        cut = tmp_path / "cut.mcap"
+        cut.write_bytes(file.read_bytes()[: int(file.stat().st_size * share)])
+        with pytest.raises(InputError, match=r"cut\.mcap.*(mcap recover|empty)"):
+            open_sequence(cut)
+
+
+def bag_of(path, messages):
+    from rosbags.rosbag2 import StoragePlugin, Writer
+    from rosbags.typesys import Stores, get_typestore
+
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        for topic, kind in messages:
+            writer.add_connection(topic, kind, typestore=store)
+    return path
+
+
+def test_an_empty_bag_is_refused(tmp_path):
+    with pytest.raises(InputError, match="empty"):
+        open_sequence(bag_of(tmp_path / "bag", [("/tf", "tf2_msgs/msg/TFMessage")]))
+
+
+def test_an_unknown_target_frame_is_refused_with_the_known_ones(written):
+    with pytest.raises(InputError, match="'moon' is not in TF .known: base_link"):
+        RosbagSequence(written / "bag", target_frame="moon")
+
+
+def test_frames_without_a_pose_are_left_out_and_counted(tmp_path):
+    class Late(Tiny):
+        def pose(self, index):
+            return Tiny.pose(self, index) if index < 4 else np.full((4, 4), np.nan)
+
+    write_bag(Late(), tmp_path / "bag")
+    sequence = RosbagSequence(tmp_path / "bag")
+    assert len(sequence) == 4
+    assert sequence.skipped == {"no pose": 2}
+    assert "after the last" in sequence.skip_reasons["no pose"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        (
+            {
+                "/camera/camera/color/image_raw": IMAGE,
+                "/camera/camera/aligned_depth_to_color/image_raw": IMAGE,
+                "/camera/camera/depth/image_rect_raw": IMAGE,
+                "/camera/camera/infra1/image_rect_raw": IMAGE,
+                "/camera/camera/color/camera_info": INFO,
+                "/camera/camera/depth/camera_info": INFO,
+            },
+            BagTopics(
+                "/camera/camera/color/image_raw",
+                "/camera/camera/aligned_depth_to_color/image_raw",
+                "/camera/camera/color/camera_info",
+            ),
+        ),
+        (
+            {
+                "/zed/zed_node/rgb/image_rect_color": IMAGE,
+                "/zed/zed_node/rgb/image_rect_color/compressed": COMPRESSED,
+                "/zed/zed_node/depth/depth_registered": IMAGE,
+                "/zed/zed_node/rgb/camera_info": INFO,
+                "/zed/zed_node/depth/camera_info": INFO,
+            },
+            BagTopics(
+                "/zed/zed_node/rgb/image_rect_color",
+                "/zed/zed_node/depth/depth_registered",
+                "/zed/zed_node/rgb/camera_info",
+            ),
+        ),
+    ],
+)
+def test_the_topics_of_common_cameras_are_found(kinds, expected):
+    assert find_topics(kinds, "bag") == expected
+
+
+def test_topics_that_are_missing_or_ambiguous_are_listed():
+    two = {
+        "/a/color/image": IMAGE,
+        "/b/color/image": IMAGE,
+        "/a/depth/image": IMAGE,
+        "/a/color/camera_info": INFO,
+    }
+    with pytest.raises(
+        InputError, match=r"more than one colour image topic \(/a/color/image, /b/color/image\)"
+    ):
+        find_topics(two, "bag")
+    assert find_topics(two, "bag", color="/a/color/image").info == "/a/color/camera_info"
+    with pytest.raises(InputError, match="no depth image topic"):
+        find_topics({"/a/color/image": IMAGE}, "bag")
+    with pytest.raises(InputError, match="no topic /x; it has /a"):
+        find_topics(two, "bag", color="/x")
