@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from autoseg3d_core.config import ConfigError
@@ -23,6 +23,7 @@ from autoseg3d_ros.input_report import InputReport, explain, problem_of
 from autoseg3d_ros.outcomes import FrameReport
 from autoseg3d_ros.parameters import NodeConfig, Settings, declare, default_settings
 from autoseg3d_ros.pose_source import PoseSource
+from autoseg3d_ros.process import Ending, ros_process
 
 LOOK_S = 5.0
 
@@ -79,7 +80,7 @@ def verdict(
     return "\n".join(lines), is_well
 
 
-def look(node: Node, settings: Settings, seconds: float) -> tuple[str, bool]:
+def look(node: Node, settings: Settings, seconds: float, ending: Ending) -> tuple[str, bool]:
     """Listen for a while; return what to print, and whether all is well."""
     config = settings.node
     notes = Notes()
@@ -89,7 +90,7 @@ def look(node: Node, settings: Settings, seconds: float) -> tuple[str, bool]:
     executor.add_node(node)
     end = time.monotonic() + seconds
     try:
-        while time.monotonic() < end:
+        while time.monotonic() < end and not ending.is_asked:
             executor.spin_once(timeout_sec=0.1)
         problems = [f"{count} frames lost: {reason}" for reason, count in notes.reasons.most_common()]
         if notes.last is not None:
@@ -104,18 +105,15 @@ def look(node: Node, settings: Settings, seconds: float) -> tuple[str, bool]:
 
 def main(args: list[str] | None = None) -> None:
     """Look and print; ends with code 0 when all is well."""
-    rclpy.init(args=args)
-    node = rclpy.create_node("autoseg3d_check_inputs")
     is_well = False
-    try:
-        text, is_well = look(node, declare(node, default_settings()), LOOK_S)
-        print(text)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        print("interrupted")
-    except ConfigError as error:
-        print(f"BAD {error}")
-    node.destroy_node()
-    rclpy.try_shutdown()
+    with ros_process(args) as ending:
+        node = rclpy.create_node("autoseg3d_check_inputs")
+        try:
+            text, is_well = look(node, declare(node, default_settings()), LOOK_S, ending)
+        except ConfigError as error:
+            text = f"BAD {error}"
+        node.destroy_node()
+    print(text)
     sys.exit(0 if is_well else 1)
 
 

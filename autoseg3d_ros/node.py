@@ -8,10 +8,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import rclpy
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.logging import get_logger
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
@@ -27,6 +27,7 @@ from autoseg3d_ros.parameters import (
     unknown_overrides,
 )
 from autoseg3d_ros.pose_source import PoseSource
+from autoseg3d_ros.process import Ending, ros_process, spin
 from autoseg3d_ros.publisher import ScenePublisher
 from autoseg3d_ros.resources import release_gpu
 from autoseg3d_ros.segmenter import BuiltSegmenter, build_segmenter
@@ -290,31 +291,32 @@ class SegmenterNode(LifecycleNode):
         return session.reset(reason)
 
 
-def run(node: SegmenterNode) -> int:
+def run(node: SegmenterNode, ending: Ending) -> int:
     """Start the node unless a manager does, and spin it until the process is told to end."""
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
     if node.settings.node.autostart and not node.start():
         node.get_logger().fatal("could not start; see the error above")
         return 1
-    executor.spin()
+    if not node.settings.node.autostart:
+        node.get_logger().info("unconfigured: ros2 lifecycle set NODE configure, then activate")
+    spin(executor, ending)
     return 0
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the node; ends with code 0 on SIGINT, 1 when it could not start."""
-    rclpy.init(args=args)
-    node, code = None, 0
-    try:
-        node = SegmenterNode()
-        code = run(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        code = 0
-    except ConfigError as error:
-        rclpy.logging.get_logger("autoseg3d").fatal(str(error))
-        code = 1
-    has_stopped = node is None or node.close()
-    rclpy.try_shutdown()
+    """Run the node; ends with code 0 on SIGINT and SIGTERM, 1 when it could not start."""
+    code, has_stopped = 0, True
+    with ros_process(args) as ending:
+        try:
+            node = SegmenterNode()
+        except ConfigError as error:
+            get_logger("autoseg3d").fatal(str(error))
+            code = 1
+        else:
+            code = run(node, ending)
+            has_stopped = node.close()
+            node.destroy_node()
     if not has_stopped:
         # A thread deep in a network would crash the interpreter as it is taken down.
         sys.stdout.flush()

@@ -6,13 +6,14 @@ ros2 run autoseg3d simulated_camera --ros-args -p source:=simulation:5000 -p rat
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import rclpy
 from geometry_msgs.msg import TransformStamped
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
@@ -24,6 +25,7 @@ from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
 from autoseg3d_ros.messages import image_message, pose_message, stamp_from_ns
 from autoseg3d_ros.parameters import declare_all
+from autoseg3d_ros.process import ros_process, spin
 
 MILLIMETRES = 1000.0
 LARGEST_DEPTH = 65535
@@ -79,7 +81,7 @@ def transform_message(header: Header, child: str, pose: np.ndarray) -> Transform
 
 
 class SimulatedCamera(Node):
-    """Publishes one frame per tick of its timer; `is_finished` after the last."""
+    """Publishes one frame per tick of its timer, and calls `when_finished` after the last."""
 
     def __init__(self, sequence: RgbdSequence | None = None, **node_options: Any) -> None:
         super().__init__("simulated_camera", **node_options)
@@ -93,7 +95,7 @@ class SimulatedCamera(Node):
         self._info = self.create_publisher(CameraInfo, "rgb/camera_info", qos)
         self._broadcaster = TransformBroadcaster(self)
         self._index = 0
-        self.is_finished = False
+        self.when_finished: Callable[[], None] = lambda: None
         self._timer = self.create_timer(1 / self.config.rate_hz, self._publish_next)
         self.get_logger().info(f"{len(self._sequence)} frames of {self._sequence.name}")
 
@@ -131,8 +133,8 @@ class SimulatedCamera(Node):
 
     def _finish(self) -> None:
         self._timer.cancel()
-        self.is_finished = True
         self.get_logger().info("the sequence has ended")
+        self.when_finished()
 
 
 def open_source(source: str) -> RgbdSequence:
@@ -144,20 +146,19 @@ def open_source(source: str) -> RgbdSequence:
 
 def main(args: list[str] | None = None) -> None:
     """Play until the sequence ends or the process is told to end."""
-    rclpy.init(args=args)
-    node, code = None, 0
-    try:
-        node = SimulatedCamera()
-        while rclpy.ok() and not node.is_finished:
-            rclpy.spin_once(node, timeout_sec=0.5)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        code = 0
-    except (InputError, ConfigError, ImportError) as error:
-        rclpy.logging.get_logger("simulated_camera").fatal(str(error))
-        code = 1
-    if node is not None:
-        node.destroy_node()
-    rclpy.try_shutdown()
+    code = 0
+    with ros_process(args) as ending:
+        try:
+            node = SimulatedCamera()
+        except (InputError, ConfigError, ImportError) as error:
+            get_logger("simulated_camera").fatal(str(error))
+            code = 1
+        else:
+            node.when_finished = ending.ask
+            executor = SingleThreadedExecutor(context=node.context)
+            executor.add_node(node)
+            spin(executor, ending)
+            node.destroy_node()
     sys.exit(code)
 
 

@@ -11,10 +11,10 @@ import pytest
 START_TIMEOUT_S = 40
 
 
-def start(*arguments):
+def start(*arguments, command=("-m", "autoseg3d_ros.node")):
     """Start the node and return it once it listens, or has ended."""
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "autoseg3d_ros.node", "--ros-args", *arguments],
+        [sys.executable, "-u", *command, "--ros-args", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -24,7 +24,7 @@ def start(*arguments):
     lines = []
     for line in process.stdout:
         lines.append(line)
-        if "listening to" in line or "unconfigured and waiting" in line:
+        if "listening to" in line or "unconfigured" in line:
             break
     return process, lines
 
@@ -60,3 +60,39 @@ def test_a_misspelt_parameter_is_named_with_the_nearest_one():
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
     assert any("tf.timout_s" in line and "tf.timeout_s" in line for line in lines)
+
+
+BUSY = """
+import functools, time
+from autoseg3d_ros import node
+from autoseg3d_ros.segmenter import BuiltSegmenter
+
+start_working = node.SegmenterNode._start_working
+
+def start_busy(self):
+    self._session.process = lambda frame: time.sleep(60)
+    start_working(self)
+    self._worker.offer(object())
+
+node.SegmenterNode._start_working = start_busy
+build = lambda config, first_id: BuiltSegmenter(None, None, lambda: 1)
+node.SegmenterNode = functools.partial(node.SegmenterNode, build=build)
+node.main()
+"""
+
+
+def test_a_signal_in_the_middle_of_a_long_step_ends_the_node_too():
+    process, _ = start(command=("-c", BUSY))
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=10)
+    assert process.returncode == 0, rest
+    assert time.monotonic() - begin < 2
+
+
+def test_without_autostart_the_node_waits_for_a_manager():
+    process, lines = start("-p", "autostart:=false")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "ros2 lifecycle set" in lines[-1]
