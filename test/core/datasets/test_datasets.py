@@ -188,7 +188,7 @@ def test_an_empty_bag_is_refused(tmp_path):
 
 
 def test_an_unknown_target_frame_is_refused_with_the_known_ones(written):
-    with pytest.raises(InputError, match="'moon' is not in TF .known: base_link"):
+    with pytest.raises(InputError, match=r"'moon' is not in TF .known: base_link"):
         RosbagSequence(written / "bag", target_frame="moon")
 
 
