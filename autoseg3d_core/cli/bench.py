@@ -58,7 +58,9 @@ class Growth:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("source", nargs="?", default="simulation:5000", help="as for replay")
-    parser.add_argument("--frames", type=int, default=200, help="frames to run, over again if there are fewer")
+    parser.add_argument(
+        "--frames", type=int, default=200, help="frames to run, over again if there are fewer"
+    )
     parser.add_argument(
         "--simulation", metavar="KEY=VALUE", nargs="+", default=[], help="settings of a simulated scene"
     )
@@ -77,7 +79,9 @@ def run(args: argparse.Namespace) -> int:
     online = build.online_segmenter(build.load(args.config, tuple(args.set)))
     timings, early_peak = _timed(online, sequence, args.frames)
     stages, growth = stage_times(timings), _growth(online, timings, early_peak)
-    print(f"{platform.machine()}, {args.threads} threads, {online.device}, {args.source}, {len(timings)} frames")
+    print(
+        f"{platform.machine()}, {args.threads} threads, {online.device}, {args.source}, {len(timings)} frames"
+    )
     print(text_table(("stage", "median ms", "p95 ms"), [(s.stage, s.median_ms, s.p95_ms) for s in stages]))
     print(text_table(("over the run", ""), list(asdict(growth).items())))
     if args.json:

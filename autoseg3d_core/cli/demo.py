@@ -19,4 +19,6 @@ def run(args: argparse.Namespace) -> int:
     """Run the demo in a process of its own; raises `InputError` where ROS 2 is missing."""
     if importlib.util.find_spec("rclpy") is None:
         raise InputError("ROS 2 is not in this environment: run `make demo`, or source your ROS 2 workspace")
-    return subprocess.run([sys.executable, "-m", "autoseg3d_ros.demo", *args.arguments], check=False).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "autoseg3d_ros.demo", *args.arguments], check=False
+    ).returncode

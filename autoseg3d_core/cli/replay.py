@@ -1,0 +1,169 @@
+"""`autoseg3d replay`: the core offline on a recording: deterministic, every frame, with files to look at."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from autoseg3d_core import build
+from autoseg3d_core.cli.bench import stage_times
+from autoseg3d_core.cli.source import add_config_arguments, open_source
+from autoseg3d_core.datasets.sequence import RgbdSequence
+from autoseg3d_core.evaluation.runner import Evaluation, Scores
+from autoseg3d_core.pipeline import OnlineSegmenter
+from autoseg3d_core.structures import Frame, InputError, SceneUpdate, TrackTable
+from autoseg3d_core.visualization.overlay import overlay
+from autoseg3d_core.visualization.ply import write_ply
+from autoseg3d_core.visualization.report import text_table
+from autoseg3d_core.visualization.rerun_log import RerunLog
+from autoseg3d_core.visualization.scene_view import ASLANT, FROM_ABOVE, scene_view
+
+PICTURES = 12
+
+
+@dataclass
+class Run:
+    """What a replay has seen so far."""
+
+    frames: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    timings: list[dict[str, float]] = field(default_factory=list)
+    camera_up: np.ndarray = field(default_factory=lambda: np.zeros(3))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "source", help="a bag, a folder with color/ depth/ pose/ intrinsic.txt, or simulation:SEED"
+    )
+    parser.add_argument("--out", required=True, help="folder for the results, made anew")
+    parser.add_argument("--limit", type=int, help="stop after this many frames")
+    parser.add_argument("--stride", type=int, default=1, help="take every n-th frame")
+    parser.add_argument(
+        "--simulation", metavar="KEY=VALUE", nargs="+", default=[], help="settings of a simulated scene"
+    )
+    parser.add_argument("--rerun", action="store_true", help="also write a Rerun recording (needs rerun-sdk)")
+    add_config_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay, score where the truth is known, and write the results."""
+    sequence = open_source(args.source, tuple(args.simulation))
+    online = build.online_segmenter(build.load(args.config, tuple(args.set)))
+    out = Path(args.out)
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "frames").mkdir(parents=True)
+    rerun = RerunLog(out / "recording.rrd") if args.rerun else None
+    evaluation = Evaluation()
+    indices = range(0, len(sequence), args.stride)[: args.limit]
+    pictured = set(np.linspace(0, len(indices) - 1, PICTURES).round().astype(int).tolist())
+    seen = Run(skipped=Counter(getattr(sequence, "skipped", {})))
+    for number, index in enumerate(tqdm(indices, desc="replay", unit="frame", disable=None)):
+        step = _step(online, sequence, index, seen)
+        if step is None:
+            continue
+        frame, update = step
+        truth = sequence.truth(index)
+        if truth is not None:
+            evaluation.add(truth, update.label_image)
+        if number in pictured:
+            _write(out / "frames" / f"{index:06d}.png", overlay(frame.rgb, update.label_image))
+        if rerun is not None:
+            rerun.log(frame, update)
+    if not seen.frames:
+        raise InputError(f"{args.source}: none of its {len(indices)} frames could be used")
+    scores = _scores(sequence, online, evaluation)
+    if rerun is not None:
+        rerun.log_map(online.map_cloud())
+    _write_results(out, args.source, online, seen, scores)
+    return 0
+
+
+def _step(
+    online: OnlineSegmenter, sequence: RgbdSequence, index: int, seen: Run
+) -> tuple[Frame, SceneUpdate] | None:
+    """Run one frame; a frame that cannot be used is counted and said."""
+    try:
+        frame = sequence[index]
+        update = online.step(frame)
+    except InputError as error:
+        seen.skipped["unusable"] += 1
+        print(f"frame {index} left out: {error}", file=sys.stderr)
+        return None
+    seen.frames += 1
+    seen.events.update(event.kind.name.lower() for event in update.events)
+    seen.timings.append(update.timings_ms)
+    seen.camera_up -= frame.world_from_camera[:3, 1]
+    return frame, update
+
+
+def _scores(sequence: RgbdSequence, online: OnlineSegmenter, evaluation: Evaluation) -> Scores | None:
+    truth = sequence.scene_truth()
+    if truth is None:
+        return None
+    tracks = online.track_table()
+    existence = dict(zip(tracks.ids.tolist(), tracks.existence.tolist(), strict=True))
+    return evaluation.scores(truth, online.map_cloud(), existence)
+
+
+def _write_results(out: Path, source: str, online: OnlineSegmenter, seen: Run, scores: Scores | None) -> None:
+    tracks, cloud = online.track_table(), online.map_cloud()
+    mature = tracks[tracks.is_mature]
+    summary = {
+        "source": source,
+        "frames": seen.frames,
+        "skipped": dict(seen.skipped),
+        "events": dict(sorted(seen.events.items())),
+        "tracks": len(mature),
+        "scores": asdict(scores) if scores else None,
+        "instances": _instances(mature),
+    }
+    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    write_ply(out / "scene.ply", cloud)
+    up = scene_up(seen.camera_up)
+    for name, view in (("scene", ASLANT), ("from_above", FROM_ABOVE)):
+        _write(out / f"{name}.png", scene_view(cloud, mature.ids, mature.boxes, view, up))
+    print(f"{seen.frames} frames, {len(mature)} confirmed tracks; left out: {dict(seen.skipped) or 'none'}")
+    if scores:
+        print(text_table(("score", "value"), list(asdict(scores).items())))
+    if len(seen.timings) > 20:
+        times = stage_times(seen.timings)
+        (out / "timings.json").write_text(json.dumps([asdict(t) for t in times], indent=2) + "\n")
+        print(text_table(("stage", "median ms", "p95 ms"), [(t.stage, t.median_ms, t.p95_ms) for t in times]))
+    print(f"written to {out}: summary.json scene.ply scene.png from_above.png frames/")
+
+
+def _instances(tracks: TrackTable) -> list[dict[str, object]]:
+    return [
+        {"id": track_id, "frames_seen": hits, "box": [round(v, 4) for v in box], "map_voxels": voxels}
+        for track_id, hits, box, voxels in zip(
+            tracks.ids.tolist(),
+            tracks.hits.tolist(),
+            tracks.boxes.tolist(),
+            tracks.map_voxels.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def scene_up(camera_up: np.ndarray) -> np.ndarray:
+    """Return the vertical of a world: z if the cameras' upper side agrees with it, else what they say."""
+    z = np.array([0.0, 0.0, 1.0])
+    length = np.linalg.norm(camera_up)
+    if length == 0 or camera_up @ z / length > 0.5:
+        return z
+    return camera_up / length
+
+
+def _write(path: Path, rgb: np.ndarray) -> None:
+    cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
