@@ -6,6 +6,7 @@ name of the topic or file. Depth comes out in metres, 0 where unknown (REP 117, 
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -220,6 +221,7 @@ def undistort(
     return straight, cv2.remap(depth, across, down, cv2.INTER_NEAREST)
 
 
+@functools.lru_cache(maxsize=4)
 def undistortion_maps(camera: CameraIntrinsics, distortion: Distortion) -> tuple[np.ndarray, np.ndarray]:
     """Return where each straight pixel lies in the distorted image: columns and rows."""
     matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1.0]])

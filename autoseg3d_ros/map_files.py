@@ -8,21 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from autoseg3d_core.structures import InputError, LabelledCloud, TrackTable
+from autoseg3d_core.visualization.ply import write_ply
 
 FORMATS = ("ply", "npz", "json")
-VERTEX = np.dtype(
-    [
-        ("x", "<f4"),
-        ("y", "<f4"),
-        ("z", "<f4"),
-        ("red", "u1"),
-        ("green", "u1"),
-        ("blue", "u1"),
-        ("instance", "<i4"),
-        ("label", "<i4"),
-    ]
-)
-PLY_TYPES = {"f4": "float", "u1": "uchar", "i4": "int"}
 
 
 def write_map(
@@ -40,7 +28,7 @@ def write_map(
         raise InputError(f"{path} exists: give another path or set overwrite")
     try:
         if chosen == "ply":
-            path.write_bytes(ply_bytes(cloud))
+            write_ply(path, cloud)
         elif chosen == "npz":
             with path.open("wb") as file:
                 np.savez_compressed(file, **npz_columns(cloud, tracks))
@@ -49,18 +37,6 @@ def write_map(
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error}") from error
     return path.resolve()
-
-
-def ply_bytes(cloud: LabelledCloud) -> bytes:
-    """Return a cloud as a binary PLY file with an instance and a label per vertex."""
-    vertices = np.empty(len(cloud), VERTEX)
-    vertices["x"], vertices["y"], vertices["z"] = cloud.xyz.T
-    vertices["red"], vertices["green"], vertices["blue"] = cloud.rgb.T
-    vertices["instance"], vertices["label"] = cloud.ids, cloud.labels
-    kinds = [(name, PLY_TYPES[VERTEX[name].str[1:]]) for name in VERTEX.names or ()]
-    properties = "".join(f"property {kind} {name}\n" for name, kind in kinds)
-    opening = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(cloud)}\n{properties}end_header\n"
-    return opening.encode("ascii") + vertices.tobytes()
 
 
 def npz_columns(cloud: LabelledCloud, tracks: TrackTable) -> dict[str, np.ndarray]:

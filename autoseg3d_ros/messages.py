@@ -21,8 +21,8 @@ from std_msgs.msg import Header
 
 from autoseg3d_core.geometry.transforms import quaternion_from_rotation
 from autoseg3d_core.structures import Event, LabelledCloud, TrackTable
+from autoseg3d_ros.memory_use import gpu_bytes
 from autoseg3d_ros.outcomes import FrameReport
-from autoseg3d_ros.resources import gpu_bytes
 
 UNLABELLED_CLASS = 65535
 POINT = np.dtype(

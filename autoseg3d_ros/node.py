@@ -19,6 +19,7 @@ from autoseg3d_core.config import ConfigError
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.diagnostics import Diagnostics, FrameLedger
 from autoseg3d_ros.frame_source import FrameSource, PosedMessages
+from autoseg3d_ros.memory_use import release_gpu
 from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.parameters import (
     changed_live,
@@ -29,7 +30,6 @@ from autoseg3d_ros.parameters import (
 from autoseg3d_ros.pose_source import PoseSource
 from autoseg3d_ros.process import Ending, ros_process, spin
 from autoseg3d_ros.publisher import ScenePublisher
-from autoseg3d_ros.resources import release_gpu
 from autoseg3d_ros.segmenter import BuiltSegmenter, build_segmenter
 from autoseg3d_ros.services import SceneServices
 from autoseg3d_ros.session import Session

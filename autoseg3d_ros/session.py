@@ -22,11 +22,11 @@ from autoseg3d_core.structures import (
 from autoseg3d_ros.conversions import TopicNames, frame_from_messages, implausible_depth
 from autoseg3d_ros.frame_source import PosedMessages
 from autoseg3d_ros.map_files import write_map
+from autoseg3d_ros.memory_use import release_gpu
 from autoseg3d_ros.messages import Occasion
 from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.parameters import Settings
 from autoseg3d_ros.publisher import ScenePublisher
-from autoseg3d_ros.resources import release_gpu
 
 DEPTH_CHECK_EVERY = 30
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from autoseg3d_core.structures import InputError, LabelledCloud
-from autoseg3d_ros.map_files import VERTEX, write_map
+from autoseg3d_core.visualization.ply import read_ply
+from autoseg3d_ros.map_files import write_map
 
 
 @pytest.fixture
@@ -21,14 +22,11 @@ def cloud():
 
 def test_a_ply_holds_every_point(tmp_path, cloud, tracks_table):
     path = write_map(tmp_path / "map.ply", "", False, cloud, tracks_table([3]))
-    opening, _, body = path.read_bytes().partition(b"end_header\n")
-    points = np.frombuffer(body, VERTEX)
-    assert b"element vertex 2" in opening
-    assert b"property int instance" in opening
-    assert points["instance"].tolist() == [3, 0]
-    assert points["label"].tolist() == [-1, 2]
-    assert points["z"].tolist() == [2, 5]
-    assert points["green"].tolist() == [1, 4]
+    points = read_ply(path)
+    assert points.ids.tolist() == [3, 0]
+    assert points.labels.tolist() == [-1, 2]
+    assert np.array_equal(points.xyz, cloud.xyz)
+    assert np.array_equal(points.rgb, cloud.rgb)
 
 
 def test_an_npz_holds_points_and_tracks(tmp_path, cloud, tracks_table):
