@@ -113,7 +113,7 @@ def example_tracks(random: np.random.Generator, tracks: int = TRACKS) -> TrackTa
 def _callbacks(frame: Frame) -> Callable[[int], object]:
     """Return what three messages of one instant cost from subscription to match."""
     gates = [StampGate(name, lambda gate, message: None) for name in ("color", "depth", "info")]
-    synchronizer = LoopingSynchronizer(gates, 10, 0.02, lambda *_: None, lambda _: None)
+    synchronizer = LoopingSynchronizer(gates, 10, 0.02, *[lambda *_: None] * 3)
     prepared = [
         camera_messages(frame, Header(stamp=messages.stamp_from_ns((i + 1) * 33_000_000))) for i in range(8)
     ]

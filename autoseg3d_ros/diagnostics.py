@@ -184,12 +184,11 @@ class Diagnostics:
 
     def tick(self, source: FrameSource | None, ledger: FrameLedger, pending: int) -> None:
         """Publish the state of things, and explain silence."""
-        totals = dict(ledger.counts.totals())
+        totals = ledger.counts.totals()
         if source is None:
             inactive = DiagnosticStatus(level=WARN, message="not active: ros2 lifecycle set NODE activate")
             self._publish({"state": inactive})
             return
-        totals[Outcome.DROPPED_SYNC] += source.unmatched()
         reports = input_reports(self._node, source)
         counts = {report.role: report.received for report in reports}
         rates_now = Rates.now(counts | {"processed": totals[Outcome.PROCESSED]})

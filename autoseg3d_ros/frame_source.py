@@ -126,7 +126,12 @@ class FrameSource:
         self.gates = [StampGate(node.resolve_topic_name(i.topic), self._on_zero_stamp) for i in self.inputs]
         self.names = TopicNames(*(gate.topic for gate in self.gates))
         self.synchronizer = LoopingSynchronizer(
-            self.gates, config.sync.queue_size, config.sync.slop_s, self._on_matched, self._on_jump
+            self.gates,
+            config.sync.queue_size,
+            config.sync.slop_s,
+            self._on_matched,
+            self._on_jump,
+            self._on_evicted,
         )
         self._subscribers = [
             self._subscribe(item, gate) for item, gate in zip(self.inputs, self.gates, strict=True)
@@ -137,13 +142,6 @@ class FrameSource:
     def pending(self) -> int:
         """Return how many colour images still wait for their partners or their pose."""
         return len(self._waiting) + self.synchronizer.queued(0)
-
-    def unmatched(self) -> int:
-        """Return how many colour images were given up because no depth image or camera info came."""
-        color = self.gates[0]
-        return (
-            color.received - color.zero_stamps - self.synchronizer.match_count - self.synchronizer.queued(0)
-        )
 
     def close(self) -> None:
         """Stop listening."""
@@ -182,6 +180,14 @@ class FrameSource:
             return
         self._waiting.append(_Waiting(messages, camera_frame, time.monotonic()))
         self._deliver_ready()
+
+    def _on_evicted(self, index: int, stamps_ns: list[int]) -> None:
+        """Count colour images that found no partners; those of the other inputs are nobody's frames."""
+        if index != 0:
+            return
+        reason = f"no {self.names.depth} and {self.names.camera_info} within sync.slop_s of its stamp"
+        for stamp_ns in stamps_ns:
+            self._sink.lost(FrameReport(stamp_ns, "", Outcome.DROPPED_SYNC, reason))
 
     def _on_jump(self, back_ns: int) -> None:
         self._node.get_logger().warning(

@@ -168,13 +168,15 @@ class SegmenterNode(LifecycleNode):
         if not has_stopped:
             # The thread may still write into the session, so nobody else may use it any more.
             self.get_logger().error(f"the worker is still busy after {STOP_TIMEOUT_S} s; configure again")
+            self._epoch = self._session.epoch + 1 if self._session else self._epoch
             self._session = None
         return has_stopped
 
     def _release(self) -> None:
         """Undo configuring; safe to call twice."""
         if self._session is not None:
-            self._epoch = self._session.epoch + 1
+            self._session.reset("lifecycle")
+            self._epoch = self._session.epoch
         if self._built is not None:
             self._first_id = self._built.next_id()
         self._built = self._session = None

@@ -45,7 +45,8 @@ class LoopingSynchronizer(message_filters.ApproximateTimeSynchronizer):
     loop's; and it calls back under a lock that an exception leaves locked for ever. Here `matched` is
     called after the lock is released, and an input whose stamps step back empties its queue. The other
     inputs' queues go with it, unless they have stepped back before. `jumped` hears of each new start
-    once, with the time stepped back in nanoseconds.
+    once, with the time stepped back in nanoseconds; `evicted` of an input's index and of the
+    stamps that left its queue unmatched.
     """
 
     def __init__(
@@ -55,11 +56,12 @@ class LoopingSynchronizer(message_filters.ApproximateTimeSynchronizer):
         slop_s: float,
         matched: Callable[..., None],
         jumped: Callable[[int], None],
+        evicted: Callable[[int, list[int]], None],
     ) -> None:
         self._waiting: deque[tuple[Any, ...]] = deque()
         self._last_ns: list[int | None] = [None] * len(inputs)
         self._starts = [0] * len(inputs)  # how often time has started again, per input
-        self._matched, self._jumped = matched, jumped
+        self._matched, self._jumped, self._evicted = matched, jumped, evicted
         self.match_count = 0
         super().__init__(inputs, queue_size, slop_s)
 
@@ -68,8 +70,14 @@ class LoopingSynchronizer(message_filters.ApproximateTimeSynchronizer):
         """Take a message of one input, then hand over what it completed."""
         if my_queue_index is None:
             my_queue_index = next(i for i, queue in enumerate(self.queues) if queue is my_queue)
-        self._notice_new_start(my_queue_index, stamp_to_ns(msg.header.stamp))
+        stamp_ns = stamp_to_ns(msg.header.stamp)
+        self._notice_new_start(my_queue_index, stamp_ns)
+        gone = {*my_queue, stamp_ns}
         super().add(msg, my_queue, my_queue_index)
+        gone.difference_update(my_queue)
+        gone.difference_update(stamp_to_ns(match[my_queue_index].header.stamp) for match in self._waiting)
+        if gone:
+            self._evicted(my_queue_index, sorted(gone))
         while self._waiting:
             self._matched(*self._waiting.popleft())
 
@@ -92,9 +100,12 @@ class LoopingSynchronizer(message_filters.ApproximateTimeSynchronizer):
         is_first = self._starts[index] == newest
         self._starts[index] = newest + is_first
         # The inputs that follow this one back have nothing yet that is worth keeping.
-        behind = [q for q, n in zip(self.queues, self._starts, strict=True) if n < newest + is_first]
-        with self.lock:
-            for queue in [self.queues[index], *behind]:
-                queue.clear()
+        behind = [i for i, starts in enumerate(self._starts) if starts < newest + is_first]
+        for stale in {index, *behind}:
+            with self.lock:
+                stamps = sorted(self.queues[stale])
+                self.queues[stale].clear()
+            if stamps:
+                self._evicted(stale, stamps)
         if is_first:
             self._jumped(last_ns - stamp_ns)

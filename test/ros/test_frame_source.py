@@ -176,7 +176,9 @@ def test_colour_images_without_partners_are_counted(node, camera_set, monkeypatc
     bench = Bench(node, monkeypatch, sync=SyncConfig(queue_size=3))
     for index in range(10):
         bench.source.gates[0].accept(camera_set(stamp_ns=(index + 1) * 10**9)[0])
-    assert bench.source.unmatched() == 7
+    assert [r.outcome for r in bench.sink.reports] == [Outcome.DROPPED_SYNC] * 7
+    assert [r.stamp_ns for r in bench.sink.reports] == [i * 10**9 for i in range(1, 8)]
+    assert "/depth/image" in bench.sink.reports[0].reason
     assert bench.source.pending() == 3
     bench.source.close()
 

@@ -11,7 +11,7 @@ import pytest
 START_TIMEOUT_S = 40
 
 
-def start(*arguments, command=("-m", "autoseg3d_ros.node")):
+def start(*arguments, command=("-m", "autoseg3d_ros.node"), until="listening to"):
     """Start the node and return it once it listens, or has ended."""
     process = subprocess.Popen(
         [sys.executable, "-u", *command, "--ros-args", *arguments],
@@ -24,7 +24,7 @@ def start(*arguments, command=("-m", "autoseg3d_ros.node")):
     lines = []
     for line in process.stdout:
         lines.append(line)
-        if "listening to" in line or "unconfigured" in line:
+        if until in line or "unconfigured" in line:
             break
     return process, lines
 
@@ -70,7 +70,7 @@ from autoseg3d_ros.segmenter import BuiltSegmenter
 start_working = node.SegmenterNode._start_working
 
 def start_busy(self):
-    self._session.process = lambda frame: time.sleep(60)
+    self._session.process = lambda frame: (print("busy", flush=True), time.sleep(60))
     start_working(self)
     self._worker.offer(object())
 
@@ -82,7 +82,7 @@ node.main()
 
 
 def test_a_signal_in_the_middle_of_a_long_step_ends_the_node_too():
-    process, _ = start(command=("-c", BUSY))
+    process, _ = start(command=("-c", BUSY), until="busy")
     begin = time.monotonic()
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=10)

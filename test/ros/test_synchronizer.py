@@ -16,12 +16,17 @@ class Bench:
     """Inputs, a synchroniser, and notes of what it says."""
 
     def __init__(self, inputs=2, queue_size=10, slop_s=0.02, on_match=None):
-        self.pairs, self.jumps, self.rejected = [], [], []
+        self.pairs, self.jumps, self.rejected, self.evicted = [], [], [], []
         self.gates = [
             StampGate(f"topic_{i}", lambda g, m: self.rejected.append(g.topic)) for i in range(inputs)
         ]
         self.synchronizer = LoopingSynchronizer(
-            self.gates, queue_size, slop_s, on_match or (lambda *m: self.pairs.append(m)), self.jumps.append
+            self.gates,
+            queue_size,
+            slop_s,
+            on_match or (lambda *m: self.pairs.append(m)),
+            self.jumps.append,
+            lambda index, stamps: self.evicted.extend((index, stamp) for stamp in stamps),
         )
 
     def play(self, rates, seconds=20, start_ns=1_000_000_000):
@@ -117,3 +122,19 @@ def test_a_message_without_stamp_is_rejected_by_name():
     assert bench.rejected == ["topic_1"]
     assert bench.synchronizer.queued(1) == 0
     assert bench.gates[1].zero_stamps == bench.gates[1].received == 1
+
+
+def test_every_message_is_matched_evicted_or_still_queued():
+    bench = Bench(queue_size=5)
+    for _ in range(3):
+        bench.play((30, 7), seconds=4)
+    for index, gate in enumerate(bench.gates):
+        evicted = [stamp for at, stamp in bench.evicted if at == index]
+        assert gate.received == len(bench.pairs) + len(evicted) + bench.synchronizer.queued(index)
+
+
+def test_an_evicted_message_is_named_by_its_stamp():
+    bench = Bench(queue_size=2)
+    for second in (1, 2, 3):
+        bench.gates[0].accept(message(second * 10**9))
+    assert bench.evicted == [(0, 10**9)]
