@@ -31,7 +31,7 @@ def write_map(
             write_ply(path, cloud)
         elif chosen == "npz":
             with path.open("wb") as file:
-                np.savez_compressed(file, **npz_columns(cloud, tracks))
+                np.savez_compressed(file, **npz_columns(cloud, tracks))  # type: ignore[arg-type]
         else:
             path.write_text(json.dumps(track_rows(tracks), indent=1), encoding="utf-8")
     except OSError as error:

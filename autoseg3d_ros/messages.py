@@ -83,7 +83,7 @@ def stamp_from_ns(stamp_ns: int) -> Time:
 def byte_array(values: np.ndarray) -> array.array:
     """Return an array's bytes in the one type that messages take without looking at each element."""
     result = array.array("B")
-    result.frombytes(memoryview(np.ascontiguousarray(values)).cast("B"))
+    result.frombytes(np.ascontiguousarray(values).data.cast("B"))
     return result
 
 

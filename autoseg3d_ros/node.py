@@ -268,7 +268,7 @@ class SegmenterNode(LifecycleNode):
         """Return what the worker makes of a function; raises what it raises."""
         if self._worker is None:
             return run()
-        future: Future = Future()
+        future: Any = Future()  # its type parameter is missing before Kilted
         self._worker.submit(Job(run, future.set_result, future.set_exception))
         return await future
 

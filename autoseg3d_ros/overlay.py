@@ -28,8 +28,8 @@ def overlay(
     table = np.zeros((slots, 4), np.uint8)
     table[ids & (slots - 1), :3] = track_colors(ids)
     table[ids & (slots - 1), 3] = 255
-    painted = np.take(table.view(np.uint32)[:, 0], label_image & (slots - 1))  # red green blue hit, packed
-    painted = painted.view(np.uint8).reshape(*label_image.shape, 4)
+    packed = np.take(table.view(np.uint32)[:, 0], label_image & (slots - 1))  # red green blue hit
+    painted = packed.view(np.uint8).reshape(*label_image.shape, 4)
     masks = cv2.cvtColor(painted, cv2.COLOR_RGBA2RGB)
     mixed = cv2.addWeighted(rgb, 1 - opacity, masks, opacity, 0)
     return cv2.copyTo(mixed, cv2.extractChannel(painted, 3), rgb.copy())

@@ -48,7 +48,8 @@ def yaml_value(value: object) -> str:
 
 def yaml_text(settings: Settings) -> str:
     """Return the parameter file: every setting with its default, description, unit and range."""
-    lines, open_sections = [], []
+    lines: list[str] = []
+    open_sections: list[str] = []
     for entry in settings.entries():
         *sections, name = entry.key.split(".")
         for depth, part in enumerate(sections):

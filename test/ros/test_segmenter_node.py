@@ -38,15 +38,16 @@ IN_CAMERA = {"label_image", "debug_image", "status"}
 class Robot:
     """A camera, TF and a listener in one node beside the node under test."""
 
-    def __init__(self, ros, make_segmenter, camera_set, **parameters):
+    def __init__(self, ros, make_segmenter, camera_set, namespace="", **parameters):
         self.camera_set, self.built = camera_set, []
         self.make_segmenter = make_segmenter
         overrides = {"input.clock_warning_s": 1e12, **parameters}
         self.node = SegmenterNode(
             build=self.build,
+            namespace=namespace,
             parameter_overrides=[Parameter(name, value=value) for name, value in overrides.items()],
         )
-        self.side = ros.create_node("robot")
+        self.side = ros.create_node("robot", namespace=namespace)
         qos = QoSProfile(depth=10)
         self.publishers = [
             self.side.create_publisher(kind, name, qos)
@@ -473,3 +474,13 @@ def test_the_map_reaches_a_viewer_that_comes_late(make_robot):
     qos = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     robot.side.create_subscription(PointCloud2, "autoseg3d/map_points", late.append, qos)
     assert robot.spin(lambda: late, 3)
+
+
+def test_two_nodes_in_two_namespaces_do_not_hear_each_other(make_robot):
+    left, right = make_robot(namespace="left").start(), make_robot(namespace="right").start()
+    left.play([SECOND, 2 * SECOND])
+    right.spin(lambda: False, 0.3)
+    assert left.totals() == {"PROCESSED": 2}
+    assert right.totals() == {}
+    assert left.spin(lambda: len(left.heard["instances"]) == 2)
+    assert right.heard["instances"] == []
