@@ -70,8 +70,8 @@ def verdict(
     for report, line in zip(reports, explain(reports, slop_s), strict=False):
         mark = "BAD" if problem_of(report) else "ok "
         lines.append(f"{mark} {line}, {report.received / seconds:.1f} Hz")
-    never_match = explain(reports, slop_s)[len(reports) :]
-    lines += [f"BAD {line}" for line in [*never_match, *problems]]
+    also = explain(reports, slop_s)[len(reports) :]
+    lines += [f"BAD {line}" for line in [*also, *problems]]
     lines.append(
         f"{'ok ' if frames else 'BAD'} {frames / seconds:.1f} complete frames per second with a pose"
     )

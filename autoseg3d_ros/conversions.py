@@ -66,6 +66,8 @@ def frame_from_messages(
     check_sizes(rgb, depth, camera, names)
     if distortion is not None:
         rgb, depth = image_formats.undistort(rgb, depth, camera, distortion)
+    # A view of the message would be read-only, and gone with it.
+    rgb = rgb if rgb.flags.writeable else rgb.copy()
     return Frame(rgb, depth, camera, world_from_camera, messages.stamp_ns)
 
 

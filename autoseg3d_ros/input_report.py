@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+LOSS_NEEDS = 10
+LOSS_SHARE = 0.75
+"""Less than this share of another input's messages, once that has so many, looks like loss."""
+
 
 @dataclass(frozen=True)
 class PublisherReport:
@@ -54,6 +58,18 @@ def problem_of(report: InputReport) -> str:
     return "it has publishers but no message has come: is the camera running, the bag playing?"
 
 
+def lost_on_the_way(reports: Sequence[InputReport]) -> list[str]:
+    """Return a line per image topic of which far fewer messages have come than of the most frequent input."""
+    most = max(reports, key=lambda report: report.received)
+    few = [r for r in reports if most.received >= LOSS_NEEDS and 0 < r.received < LOSS_SHARE * most.received]
+    return [
+        f"{report.role} has come {report.received} times but {most.role} {most.received} times: if the camera "
+        "sends both at one rate, images are lost on the way; with Fast DDS start camera and node with "
+        "FASTDDS_DEFAULT_PROFILES_FILE set to this package's config/fastdds.xml"
+        for report in few
+    ]
+
+
 def explain(reports: Sequence[InputReport], slop_s: float) -> list[str]:
     """Return a line per input, and one on stamps when all inputs hear messages that never match."""
     lines = []
@@ -73,4 +89,4 @@ def explain(reports: Sequence[InputReport], slop_s: float) -> list[str]:
                 f"{residual * 1e3:.1f} ms and sync.slop_s is {slop_s * 1e3:.1f} ms -- synchronise "
                 "the driver, or raise sync.slop_s"
             )
-    return lines
+    return lines + lost_on_the_way(reports)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
@@ -55,6 +56,15 @@ ARGUMENTS = [
 ]
 
 
+def room_for_images() -> list[LaunchDescriptionEntity]:
+    """Give Fast DDS enough shared memory for images, unless the user has a profile; others ignore it."""
+    is_old = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
+    name = "FASTRTPS_DEFAULT_PROFILES_FILE" if is_old else "FASTDDS_DEFAULT_PROFILES_FILE"
+    if name in os.environ:
+        return []
+    return [SetEnvironmentVariable(name, str(SHARE / "config" / "fastdds.xml"))]
+
+
 def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the node, and RViz if asked for."""
     given = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
@@ -95,4 +105,4 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 def generate_launch_description() -> LaunchDescription:
     """Return what `ros2 launch` starts."""
-    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=nodes)])
+    return LaunchDescription([*ARGUMENTS, *room_for_images(), OpaqueFunction(function=nodes)])

@@ -48,4 +48,4 @@ def generate_launch_description() -> LaunchDescription:
         PythonLaunchDescriptionSource(str(SHARE / "launch" / "autoseg3d.launch.py")),
         launch_arguments={"target_frame": "odom", "rviz": LaunchConfiguration("rviz")}.items(),
     )
-    return LaunchDescription([*arguments, camera, node])
+    return LaunchDescription([*arguments, node, camera])

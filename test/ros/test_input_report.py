@@ -2,7 +2,14 @@
 
 import pytest
 
-from autoseg3d_ros.input_report import InputReport, PublisherReport, best_residual_s, explain, problem_of
+from autoseg3d_ros.input_report import (
+    InputReport,
+    PublisherReport,
+    best_residual_s,
+    explain,
+    lost_on_the_way,
+    problem_of,
+)
 
 IMAGE = "sensor_msgs/msg/Image"
 
@@ -45,3 +52,11 @@ def test_inputs_that_match_have_no_such_line():
 
 def test_no_stamps_have_no_residual():
     assert best_residual_s((), (1,)) is None
+
+
+def test_images_lost_on_the_way_are_noticed():
+    reports = [report(received=9), report("depth", received=20), report("camera_info", received=20)]
+    [line] = lost_on_the_way(reports)
+    assert "color has come 9 times" in line
+    assert "fastdds.xml" in line
+    assert lost_on_the_way([report(received=18), *reports[1:]]) == []
