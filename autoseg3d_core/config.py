@@ -17,12 +17,10 @@ from typing import Any, TypeVar
 
 import yaml
 
+from autoseg3d_core.errors import ConfigError as ConfigError
+
 ConfigT = TypeVar("ConfigT")
 Scalar = bool | int | float | str
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used; the message names the key and says what to do."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from autoseg3d_core.structures import InputError
+from autoseg3d_core.errors import InputError
 
 SHARE = Path("share") / "autoseg3d"
 

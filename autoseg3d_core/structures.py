@@ -18,12 +18,10 @@ import torch
 from jaxtyping import Bool, Float, Float32, Float64, Int32, Int64, UInt8
 from torch import Tensor
 
+from autoseg3d_core.errors import InputError as InputError
+
 UNLABELLED = -1
 """Label of an instance of a class-agnostic model."""
-
-
-class InputError(ValueError):
-    """Input that cannot be used; the message names the file, topic or field and says what to do."""
 
 
 RowsT = TypeVar("RowsT", bound="Rows")
@@ -185,8 +183,8 @@ class Tracks(Rows):
     @staticmethod
     def empty(channels: int = 0, device: torch.device | str = "cpu") -> Tracks:
         """Return a table without rows."""
-        whole = {"dtype": torch.int64, "device": device}
-        real = {"dtype": torch.float32, "device": device}
+        whole: dict[str, Any] = {"dtype": torch.int64, "device": device}
+        real: dict[str, Any] = {"dtype": torch.float32, "device": device}
         return Tracks(
             ids=torch.zeros(0, **whole),
             embeddings=torch.zeros(0, channels, **real),

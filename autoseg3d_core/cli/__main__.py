@@ -7,8 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from autoseg3d_core.config import ConfigError
-from autoseg3d_core.structures import InputError
+from autoseg3d_core.errors import ConfigError, InputError
 
 COMMANDS = {
     "demo": "play the bundled recording into the live ROS 2 node and show what comes out",

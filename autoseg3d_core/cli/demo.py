@@ -7,7 +7,7 @@ import importlib.util
 import subprocess
 import sys
 
-from autoseg3d_core.structures import InputError
+from autoseg3d_core.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
