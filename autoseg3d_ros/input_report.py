@@ -61,12 +61,12 @@ def problem_of(report: InputReport) -> str:
 def lost_on_the_way(reports: Sequence[InputReport]) -> list[str]:
     """Return a line per image topic of which far fewer messages have come than of the most frequent input."""
     most = max(reports, key=lambda report: report.received)
-    few = [r for r in reports if most.received >= LOSS_NEEDS and 0 < r.received < LOSS_SHARE * most.received]
     return [
-        f"{report.role} has come {report.received} times but {most.role} {most.received} times: if the camera "
-        "sends both at one rate, images are lost on the way; with Fast DDS start camera and node with "
-        "FASTDDS_DEFAULT_PROFILES_FILE set to this package's config/fastdds.xml"
-        for report in few
+        f"{report.role} has come {report.received} times but {most.role} {most.received} times: if the "
+        "camera sends both at one rate, images are lost on the way; with Fast DDS start camera and node "
+        "with FASTDDS_DEFAULT_PROFILES_FILE set to this package's config/fastdds.xml"
+        for report in reports
+        if most.received >= LOSS_NEEDS and 0 < report.received < LOSS_SHARE * most.received
     ]
 
 

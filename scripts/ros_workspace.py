@@ -130,6 +130,9 @@ def write_environment(root: Path, venv: Path, real_ros: bool, gl: dict[str, str]
         f"export LD_LIBRARY_PATH={':'.join(libraries)}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}",
         *(["export _ROS_WHEELS_BOOTSTRAP_COMPLETE=1"] if not real_ros else []),
         "export ROS_PYTHON_CHECK_FIELDS=1",
+        # Without it Fast DDS has no room for images, and loses them and the transforms between them.
+        "export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-"
+        + f"{root / 'config' / 'fastdds.xml'}}}",
         "export ROS_AUTOMATIC_DISCOVERY_RANGE=${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}",
         "export ROS_DOMAIN_ID=${ROS_DOMAIN_ID:-$(( $$ % 100 + 1 ))}",
         *([f"export MUJOCO_GL=${{MUJOCO_GL:-{gl['backend']}}}"] if "backend" in gl else []),
