@@ -1,0 +1,1 @@
+"""Sparse voxel convolution: one canonical weight layout, several backends that must agree."""

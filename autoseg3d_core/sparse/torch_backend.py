@@ -1,0 +1,111 @@
+"""Sparse convolution in plain PyTorch: the specification of the layers, for any device.
+
+Gather the source rows of all pairs, multiply the pairs of each kernel element by its matrix, and add
+up the products of each target row. A loop runs over kernel elements, never over voxels.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from autoseg3d_core.sparse import kernel_maps
+from autoseg3d_core.sparse.kernel_maps import Grouping, KernelMap
+from autoseg3d_core.sparse.tensor import SparseTensor
+
+FEW_CHANNELS = 8
+"""Up to this many input channels one dense product over all kernel elements beats a product for each."""
+
+
+def submanifold(
+    tensor: SparseTensor,
+    weight: Float[Tensor, "volume inputs outputs"],
+    dilation: int = 1,
+    at: SparseTensor | None = None,
+) -> SparseTensor:
+    """Convolve with a centred kernel; the output lies on the tensor's own voxels, or on those of `at`."""
+    kernel = round(len(weight) ** (1 / 3))
+    if at is None:
+        at = tensor
+        key = ("submanifold", tensor.stride, kernel, dilation)
+        pairs = tensor.geometry.cached(
+            key, lambda: kernel_maps.submanifold_map(tensor.level, tensor.level, kernel, dilation)
+        )
+    else:
+        pairs = kernel_maps.submanifold_map(tensor.level, at.level, kernel, dilation)
+    return at.replaced(_convolve(tensor.features, weight, pairs))
+
+
+def down(tensor: SparseTensor, weight: Float[Tensor, "8 inputs outputs"]) -> SparseTensor:
+    """Convolve with a 2x2x2 kernel and stride 2, onto the coarser cells around the tensor's voxels."""
+    pairs = _between(tensor, tensor.stride)
+    return SparseTensor(_convolve(tensor.features, weight, pairs), 2 * tensor.stride, tensor.geometry)
+
+
+def up(tensor: SparseTensor, weight: Float[Tensor, "8 inputs outputs"]) -> SparseTensor:
+    """Undo a `down`'s stride: each finer voxel receives from its parent by the kernel element it lies in."""
+    stride = tensor.stride // 2
+    pairs = tensor.geometry.cached(("up", stride), lambda: _between(tensor, stride).reversed())
+    return SparseTensor(_convolve(tensor.features, weight, pairs), stride, tensor.geometry)
+
+
+def _between(tensor: SparseTensor, stride: int) -> KernelMap:
+    geometry = tensor.geometry
+    return geometry.cached(("down", stride), lambda: kernel_maps.down_map(geometry, stride))
+
+
+def _convolve(features: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:
+    if features.shape[1] <= FEW_CHANNELS:
+        return _convolve_columns(features, weight, pairs)
+    return _PairedProducts.apply(features, weight, pairs)
+
+
+def _convolve_columns(features: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:
+    """Lay the neighbours of each target out in one row, zero where there is none, and multiply once."""
+    volume, inputs, outputs = weight.shape
+    counts = torch.tensor(pairs.counts, device=features.device)
+    element = torch.arange(volume, device=features.device).repeat_interleave(counts)
+    columns = features.new_zeros(pairs.target_rows * volume, inputs)
+    columns = columns.index_put((pairs.target * volume + element,), features.index_select(0, pairs.source))
+    return columns.view(pairs.target_rows, volume * inputs) @ weight.view(volume * inputs, outputs)
+
+
+class _PairedProducts(torch.autograd.Function):
+    """Gather, multiply per kernel element, add up per target row; the same backwards."""
+
+    @staticmethod
+    def forward(ctx, features: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:  # type: ignore[no-untyped-def, override]
+        ctx.save_for_backward(features, weight)
+        ctx.pairs = pairs
+        products = _multiply(features.index_select(0, pairs.source), weight, pairs)
+        return _add_up(products, pairs.by_target)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[no-untyped-def, override]
+        features, weight = ctx.saved_tensors
+        pairs = ctx.pairs
+        gathered = gradient.index_select(0, pairs.target)
+        for_features = for_weight = None
+        if ctx.needs_input_grad[0]:
+            for_features = _add_up(_multiply(gathered, weight.transpose(1, 2), pairs), pairs.by_source)
+        if ctx.needs_input_grad[1]:
+            for_weight = torch.zeros_like(weight)
+            inputs = features.index_select(0, pairs.source)
+            for k, rows in pairs.slices:
+                torch.mm(inputs[rows].T, gathered[rows], out=for_weight[k])
+        return for_features, for_weight, None
+
+
+def _multiply(gathered: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:
+    products = gathered.new_empty(len(gathered), weight.shape[2])
+    for k, rows in pairs.slices:
+        torch.mm(gathered[rows], weight[k], out=products[rows])
+    return products
+
+
+def _add_up(products: Tensor, rows: Grouping) -> Tensor:
+    if len(products) == 0:
+        return products.new_zeros(len(rows.starts), products.shape[1])
+    return functional.embedding_bag(rows.order, products, rows.starts, mode="sum")
