@@ -145,7 +145,7 @@ def _nearest(name: str, known: Mapping[str, Any]) -> str:
     return f"{guess} (known here: {', '.join(sorted(known))})"
 
 
-def checked(key: str, value: Any, kind: type, about: Setting) -> Scalar:
+def checked(key: str, value: Any, kind: type[Any], about: Setting) -> Scalar:
     """Return the value in the setting's type; raises `ConfigError` for a wrong type, choice or range."""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
