@@ -175,7 +175,10 @@ class RosbagSequence:
         if place >= len(places) or places[place].stamp_ns != stamp_ns:
             return None
         data = np.frombuffer(self._bag.read(places[place]).data, np.uint8)
-        return cv2.imdecode(data, cv2.IMREAD_UNCHANGED).astype(np.int32)
+        ids = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        if ids is None:
+            raise InputError(f"{topic}: the image at {stamp_ns} ns is not a PNG: write the recording again")
+        return ids.astype(np.int32)
 
 
 def _color_of(message: Any) -> np.ndarray:
