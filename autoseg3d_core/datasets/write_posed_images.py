@@ -34,7 +34,7 @@ def write_posed_images(
         stamps.append(frame.stamp_ns)
         watch(index + 1)
     camera = sequence[0].camera
-    matrix = [[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]]
+    matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
     np.savetxt(folder / "intrinsic.txt", matrix, fmt="%.9g")
     np.savetxt(folder / "timestamps.txt", stamps, fmt="%d")
     scene = sequence.scene_truth()
