@@ -163,7 +163,7 @@ def _rvl_numbers(buffer: UInt8[np.ndarray, " bytes"]) -> np.ndarray:
     nibbles = (words[:, None] >> np.arange(28, -4, -4, dtype=np.uint32)) & 15
     nibbles = nibbles.reshape(-1).astype(np.int64)
     last = nibbles < 8  # the top bit says that more follow
-    number = np.cumsum(last) - last
+    number: np.ndarray = np.cumsum(last) - last
     starts = np.flatnonzero(np.concatenate([[True], last[:-1]])) if len(last) else np.zeros(0, np.int64)
     position = np.arange(len(nibbles)) - starts[number] if len(nibbles) else nibbles
     parts = (nibbles & 7) << (3 * np.minimum(position, 10))
