@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Int64
@@ -171,7 +172,7 @@ def _observed(
     count = torch.zeros_like(tracks.hits).index_add_(0, row, torch.ones_like(row))
     seen = count > 0
     weight = (1.0 / (tracks.hits + 1)).clamp(min=config.blend) * seen
-    spread = {"index": row[:, None].expand(-1, 3), "include_self": True}
+    spread: dict[str, Any] = {"index": row[:, None].expand(-1, 3), "include_self": True}
     low = tracks.boxes[:, :3].scatter_reduce(0, src=instances.boxes[:, :3], reduce="amin", **spread)
     high = tracks.boxes[:, 3:].scatter_reduce(0, src=instances.boxes[:, 3:], reduce="amax", **spread)
 
@@ -238,7 +239,7 @@ def _without(
 def _inherited(tracks: Tracks, older: Tensor, younger: Tensor) -> Tracks:
     """Return the tracks where each older one has what its younger ones saw."""
     to, of = tracks.index_of(older), tracks.index_of(younger)
-    spread = {"index": to[:, None].expand(-1, 3)}
+    spread: dict[str, Any] = {"index": to[:, None].expand(-1, 3)}
     low = tracks.boxes[:, :3].scatter_reduce(0, src=tracks.boxes[of, :3], reduce="amin", **spread)
     high = tracks.boxes[:, 3:].scatter_reduce(0, src=tracks.boxes[of, 3:], reduce="amax", **spread)
     return dataclasses.replace(
