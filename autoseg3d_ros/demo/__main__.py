@@ -13,14 +13,15 @@ import time
 from pathlib import Path
 
 import rclpy
-from autoseg3d_core.resources import resource_path
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
+from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from tqdm import tqdm
 
 from autoseg3d_core.config import ConfigError
+from autoseg3d_core.resources import resource_path
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.demo.live_node import LiveNode
 from autoseg3d_ros.demo.player import BagPlayer
@@ -133,7 +134,7 @@ class _Now:
 
 def _wait_until_active(studio: Node, player: BagPlayer, live: LiveNode) -> None:
     """Wait for the node to be active and connected to the recording's topics."""
-    client = studio.create_client(GetState, f"{NODE}/get_state")
+    client: Client = studio.create_client(GetState, f"{NODE}/get_state")
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         live.check_alive()
