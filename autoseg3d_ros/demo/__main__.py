@@ -145,7 +145,8 @@ def _wait_until_active(studio: Node, player: BagPlayer, live: LiveNode) -> None:
             while not future.done() and time.monotonic() < waited:
                 time.sleep(0.02)
             listening = studio.count_subscribers(next(iter(INPUTS))) > 1  # the node besides the recorder
-            if future.done() and future.result().current_state.id == State.PRIMARY_STATE_ACTIVE and listening:
+            answer = future.result() if future.done() else None
+            if answer and answer.current_state.id == State.PRIMARY_STATE_ACTIVE and listening:
                 return
         time.sleep(0.1)
     raise InputError(f"the node was not active after {START_TIMEOUT_S:.0f} s: see its log")
