@@ -1,0 +1,274 @@
+"""What is installed here: one small probe per thing, each of which tells what it found and what mends it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from autoseg3d_core.errors import InputError
+from autoseg3d_core.resources import resource_path
+
+OK, STAND_IN, MISSING, BROKEN = "ok", "stand-in", "missing", "broken"
+OLDEST_PYTHON = (3, 10)
+OURS = "autoseg3d"
+"""The package with our messages; in a checkout it lies beside the stand-ins."""
+STAND_IN_FOLDERS = (("build", "ros"), ("test", "standins"))
+"""Consecutive folders in the path of a module that replaces a ROS package."""
+PROBE_TIMEOUT_S = 60
+CV_BRIDGE_TRIP = (
+    "import numpy, cv_bridge; b = cv_bridge.CvBridge(); "
+    "b.imgmsg_to_cv2(b.cv2_to_imgmsg(numpy.zeros((2, 2, 3), 'uint8'), 'rgb8'), 'bgr8')"
+)
+GL_CONTEXT = "import mujoco; c = mujoco.GLContext(32, 32); c.make_current(); c.free()"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a probe found: a state, words about it, and the one command that mends it."""
+
+    name: str
+    state: str
+    detail: str
+    mend: str = ""
+    required: bool = False
+
+    @property
+    def stops(self) -> bool:
+        """Whether autoseg3d cannot run like this."""
+        return self.required and self.state in (MISSING, BROKEN)
+
+
+def all_findings() -> list[Finding]:
+    """Run every probe."""
+    return [probe() for probe in PROBES]
+
+
+def python() -> Finding:
+    """Probe the interpreter."""
+    fits = sys.version_info[:2] >= OLDEST_PYTHON
+    mend = "" if fits else f"sudo apt install python{OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]}"
+    detail = f"{platform.python_version()} on {platform.machine()}"
+    return Finding("Python", OK if fits else BROKEN, detail, mend, required=True)
+
+
+def library(name: str, module: str, package: str, required: bool = False) -> Finding:
+    """Probe a Python package by importing it; `package` is what pip installs."""
+    if not _is_there(module):
+        return Finding(name, MISSING, "not installed", _pip(package), required)
+    found, error = _imported(module)
+    if error:
+        return Finding(name, BROKEN, error, _pip(package, "--force-reinstall"), required)
+    return Finding(name, OK, _version(found, package), required=required)
+
+
+def ros_package(name: str, module: str, required: bool = True) -> Finding:
+    """Probe a ROS package; needed only where there is an rclpy, without which the core runs alone."""
+    mend, needed = _ros_mend(name), required and _is_there("rclpy")
+    if not _is_there(module):
+        return Finding(name, MISSING, "not in this environment", mend, needed)
+    found, error = _imported(module)
+    if error:
+        return Finding(name, BROKEN, error, mend, needed)
+    place = _place(found)
+    return Finding(name, STAND_IN if name != OURS and is_stand_in(place) else OK, str(place), required=needed)
+
+
+def ros() -> Finding:
+    """Probe rclpy and name the ROS distribution."""
+    finding = ros_package("rclpy", "rclpy")
+    if finding.state != OK:
+        return finding
+    distro = os.environ.get("ROS_DISTRO", "")
+    return Finding(
+        "rclpy", OK, f"ROS 2 {distro}" if distro else f"ROS 2 as Python wheels {_wheel('ros-rclpy')}"
+    )
+
+
+def cv_bridge() -> Finding:
+    """Probe cv_bridge, and whether its build gets on with this OpenCV and NumPy."""
+    finding = ros_package("cv_bridge", "cv_bridge", required=False)
+    if finding.state != OK:
+        return finding
+    error = _error_of(CV_BRIDGE_TRIP)
+    if not error:
+        return finding
+    return Finding("cv_bridge", BROKEN, f"a conversion fails: {error}", _bridge_mend())
+
+
+def opencv() -> Finding:
+    """Probe OpenCV; cv_bridge is built against OpenCV 4 and fails beside 5."""
+    finding = library("OpenCV", "cv2", "opencv-python-headless<5", required=True)
+    if finding.state == OK and int(finding.detail.split(".")[0]) >= 5:
+        mend = _pip("opencv-python-headless<5", "--force-reinstall")
+        return Finding("OpenCV", BROKEN, f"{finding.detail}: cv_bridge fails beside it", mend, required=True)
+    return finding
+
+
+def cuda() -> Finding:
+    """Probe the GPU as torch sees it, or say why there is none."""
+    if not _is_there("torch"):
+        return Finding("CUDA", MISSING, "torch is missing", _pip("torch"))
+    torch, error = _imported("torch")
+    if error:
+        return Finding("CUDA", MISSING, error, _pip("torch", "--force-reinstall"))
+    if torch.cuda.is_available():
+        return Finding("CUDA", OK, f"{torch.cuda.get_device_name(0)}, CUDA {torch.version.cuda}")
+    if shutil.which("nvidia-smi") is None:
+        return Finding("CUDA", MISSING, "no NVIDIA driver: the core computes on the CPU")
+    if torch.version.cuda is None:
+        mend = _pip("torch", "--force-reinstall")
+        return Finding("CUDA", MISSING, "this torch is built for the CPU only", mend)
+    return Finding("CUDA", BROKEN, f"torch for CUDA {torch.version.cuda} finds no GPU", "nvidia-smi")
+
+
+def spconv() -> Finding:
+    """Probe spconv, and whether it is built for the GPU; the PyTorch backend works without."""
+    gpu = "spconv-cu120" if sys.version_info < (3, 12) else "spconv-cu126"
+    if platform.machine() != "x86_64":
+        return Finding("spconv", MISSING, "no build for this processor: the PyTorch backend is used")
+    finding = library("spconv", "spconv.pytorch", "spconv")
+    if finding.state != OK:
+        return finding
+    for_cpu = importlib.import_module("spconv.cppconstants").CPU_ONLY_BUILD
+    on_gpu = cuda().state == OK
+    build = "CPU build" if for_cpu else "GPU build"
+    mend = _pip(gpu) if for_cpu and on_gpu else ""
+    return Finding("spconv", OK, f"{_version(None, 'spconv', gpu)}, {build}", mend)
+
+
+def gl() -> Finding:
+    """Probe the library with which MuJoCo renders."""
+    backend = os.environ.get("MUJOCO_GL", "glfw (the default; needs a display)")
+    if not _is_there("mujoco"):
+        return Finding("GL", MISSING, "MuJoCo is missing", _pip("mujoco"))
+    error = _error_of(GL_CONTEXT)
+    if error:
+        mend = "export MUJOCO_GL=egl" if "MUJOCO_GL" not in os.environ else "sudo apt install libegl1"
+        return Finding("GL", BROKEN, f"{backend}: {error}", mend)
+    return Finding("GL", OK, backend)
+
+
+def recording() -> Finding:
+    """Probe the bundled recording that the demo plays."""
+    try:
+        return Finding("demo recording", OK, str(resource_path("demo/recording")))
+    except InputError as error:
+        return Finding("demo recording", MISSING, _short(str(error)), "git checkout -- demo/recording")
+
+
+def is_stand_in(place: Path) -> bool:
+    """Tell whether a module comes from the tests' replacements of ROS packages."""
+    return any(pair in STAND_IN_FOLDERS for pair in zip(place.parts, place.parts[1:], strict=False))
+
+
+def _is_there(module: str) -> bool:
+    return importlib.util.find_spec(module.split(".")[0]) is not None
+
+
+def _imported(module: str) -> tuple[Any, str]:
+    """Return the module and no error, or none and the error: a broken build may raise anything."""
+    try:
+        return importlib.import_module(module), ""
+    except Exception as error:
+        return None, _short(f"{type(error).__name__}: {error}")
+
+
+def _error_of(code: str) -> str:
+    """Return how code ends in a process of its own, which a wrong build may kill; nothing when well."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {PROBE_TIMEOUT_S} s"
+    if done.returncode == 0:
+        return ""
+    lines = done.stderr.strip().splitlines() or [f"ended with code {done.returncode}"]
+    return _short(next((line for line in lines if "Error" in line), lines[-1]))
+
+
+def _short(text: str, longest: int = 120) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 3] + "..."
+
+
+def _version(module: Any, *packages: str) -> str:
+    known = getattr(module, "__version__", None)
+    return str(known) if known else next(filter(None, map(_wheel, packages)), "installed")
+
+
+def _wheel(package: str) -> str:
+    try:
+        return importlib.metadata.version(package.split("<")[0].split(">")[0])
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _place(module: Any) -> Path:
+    return Path(module.__file__).parent if module.__file__ else Path(next(iter(module.__path__)))
+
+
+def _pip(package: str, *options: str) -> str:
+    return " ".join(["python3 -m pip install", *options, f"'{package}'" if "<" in package else package])
+
+
+def _ros_mend(name: str) -> str:
+    distro = os.environ.get("ROS_DISTRO", "")
+    if distro and name != OURS:
+        return f"sudo apt install ros-{distro}-{name.replace('_', '-')}"
+    if distro:
+        return "colcon build --packages-select autoseg3d && . install/setup.sh"
+    installed = sorted(Path("/opt/ros").glob("*/setup.sh"))
+    return f". {installed[-1]}" if installed else "make setup"
+
+
+def _bridge_mend() -> str:
+    numpy, _ = _imported("numpy")
+    old_ros = os.environ.get("ROS_DISTRO", "") in ("humble", "iron", "jazzy")
+    if old_ros and numpy is not None and int(numpy.__version__.split(".")[0]) >= 2:
+        return _pip("numpy<2")  # their cv_bridge is built against NumPy 1
+    return _pip("opencv-python-headless<5", "--force-reinstall")
+
+
+PROBES: tuple[Callable[[], Finding], ...] = (
+    python,
+    ros,
+    *(
+        partial(ros_package, name, module)
+        for name, module in (
+            (OURS, "autoseg3d.msg"),
+            ("message_filters", "message_filters"),
+            ("tf2_ros", "tf2_ros"),
+        )
+    ),
+    cv_bridge,
+    partial(ros_package, "vision_msgs", "vision_msgs.msg", required=False),
+    partial(library, "torch", "torch", "torch", required=True),
+    cuda,
+    spconv,
+    partial(library, "NumPy", "numpy", "numpy", required=True),
+    opencv,
+    partial(library, "SciPy", "scipy", "scipy", required=True),
+    partial(library, "PyYAML", "yaml", "pyyaml", required=True),
+    partial(library, "jaxtyping", "jaxtyping", "jaxtyping", required=True),
+    partial(library, "safetensors", "safetensors", "safetensors", required=True),
+    partial(library, "tqdm", "tqdm", "tqdm", required=True),
+    partial(library, "ultralytics", "ultralytics", "ultralytics"),
+    partial(library, "MuJoCo", "mujoco", "mujoco"),
+    gl,
+    partial(library, "rosbags", "rosbags", "rosbags"),
+    partial(library, "rerun", "rerun", "rerun-sdk"),
+    recording,
+)
+"""Every probe, in the order of the table."""
