@@ -24,9 +24,9 @@ def open_source(source: str, simulation: tuple[str, ...] = ()) -> RgbdSequence:
     """Return the frames of a source; `simulation` holds overrides of a simulated scene's settings."""
     if not source.startswith(SIMULATION):
         return open_sequence(source)
-    from autoseg3d_core.simulation.sequence import SimulatedSequence, SimulationConfig  # needs MuJoCo
-
     seed = source[len(SIMULATION) :]
     if not seed.isdigit():
         raise InputError(f"{source}: write the seed as a whole number, e.g. simulation:5000")
+    from autoseg3d_core.simulation.sequence import SimulatedSequence, SimulationConfig  # needs MuJoCo
+
     return SimulatedSequence(int(seed), load_config(SimulationConfig, None, simulation))
