@@ -1,0 +1,89 @@
+import subprocess
+import sys
+
+import pytest
+
+from autoseg3d_core.cli import doctor
+from autoseg3d_core.cli.__main__ import COMMANDS, main
+from autoseg3d_core.errors import ConfigError, InputError
+
+HEAVY = ("torch", "numpy", "scipy", "cv2", "mujoco", "rosbags", "spconv", "rclpy")
+LOADED = "import sys; print(sorted(set(sys.modules) & set({heavy!r})))"
+
+
+def run(*arguments, then=""):
+    code = f"from autoseg3d_core.cli.__main__ import main\ntry:\n    main({list(arguments)!r})\n"
+    code += f"except SystemExit as end:\n    assert not end.code, end.code\n{then}"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_help_names_every_command_without_importing_anything_heavy():
+    text = run("--help", then=LOADED.format(heavy=HEAVY))
+    assert all(name in text for name in COMMANDS)
+    assert text.endswith("[]\n")
+
+
+def test_help_of_doctor_imports_nothing_heavy():
+    assert run("doctor", "--help", then=LOADED.format(heavy=HEAVY)).endswith("[]\n")
+
+
+@pytest.mark.parametrize("command", ["demo", "replay", "bench", "doctor"])
+def test_each_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert f"autoseg3d {command}" in capsys.readouterr().out
+
+
+def test_an_unknown_command_is_refused_with_the_known_ones(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["segment"])
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert "segment" in said
+    assert all(name in said for name in COMMANDS)
+
+
+def test_no_command_is_refused(capsys):
+    with pytest.raises(SystemExit) as end:
+        main([])
+    assert end.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("no/such/recording", "no/such/recording"),
+        ("simulation:five", "whole number"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_exit_code_2_with_a_message(source, said, tmp_path, capsys):
+    assert main(["replay", source, "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("autoseg3d replay: ")
+    assert said in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (InputError("topic: no image"), 2, "topic: no image"),
+        (ConfigError("lifting.pionts: unknown"), 2, "lifting.pionts: unknown"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_what_ends_a_command_early_is_told_by_its_exit_code(error, code, said, monkeypatch, capsys):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(doctor, "all_findings", fail)
+    assert main(["doctor"]) == code
+    assert capsys.readouterr().err == f"autoseg3d doctor: {said}\n"
+
+
+def test_other_errors_are_not_hidden(monkeypatch):
+    monkeypatch.setattr(doctor, "all_findings", lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["doctor"])

@@ -1,0 +1,194 @@
+import importlib.abc
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from autoseg3d_core.cli import doctor, probes
+from autoseg3d_core.cli.probes import BROKEN, MISSING, OK, STAND_IN, Finding
+
+
+class Blocker(importlib.abc.MetaPathFinder):
+    """Finds what other finders find, except for some packages."""
+
+    def __init__(self, finders, names):
+        self.finders, self.names = finders, names
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname.split(".")[0] in self.names:
+            return None
+        found = (finder.find_spec(fullname, path, target) for finder in self.finders)
+        return next((spec for spec in found if spec is not None), None)
+
+
+@pytest.fixture
+def without(monkeypatch):
+    def block(*names):
+        for module in [m for m in sys.modules if m.split(".")[0] in names]:
+            monkeypatch.delitem(sys.modules, module)
+        monkeypatch.setattr(sys, "meta_path", [Blocker(list(sys.meta_path), names)])
+
+    return block
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    def write(name, text="", folder="site-packages"):
+        place = tmp_path / folder / name
+        place.mkdir(parents=True)
+        (place / "__init__.py").write_text(text)
+        monkeypatch.syspath_prepend(str(tmp_path / folder))
+        monkeypatch.setitem(sys.modules, name, None)  # restored afterwards, whatever is imported meanwhile
+        del sys.modules[name]
+
+    return write
+
+
+def show(monkeypatch, capsys, findings, as_json=False):
+    monkeypatch.setattr(doctor, "all_findings", lambda: findings)
+    code = doctor.run(SimpleNamespace(json=as_json))
+    return code, capsys.readouterr().out
+
+
+def test_a_missing_library_comes_with_its_command(without):
+    without("tqdm")
+    finding = probes.library("tqdm", "tqdm", "tqdm", required=True)
+    assert finding == Finding("tqdm", MISSING, "not installed", "python3 -m pip install tqdm", required=True)
+    assert finding.stops
+
+
+def test_an_installed_library_tells_its_version():
+    import yaml
+
+    finding = probes.library("PyYAML", "yaml", "pyyaml", required=True)
+    assert (finding.state, finding.detail, finding.mend) == (OK, yaml.__version__, "")
+
+
+def test_a_library_that_fails_to_import_is_broken_and_says_why(package):
+    package("half_built", "raise AttributeError('_ARRAY_API not found')")
+    finding = probes.library("half", "half_built", "half-built")
+    assert finding.state == BROKEN
+    assert "_ARRAY_API not found" in finding.detail
+    assert "--force-reinstall half-built" in finding.mend
+
+
+def test_without_rclpy_no_ros_package_is_required(without):
+    without("rclpy", "tf2_ros")
+    assert not probes.ros_package("tf2_ros", "tf2_ros").stops
+    assert not probes.ros().stops
+
+
+def test_beside_rclpy_a_missing_ros_package_stops(package, without, monkeypatch):
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+    package("rclpy")
+    without("tf2_ros")
+    finding = probes.ros_package("tf2_ros", "tf2_ros")
+    assert finding.stops
+    assert finding.mend == "sudo apt install ros-jazzy-tf2-ros"
+
+
+@pytest.mark.parametrize(
+    ("folder", "state"),
+    [("build/ros/install", STAND_IN), ("test/standins/pkg", STAND_IN), ("opt/ros/jazzy", OK)],
+)
+def test_a_stand_in_is_known_by_its_path(package, folder, state):
+    package("vision_thing_msgs", folder=folder)
+    assert probes.ros_package("vision_thing_msgs", "vision_thing_msgs").state == state
+
+
+def test_our_messages_are_no_stand_in_for_themselves(package):
+    package("own_messages", folder="build/ros")
+    assert probes.ros_package(probes.OURS, "own_messages").state == OK
+
+
+def test_opencv_5_is_broken_beside_cv_bridge(package):
+    package("cv2", "__version__ = '5.0.0'")
+    finding = probes.opencv()
+    assert finding.stops
+    assert "'opencv-python-headless<5'" in finding.mend
+
+
+def test_a_cv_bridge_that_cannot_convert_is_broken(package, monkeypatch):
+    package("cv_bridge")
+    monkeypatch.setattr(probes, "CV_BRIDGE_TRIP", "raise ImportError('numpy.core.multiarray failed')")
+    finding = probes.cv_bridge()
+    assert finding.state == BROKEN
+    assert "numpy.core.multiarray failed" in finding.detail
+    assert finding.mend
+
+
+def test_a_probe_that_kills_its_process_is_told_of(monkeypatch):
+    assert "ended with code" in probes._error_of("import os; os._exit(7)")
+    monkeypatch.setattr(probes, "PROBE_TIMEOUT_S", 0.2)
+    assert "no answer" in probes._error_of("import time; time.sleep(30)")
+
+
+def test_without_torch_there_is_no_gpu_but_a_command(without):
+    without("torch")
+    finding = probes.cuda()
+    assert (finding.state, finding.mend) == (MISSING, "python3 -m pip install torch")
+
+
+def torch_with(available, cuda):
+    return SimpleNamespace(
+        cuda=SimpleNamespace(is_available=lambda: available, get_device_name=lambda index: "Some GPU"),
+        version=SimpleNamespace(cuda=cuda),
+    )
+
+
+@pytest.mark.parametrize(
+    ("torch", "driver", "state", "said"),
+    [
+        (torch_with(True, "12.6"), "/bin/nvidia-smi", OK, "Some GPU, CUDA 12.6"),
+        (torch_with(False, None), None, MISSING, "no NVIDIA driver"),
+        (torch_with(False, None), "/bin/nvidia-smi", MISSING, "for the CPU only"),
+        (torch_with(False, "12.6"), "/bin/nvidia-smi", BROKEN, "finds no GPU"),
+    ],
+)
+def test_the_gpu_is_named_or_the_reason_why_there_is_none(monkeypatch, torch, driver, state, said):
+    monkeypatch.setattr(probes, "_is_there", lambda module: True)
+    monkeypatch.setattr(probes, "_imported", lambda module: (torch, ""))
+    monkeypatch.setattr(probes.shutil, "which", lambda name: driver)
+    finding = probes.cuda()
+    assert finding.state == state
+    assert said in finding.detail
+
+
+def test_a_missing_recording_is_told_of(monkeypatch, tmp_path):
+    monkeypatch.setattr(probes, "resource_path", lambda name: tmp_path / name)
+    assert probes.recording().detail == str(tmp_path / "demo/recording")
+
+    def gone(name):
+        raise probes.InputError("the bundled demo/recording is missing")
+
+    monkeypatch.setattr(probes, "resource_path", gone)
+    assert probes.recording().state == MISSING
+
+
+def test_a_required_thing_missing_is_exit_code_1_with_its_command(monkeypatch, capsys):
+    missing = Finding("torch", MISSING, "not installed", "python3 -m pip install torch", required=True)
+    code, text = show(monkeypatch, capsys, [missing])
+    assert code == 1
+    assert "torch: python3 -m pip install torch" in text
+    assert "needed and not usable: torch" in text
+
+
+def test_an_optional_thing_missing_is_no_failure(monkeypatch, capsys):
+    code, text = show(monkeypatch, capsys, [Finding("rerun", MISSING, "not installed", "python3 -m pip ...")])
+    assert code == 0
+    assert "everything that is needed is here" in text
+
+
+def test_json_has_every_finding(monkeypatch, capsys):
+    code, text = show(monkeypatch, capsys, [Finding("rerun", STAND_IN, "somewhere")], as_json=True)
+    assert code == 0
+    assert json.loads(text) == [
+        {"name": "rerun", "state": "stand-in", "detail": "somewhere", "mend": "", "required": False}
+    ]
+
+
+def test_paths_are_matched_by_whole_folders():
+    assert not probes.is_stand_in(Path("/opt/rebuild/ros/x"))
+    assert not probes.is_stand_in(Path("/opt/build/other/ros/x"))
