@@ -33,7 +33,8 @@ def version() -> str:
 
 def shared_files() -> list[tuple[str, list[str]]]:
     """Return the bundled files per folder, laid out where `autoseg3d_core.resources` looks for them."""
-    files = [path for name in SHARED_FOLDERS for path in sorted((ROOT / name).rglob("*")) if path.is_file()]
+    found = (path for name in SHARED_FOLDERS for path in sorted((ROOT / name).rglob("*")))
+    files = [path for path in found if path.is_file() and path.suffix != ".pyc"]
     folders = dict.fromkeys(path.parent.relative_to(ROOT).as_posix() for path in files)
     return [
         (f"{SHARE}/{folder}", [str(p.relative_to(ROOT)) for p in files if p.parent == ROOT / folder])
