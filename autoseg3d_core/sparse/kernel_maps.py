@@ -6,11 +6,12 @@ is centred, an even one looks forward only (offset = index).
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from autoseg3d_core.sparse.tensor import REACH, Geometry, Level, key_shifts
@@ -33,10 +34,14 @@ class Grouping:
 
 @dataclass(frozen=True, eq=False)
 class KernelMap:
-    """Pairs of a source row and a target row, ordered by kernel element, `counts` pairs for each."""
+    """Pairs of a source row and a target row, those of one kernel element together.
+
+    The parts follow one another in the order of `elements`, with as many pairs each as `counts` says.
+    """
 
     source: Int64[Tensor, " pairs"]
     target: Int64[Tensor, " pairs"]
+    elements: tuple[int, ...]
     counts: tuple[int, ...]
     source_rows: int
     target_rows: int
@@ -52,54 +57,88 @@ class KernelMap:
         return Grouping.by(self.target, self.target_rows)
 
     @cached_property
-    def slices(self) -> tuple[tuple[int, slice], ...]:
+    def parts(self) -> tuple[tuple[int, slice], ...]:
         """The kernel elements that have pairs, each with where its pairs lie."""
-        ends = torch.tensor(self.counts).cumsum(0).tolist()
-        parts = zip(ends, self.counts, strict=True)
-        return tuple((k, slice(end - n, end)) for k, (end, n) in enumerate(parts) if n)
+        ends = itertools.accumulate(self.counts)
+        rows = zip(self.elements, ends, self.counts, strict=True)
+        return tuple((element, slice(end - count, end)) for element, end, count in rows if count)
+
+    def element_of_pairs(self) -> Int64[Tensor, " pairs"]:
+        """Return the kernel element of each pair."""
+        device = self.source.device
+        counts = torch.tensor(self.counts, device=device)
+        return torch.tensor(self.elements, device=device).repeat_interleave(counts)
 
     def reversed(self) -> KernelMap:
         """Return the map with source and target swapped, for an inverse convolution."""
-        return KernelMap(self.target, self.source, self.counts, self.target_rows, self.source_rows)
+        return KernelMap(
+            self.target, self.source, self.elements, self.counts, self.target_rows, self.source_rows
+        )
 
 
 def submanifold_map(source: Level, target: Level, kernel: int, dilation: int) -> KernelMap:
     """Return the pairs of a centred kernel at the target's cells; both levels have one stride."""
     if kernel // 2 * dilation >= REACH:
         raise ValueError(f"kernel {kernel} with dilation {dilation} reaches {REACH} cells or more")
-    position, found = _runs(source, target, kernel, dilation)  # (kernel^3, targets)
-    flat = found.view(-1).nonzero()[:, 0]
-    rows = len(target)
+    if source is target:
+        return _mirrored_map(source, kernel, dilation)
+    position, found = _search(source, target, kernel, dilation, columns=kernel**2)
+    rows, cells, counts = _pairs(position, found)
+    return KernelMap(rows, cells, tuple(range(kernel**3)), counts, len(source), len(target))
+
+
+def _mirrored_map(level: Level, kernel: int, dilation: int) -> KernelMap:
+    """Return a level's map onto itself: a pair under one element is, swapped, one under its mirror image.
+
+    So the columns before the central one and half of that are searched; the centre pairs each with itself.
+    """
+    columns = kernel**2 // 2 + 1
+    position, found = _search(level, level, kernel, dilation, columns)
+    found[kernel // 2 :, -1] = False
+    rows, cells, counts = _pairs(position, found)
+    searched = tuple(z * kernel**2 + column for z in range(kernel) for column in range(columns))
+    mirrored = tuple(kernel**3 - 1 - element for element in searched)
+    itself = torch.arange(len(level), device=rows.device)
     return KernelMap(
-        source=position.view(-1).index_select(0, flat),
-        target=flat % rows if rows else flat,
-        counts=tuple(found.sum(dim=1).tolist()),
-        source_rows=len(source),
-        target_rows=rows,
+        source=torch.cat([rows, itself, cells]),
+        target=torch.cat([cells, itself, rows]),
+        elements=(*searched, kernel**3 // 2, *mirrored),
+        counts=(*counts, len(level), *counts),
+        source_rows=len(level),
+        target_rows=len(level),
     )
 
 
-def _runs(source: Level, target: Level, kernel: int, dilation: int) -> tuple[Tensor, Tensor]:
+def _search(
+    source: Level, target: Level, kernel: int, dilation: int, columns: int
+) -> tuple[Int64[Tensor, "kernel columns targets"], Bool[Tensor, "kernel columns targets"]]:
     """Return per kernel element and target cell the row of the source cell there, and whether one is.
 
-    Keys sort by z last, so the cells of one (x, y) column lie in a row: a search finds where the column
-    begins, and the kernel's elements along z are met by walking on from there.
+    Only the kernel's first `columns` columns along z are searched. Keys sort by z last, so the cells of
+    a column lie in a row: a search finds where it begins, and its elements are met by walking on.
     """
     steps = (torch.arange(kernel, device=target.keys.device) - kernel // 2) * dilation
     y, x = torch.meshgrid(steps, steps, indexing="ij")
-    columns = torch.stack([x.flatten(), y.flatten(), torch.zeros_like(x).flatten()], dim=1)
-    wanted = target.keys + key_shifts(columns)[:, None] + steps[0]  # (kernel^2, targets)
+    begins = torch.stack([x.flatten(), y.flatten(), steps[:1].expand(kernel**2)], dim=1)[:columns]
+    wanted = target.keys + key_shifts(begins)[:, None]  # (columns, targets)
     end = source.keys.new_full((1,), torch.iinfo(torch.int64).max)
     keys = torch.cat([source.keys, end])
     position = torch.searchsorted(source.keys, wanted)
     positions, hits = [], []
     for i in range((kernel - 1) * dilation + 1):
-        hit = keys[position] == wanted + i
+        hit = keys.take(position) == wanted + i
         if i % dilation == 0:
             positions.append(position)
             hits.append(hit)
         position = position + hit
-    return (torch.stack(m).view(kernel**3, len(target)) for m in (positions, hits))  # type: ignore[return-value]
+    return torch.stack(positions), torch.stack(hits)
+
+
+def _pairs(position: Tensor, found: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+    """Return the source rows, the target rows and the number of pairs per kernel element."""
+    flat = found.flatten().nonzero()[:, 0]
+    counts = found.sum(dim=-1).flatten().tolist()
+    return position.flatten().index_select(0, flat), flat % max(found.shape[-1], 1), tuple(counts)
 
 
 def down_map(geometry: Geometry, stride: int) -> KernelMap:
@@ -109,4 +148,6 @@ def down_map(geometry: Geometry, stride: int) -> KernelMap:
     element = odd[:, 0] + 2 * odd[:, 1] + 4 * odd[:, 2]
     order = torch.argsort(element, stable=True)
     counts = tuple(torch.bincount(element, minlength=8).tolist())
-    return KernelMap(order, parent[order], counts, len(fine), len(geometry.level(2 * stride)))
+    return KernelMap(
+        order, parent[order], tuple(range(8)), counts, len(fine), len(geometry.level(2 * stride))
+    )

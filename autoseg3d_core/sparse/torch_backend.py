@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from autoseg3d_core.sparse import kernel_maps
 from autoseg3d_core.sparse.kernel_maps import Grouping, KernelMap
+from autoseg3d_core.sparse.scratch import scratch
 from autoseg3d_core.sparse.tensor import SparseTensor
 
 FEW_CHANNELS = 8
@@ -65,10 +66,9 @@ def _convolve(features: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:
 def _convolve_columns(features: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:
     """Lay the neighbours of each target out in one row, zero where there is none, and multiply once."""
     volume, inputs, outputs = weight.shape
-    counts = torch.tensor(pairs.counts, device=features.device)
-    element = torch.arange(volume, device=features.device).repeat_interleave(counts)
+    place = pairs.target * volume + pairs.element_of_pairs()
     columns = features.new_zeros(pairs.target_rows * volume, inputs)
-    columns = columns.index_put((pairs.target * volume + element,), features.index_select(0, pairs.source))
+    columns = columns.index_put((place,), features.index_select(0, pairs.source))
     return columns.view(pairs.target_rows, volume * inputs) @ weight.view(volume * inputs, outputs)
 
 
@@ -79,28 +79,33 @@ class _PairedProducts(torch.autograd.Function):
     def forward(ctx, features: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:  # type: ignore[no-untyped-def, override]
         ctx.save_for_backward(features, weight)
         ctx.pairs = pairs
-        products = _multiply(features.index_select(0, pairs.source), weight, pairs)
-        return _add_up(products, pairs.by_target)
+        gathered = _gather(features, pairs.source, "gathered")
+        return _add_up(_multiply(gathered, weight, pairs), pairs.by_target)
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[no-untyped-def, override]
         features, weight = ctx.saved_tensors
         pairs = ctx.pairs
-        gathered = gradient.index_select(0, pairs.target)
+        gathered = _gather(gradient, pairs.target, "gathered gradient")
         for_features = for_weight = None
         if ctx.needs_input_grad[0]:
             for_features = _add_up(_multiply(gathered, weight.transpose(1, 2), pairs), pairs.by_source)
         if ctx.needs_input_grad[1]:
             for_weight = torch.zeros_like(weight)
-            inputs = features.index_select(0, pairs.source)
-            for k, rows in pairs.slices:
+            inputs = _gather(features, pairs.source, "gathered")
+            for k, rows in pairs.parts:
                 torch.mm(inputs[rows].T, gathered[rows], out=for_weight[k])
         return for_features, for_weight, None
 
 
+def _gather(features: Tensor, rows: Tensor, purpose: str) -> Tensor:
+    out = scratch(purpose, len(rows), features.shape[1], features)
+    return torch.index_select(features, 0, rows, out=out)
+
+
 def _multiply(gathered: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:
-    products = gathered.new_empty(len(gathered), weight.shape[2])
-    for k, rows in pairs.slices:
+    products = scratch("products", len(gathered), weight.shape[2], gathered)
+    for k, rows in pairs.parts:
         torch.mm(gathered[rows], weight[k], out=products[rows])
     return products
 

@@ -1,0 +1,92 @@
+"""Selection: which of a frame's queries are instances, by score, agreement among them, and size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from autoseg3d_core.config import setting
+from autoseg3d_core.structures import UNLABELLED, FrameInstances, Prediction
+
+
+@dataclass(frozen=True)
+class SelectionConfig:
+    """How queries become instances; the defaults are those of the published class-agnostic model."""
+
+    top_k: int = setting(20, "candidates kept per frame, by class score", low=1, live=True)
+    suppress: bool = setting(True, "lower the score of a mask that overlaps a better one", live=True)
+    mask_threshold: float = setting(0.4, "a point is on a mask above this", low=0.0, high=1.0, live=True)
+    score_threshold: float = setting(
+        0.3, "an instance is kept above this score", low=0.0, high=1.0, live=True
+    )
+    min_points: int = setting(
+        100, "an instance is kept above this many points", unit="points", low=0, live=True
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The queries with the best class scores, best first; a query may stand for several classes."""
+
+    query: Int64[Tensor, " candidates"]
+    labels: Int64[Tensor, " candidates"]
+    scores: Float[Tensor, " candidates"]
+    soft_masks: Float[Tensor, "candidates points"]
+
+    def ranked(self, scores: Float[Tensor, " candidates"]) -> Candidates:
+        """Return the candidates with these scores, best first."""
+        order = torch.argsort(scores, descending=True, stable=True)
+        return Candidates(self.query[order], self.labels[order], scores[order], self.soft_masks[order])
+
+
+def select_instances(prediction: Prediction, config: SelectionConfig) -> FrameInstances:
+    """Return the instances among a frame's predicted queries, best first.
+
+    A model of one class is class-agnostic, and its instances have no label.
+    """
+    candidates = suppress_overlaps(best_candidates(prediction, config.top_k), config.suppress)
+    masks = candidates.soft_masks > config.mask_threshold
+    kept = (candidates.scores > config.score_threshold) & (masks.sum(dim=1) > config.min_points)
+    query = candidates.query[kept]
+    labels = candidates.labels[kept]
+    if prediction.class_logits.shape[1] == 2:
+        labels = torch.full_like(labels, UNLABELLED)
+    return FrameInstances(
+        masks=masks[kept],
+        scores=candidates.scores[kept],
+        labels=labels,
+        boxes=prediction.boxes[query],
+        embeddings=prediction.embeddings[query],
+    )
+
+
+def best_candidates(prediction: Prediction, top_k: int) -> Candidates:
+    """Return the pairs of query and class with the best scores; a score counts how sure its mask is too."""
+    scores = prediction.class_logits.softmax(dim=1)[:, :-1]
+    classes = scores.shape[1]
+    best, flat = scores.flatten().topk(min(top_k, scores.numel()))
+    query = torch.div(flat, classes, rounding_mode="floor")
+    soft = prediction.mask_logits[query].sigmoid()
+    on = prediction.mask_logits[query] > 0
+    surety = (soft * on).sum(dim=1) / (on.sum(dim=1) + 1e-6)
+    return Candidates(query, flat % classes, best, soft).ranked(best * surety)
+
+
+def suppress_overlaps(candidates: Candidates, enabled: bool = True) -> Candidates:
+    """Lower each score by how much its soft mask overlaps better ones of its label (matrix NMS, linear).
+
+    A better mask counts less the more it is itself overlapped by a still better one. None is removed.
+    """
+    if not enabled or len(candidates.query) == 0:
+        return candidates
+    soft = candidates.soft_masks
+    common, size = soft @ soft.T, soft.sum(dim=1)
+    iou = common / (size[:, None] + size[None, :] - common).clamp(min=1e-6)
+    same = candidates.labels[:, None] == candidates.labels[None, :]
+    iou = torch.triu(iou * same, diagonal=1)  # row: the better one, column: the worse one
+    overlapped = iou.amax(dim=0)
+    decay = ((1 - iou) / (1 - overlapped[:, None]).clamp(min=1e-6)).where(iou > 0, 1.0)
+    return candidates.ranked(candidates.scores * decay.amin(dim=0).clamp(max=1.0))

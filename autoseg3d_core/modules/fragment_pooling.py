@@ -1,0 +1,93 @@
+"""Fragment pooling: one feature vector per fragment, from its points' features and its shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional
+
+from autoseg3d_core.geometry.groups import group_mean
+
+SIZE_FLOOR_M = 0.01
+"""Added to a fragment's size, so that a fragment of one point has a shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class PooledFragments:
+    """The fragments of a frame as vectors; `weights` says how much each point counted (0 on no fragment)."""
+
+    features: Float[Tensor, "fragments channels"]
+    centers: Float[Tensor, "fragments 3"]
+    weights: Float[Tensor, " points"]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+class FragmentPooling(nn.Module):
+    """Pools points by fragment: a weighted mean of features plus the strongest trace of its shape."""
+
+    def __init__(self, channels: int = 96) -> None:
+        super().__init__()
+        self.shape = nn.Sequential(
+            nn.Linear(3, channels),
+            nn.LayerNorm(channels),
+            nn.ReLU(),
+            nn.Linear(channels, channels),
+            nn.LayerNorm(channels),
+        )
+        self.weigh_in = nn.Linear(2 * channels, channels)
+        self.weigh_norm = nn.LayerNorm(channels)
+        self.weigh_out = nn.Linear(channels, 1, bias=False)
+
+    def forward(
+        self,
+        features: Float[Tensor, "points channels"],
+        xyz: Float[Tensor, "points 3"],
+        fragment: Int64[Tensor, " points"],
+        count: int,
+    ) -> PooledFragments:
+        """Pool `count` fragments; points of fragment -1 take no part, an empty fragment is zero."""
+        if bool((fragment < 0).any()):
+            return self._without_loose_points(features, xyz, fragment, count)
+        centers = group_mean(xyz, fragment, count)
+        trace = self.shape(_in_own_frame(xyz, centers, fragment, count))
+        strongest = _group_maximum(trace, fragment, count)
+        weights = self._weights(trace, strongest, fragment)
+        pooled = group_mean(weights[:, None] * features, fragment, count) + strongest
+        return PooledFragments(pooled, centers, weights)
+
+    def _without_loose_points(
+        self, features: Tensor, xyz: Tensor, fragment: Tensor, count: int
+    ) -> PooledFragments:
+        held = (fragment >= 0).nonzero()[:, 0]
+        pooled = self(features[held], xyz[held], fragment[held], count)
+        weights = pooled.weights.new_zeros(len(fragment)).index_copy(0, held, pooled.weights)
+        return PooledFragments(pooled.features, pooled.centers, weights)
+
+    def _weights(self, trace: Tensor, strongest: Tensor, fragment: Tensor) -> Float[Tensor, " points"]:
+        """Return each point's weight in (0, 2), from its own trace and its fragment's strongest.
+
+        The linear layer over both is applied to each apart: the second needs it once per fragment only.
+        """
+        own, shared = self.weigh_in.weight.chunk(2, dim=1)
+        of_fragment = functional.linear(strongest, shared, self.weigh_in.bias)
+        joined = functional.linear(trace, own) + of_fragment[fragment]
+        return 2 * torch.sigmoid(self.weigh_out(functional.relu(self.weigh_norm(joined)))[:, 0])
+
+
+def _in_own_frame(xyz: Tensor, centers: Tensor, fragment: Tensor, count: int) -> Float[Tensor, "points 3"]:
+    """Return the points about their fragment's mean, in units of its longest side."""
+    extent = _group_maximum(xyz, fragment, count) + _group_maximum(-xyz, fragment, count)
+    size = extent.amax(dim=1, keepdim=True) + SIZE_FLOOR_M
+    return (xyz - centers[fragment]) / size[fragment]
+
+
+def _group_maximum(values: Tensor, group: Tensor, count: int) -> Float[Tensor, "groups channels"]:
+    """Return the elementwise maximum over the rows of each group; zeros for an empty group."""
+    index = group[:, None].expand(-1, values.shape[1])
+    start = values.new_zeros(count, values.shape[1])
+    return start.scatter_reduce(0, index, values, "amax", include_self=False)

@@ -1,0 +1,207 @@
+"""Query decoder: each fragment is a query that looks at all fragments and finds the object it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional
+
+from autoseg3d_core.geometry.groups import group_size
+from autoseg3d_core.modules.attention import MultiHeadAttention
+
+MASKED_SHARE = 0.5
+"""A fragment is hidden from a query when more than this weighted share of its points lies off its mask."""
+
+
+@dataclass(frozen=True)
+class DecoderShape:
+    """The sizes of a query decoder; `semantics` counts the classes of the auxiliary point labels."""
+
+    inputs: int = 96
+    channels: int = 256
+    heads: int = 8
+    feedforward: int = 1024
+    layers: int = 3
+    classes: int = 1
+    semantics: int = 200
+    boxes: bool = True
+    point_heads: int = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What a decoder sees of one frame: its points, and its fragments as vectors.
+
+    `weights` says how much each point counted in its fragment's vector; it is 0 on no fragment (-1).
+    """
+
+    features: Float[Tensor, "points inputs"]
+    xyz: Float[Tensor, "points 3"]
+    fragment: Int64[Tensor, " points"]
+    weights: Float[Tensor, " points"]
+    fragments: Float[Tensor, "fragments inputs"]
+    centers: Float[Tensor, "fragments 3"]
+
+
+@dataclass(frozen=True, eq=False)
+class HeadOutput:
+    """What one head says of the queries.
+
+    Masks are over points where `over_points`, else over fragments. Boxes and semantics are None where
+    the decoder (or this head) has none. `queries` is the normalised query itself.
+    """
+
+    queries: Float[Tensor, "queries channels"]
+    class_logits: Float[Tensor, "queries classes_and_background"]
+    mask_logits: Float[Tensor, "queries points_or_fragments"]
+    over_points: bool
+    boxes: Float[Tensor, "queries 6"] | None
+    semantics: Float[Tensor, "queries semantics_and_none"] | None
+
+
+class FeedForward(nn.Module):
+    """Two linear layers around a GELU, added to the input and normalised."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.expand = nn.Linear(channels, hidden)
+        self.contract = nn.Linear(hidden, channels)
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, queries: Float[Tensor, "queries channels"]) -> Float[Tensor, "queries channels"]:
+        """Return the changed queries."""
+        return self.norm(queries + self.contract(functional.gelu(self.expand(queries))))
+
+
+class DecoderLayer(nn.Module):
+    """Look at the fragments that the mask leaves, then at the other queries, then think."""
+
+    def __init__(self, shape: DecoderShape) -> None:
+        super().__init__()
+        self.cross = MultiHeadAttention(shape.channels, shape.heads)
+        self.cross_norm = nn.LayerNorm(shape.channels)
+        self.among = MultiHeadAttention(shape.channels, shape.heads)
+        self.among_norm = nn.LayerNorm(shape.channels)
+        self.feedforward = FeedForward(shape.channels, shape.feedforward)
+
+    def forward(
+        self,
+        queries: Float[Tensor, "queries channels"],
+        keys: Float[Tensor, "fragments channels"],
+        visible: Bool[Tensor, "queries fragments"],
+        among: bool = True,
+    ) -> Float[Tensor, "queries channels"]:
+        """Return the next queries; without `among` they do not see one another (one-to-many training)."""
+        queries = self.cross_norm(queries + self.cross(queries, keys, keys, visible))
+        if among:
+            queries = self.among_norm(queries + self.among(queries, queries, queries))
+        return self.feedforward(queries)
+
+
+class QueryDecoder(nn.Module):
+    """Decodes fragments into class, mask, box and embedding, with a head before and after every layer.
+
+    The last `point_heads` heads say their masks over points, the others over fragments. There is no
+    positional encoding; the point masks see the points' world coordinates.
+    """
+
+    def __init__(self, shape: DecoderShape) -> None:
+        super().__init__()
+        width = shape.channels
+        self.shape = shape
+        self.keys = nn.Sequential(nn.Linear(shape.inputs, width), nn.LayerNorm(width), nn.ReLU())
+        self.queries = _two_layers(shape.inputs, width, width)
+        self.fragment_masks = _two_layers(shape.inputs, width, width)
+        self.point_masks = _two_layers(3 + shape.inputs, width, width)
+        self.layers = nn.ModuleList(DecoderLayer(shape) for _ in range(shape.layers))
+        self.norm = nn.LayerNorm(width)
+        self.classes = _two_layers(width, width, shape.classes + 1)
+        self.boxes = _two_layers(width, width, 6) if shape.boxes else None
+        self.semantics = nn.Linear(width, shape.semantics + 1)
+
+    def forward(
+        self, scene: Scene, chosen: Int64[Tensor, " queries"] | None = None, among: bool = True
+    ) -> list[HeadOutput]:
+        """Return what each head says, first to last, of the `chosen` fragments (default: of all)."""
+        if chosen is None:
+            chosen = torch.arange(len(scene.fragments), device=scene.fragments.device)
+        keys = self.keys(scene.fragments)
+        masks = MaskFeatures(
+            self.fragment_masks(scene.fragments),
+            self.point_masks[:2](torch.cat([scene.xyz, scene.features], dim=1)),
+        )
+        queries = self.queries(scene.fragments[chosen])
+        outputs = [self._say(queries, scene.centers[chosen], masks, 0)]
+        for index, layer in enumerate(self.layers):
+            queries = layer(queries, keys, visible_fragments(outputs[-1], scene), among)
+            outputs.append(self._say(queries, scene.centers[chosen], masks, index + 1))
+        return outputs
+
+    def _say(self, queries: Tensor, centers: Tensor, masks: MaskFeatures, head: int) -> HeadOutput:
+        over_points = head > self.shape.layers - self.shape.point_heads
+        normed = self.norm(queries)
+        return HeadOutput(
+            queries=normed,
+            class_logits=self.classes(normed),
+            mask_logits=self._point_logits(normed, masks) if over_points else normed @ masks.of_fragments.T,
+            over_points=over_points,
+            boxes=None if self.boxes is None else _corners(self.boxes(normed), centers),
+            semantics=self.semantics(normed) if head == self.shape.layers else None,
+        )
+
+    def _point_logits(self, queries: Tensor, masks: MaskFeatures) -> Float[Tensor, "queries points"]:
+        """Return the product of queries and point mask features, whose last linear layer is yet to come.
+
+        As queries are few and points many, that layer is applied to the queries instead.
+        """
+        last = cast(nn.Linear, self.point_masks[2])
+        turned, bias = queries @ last.weight, queries @ last.bias
+        return torch.addmm(bias[:, None], turned, masks.of_points_hidden.T)
+
+
+@dataclass(frozen=True, eq=False)
+class MaskFeatures:
+    """What queries are multiplied with to give masks; for points before the last linear layer."""
+
+    of_fragments: Float[Tensor, "fragments channels"]
+    of_points_hidden: Float[Tensor, "points channels"]
+
+
+def visible_fragments(output: HeadOutput, scene: Scene) -> Bool[Tensor, "queries fragments"]:
+    """Return which fragments each query may look at, by its last mask; every query sees at least one."""
+    if output.over_points:
+        return _visible_by_points(output.mask_logits < 0, scene)
+    visible = output.mask_logits >= 0
+    return visible | ~visible.any(dim=1, keepdim=True)
+
+
+def _visible_by_points(
+    off: Bool[Tensor, "queries points"], scene: Scene
+) -> Bool[Tensor, "queries fragments"]:
+    """Return the fragments that are not mostly off the mask, and those least off it.
+
+    The sum is of the points' pooling weights, but the share is of their number, as published.
+    """
+    count = len(scene.fragments)
+    if count == 0:
+        return off.new_zeros(len(off), 0)
+    total = scene.weights.new_zeros(len(off), count)
+    total.index_add_(1, scene.fragment.clamp(min=0), off * scene.weights)  # loose points weigh nothing
+    share = total / group_size(scene.fragment, count).clamp(min=1)
+    return (share <= MASKED_SHARE) | (share == share.amin(dim=1, keepdim=True))
+
+
+def _corners(
+    raw: Float[Tensor, "queries 6"], centers: Float[Tensor, "queries 3"]
+) -> Float[Tensor, "queries 6"]:
+    """Return boxes by their corners from an offset of the centre and the logarithm of the size."""
+    center, half = centers + raw[:, :3], raw[:, 3:].exp() / 2
+    return torch.cat([center - half, center + half], dim=1)
+
+
+def _two_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))

@@ -1,0 +1,123 @@
+"""Voxel memory: lets a frame's sparse features see what earlier frames left around the camera.
+
+At each stride, features of all frames are kept as a voxelwise maximum. A frame's features are joined
+with those remembered in its surroundings, seen through two convolutions and as a mean, and corrected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from autoseg3d_core.geometry.groups import group_mean
+from autoseg3d_core.modules.blocks import ConvNormRelu, Norm
+from autoseg3d_core.modules.voxel_store import VoxelRows, VoxelStore, rows_of
+from autoseg3d_core.sparse.layers import TORCH, Backend, SubmanifoldConv
+from autoseg3d_core.sparse.tensor import SparseTensor, sparse_batch
+
+SURROUNDINGS = 0.75
+"""The remembered box reaches this many times the frame's extent beyond it, on each side of each axis."""
+
+
+@dataclass(frozen=True, eq=False)
+class VoxelMemory:
+    """What a network remembers of one scene, a store per stride (2, 4, ...)."""
+
+    stores: tuple[VoxelStore, ...]
+
+    @staticmethod
+    def empty(levels: int = 4, max_voxels: int = 200_000) -> VoxelMemory:
+        """Return a memory that has seen nothing; the cap is that of stride 2, halved with each level.
+
+        As channels double with each level, all levels then take the same number of bytes at most.
+        """
+        return VoxelMemory(tuple(VoxelStore(max(max_voxels >> level, 1)) for level in range(levels)))
+
+
+class VoxelMemoryAdapter(nn.Module):
+    """Adapts the features of each stride to what is remembered, and remembers them."""
+
+    def __init__(self, channels: Sequence[int], backend: Backend = TORCH) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(LevelAdapter(width, backend) for width in channels)
+
+    def forward(
+        self, levels: Sequence[SparseTensor], memories: Sequence[VoxelMemory]
+    ) -> tuple[list[SparseTensor], list[VoxelMemory]]:
+        """Return the adapted features and the next memories, given one memory per frame of the batch."""
+        adapted, stores = [], []
+        for index, (adapter, tensor) in enumerate(zip(self.levels, levels, strict=True)):
+            out, level_stores = adapter(tensor, [memory.stores[index] for memory in memories])
+            adapted.append(out)
+            stores.append(level_stores)
+        return adapted, [VoxelMemory(tuple(column)) for column in zip(*stores, strict=True)]
+
+
+class LevelAdapter(nn.Module):
+    """The adapter of one stride: `relu(x + norm(mix [near, far, mean]))`, the identity when new."""
+
+    def __init__(self, channels: int, backend: Backend = TORCH) -> None:
+        super().__init__()
+        near = SubmanifoldConv(channels, channels, backend=backend)
+        far = SubmanifoldConv(channels, channels, dilation=3, backend=backend)
+        self.near = ConvNormRelu(near, channels, momentum=0.1)
+        self.far = ConvNormRelu(far, channels, momentum=0.1)
+        self.mix = nn.Linear(3 * channels, channels, bias=False)
+        self.norm = Norm(channels)
+        for weight in (near.weight, far.weight, self.mix.weight):
+            nn.init.zeros_(weight)
+
+    def forward(
+        self, tensor: SparseTensor, stores: Sequence[VoxelStore]
+    ) -> tuple[SparseTensor, list[VoxelStore]]:
+        """Return the adapted tensor and the next stores, one per frame of the batch."""
+        frames = _frames(tensor)
+        before = [
+            store if store.is_empty else store.accumulated(frame)
+            for store, frame in zip(stores, frames, strict=True)
+        ]
+        around = _around(tensor, frames, before)
+        adapted = self._adapt(tensor, around)
+        # The first frame is remembered as adapted, later ones as they came: the weights expect it so.
+        after = [
+            store.accumulated(VoxelRows(frame.keys, out.features)) if store.is_empty else store
+            for store, frame, out in zip(before, frames, _frames(adapted), strict=True)
+        ]
+        return adapted, after
+
+    def _adapt(self, tensor: SparseTensor, around: SparseTensor) -> SparseTensor:
+        batch = tensor.geometry.batch_size
+        mean = group_mean(around.features, around.level.cells[:, 0], batch)
+        near, far = self.near(around, tensor), self.far(around, tensor)
+        seen = torch.cat([near.features, far.features, mean[tensor.level.cells[:, 0]]], dim=1)
+        return tensor.replaced(functional.relu(tensor.features + self.norm(self.mix(seen))))
+
+
+def _frames(tensor: SparseTensor) -> list[VoxelRows]:
+    """Return the rows of each frame of a batch."""
+    cells = tensor.level.cells
+    sizes = torch.bincount(cells[:, 0], minlength=tensor.geometry.batch_size).tolist()
+    parts = zip(cells[:, 1:].split(sizes), tensor.features.split(sizes), strict=True)
+    return [rows_of(frame_cells, features) for frame_cells, features in parts]
+
+
+def _around(tensor: SparseTensor, frames: list[VoxelRows], stores: list[VoxelStore]) -> SparseTensor:
+    """Return the remembered voxels in each frame's surroundings, or the frame itself when it is the first."""
+    rows = [
+        frame if store.is_empty or len(frame) == 0 else store.within(*_surroundings(frame))
+        for frame, store in zip(frames, stores, strict=True)
+    ]
+    return sparse_batch([r.features for r in rows], [r.cells for r in rows], tensor.stride)
+
+
+def _surroundings(frame: VoxelRows) -> tuple[Float[Tensor, " 3"], Float[Tensor, " 3"]]:
+    """Return the lowest and highest cell of the frame's box, enlarged."""
+    cells = frame.cells
+    low, high = cells.amin(dim=0), cells.amax(dim=0)
+    margin = SURROUNDINGS * (high - low).double()
+    return low - margin, high + margin
