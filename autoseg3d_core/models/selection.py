@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from autoseg3d_core.config import setting
-from autoseg3d_core.structures import UNLABELLED, FrameInstances, Prediction
+from autoseg3d_core.structures import UNLABELLED, FragmentCloud, FrameInstances, Prediction
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Candidates:
         return Candidates(self.query[order], self.labels[order], scores[order], self.soft_masks[order])
 
 
-def select_instances(prediction: Prediction, config: SelectionConfig) -> FrameInstances:
+def select_instances(prediction: Prediction, cloud: FragmentCloud, config: SelectionConfig) -> FrameInstances:
     """Return the instances among a frame's predicted queries, best first.
 
     A model of one class is class-agnostic, and its instances have no label.
@@ -54,11 +54,13 @@ def select_instances(prediction: Prediction, config: SelectionConfig) -> FrameIn
     labels = candidates.labels[kept]
     if prediction.class_logits.shape[1] == 2:
         labels = torch.full_like(labels, UNLABELLED)
+    masks = masks[kept]
     return FrameInstances(
-        masks=masks[kept],
+        masks=masks,
         scores=candidates.scores[kept],
         labels=labels,
         boxes=prediction.boxes[query],
+        centroids=masks.to(cloud.xyz.dtype) @ cloud.xyz / masks.sum(dim=1, keepdim=True),
         embeddings=prediction.embeddings[query],
     )
 
@@ -89,4 +91,4 @@ def suppress_overlaps(candidates: Candidates, enabled: bool = True) -> Candidate
     iou = torch.triu(iou * same, diagonal=1)  # row: the better one, column: the worse one
     overlapped = iou.amax(dim=0)
     decay = ((1 - iou) / (1 - overlapped[:, None]).clamp(min=1e-6)).where(iou > 0, 1.0)
-    return candidates.ranked(candidates.scores * decay.amin(dim=0).clamp(max=1.0))
+    return candidates.ranked(candidates.scores * decay.amin(dim=0))
