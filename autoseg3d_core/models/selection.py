@@ -16,14 +16,14 @@ from autoseg3d_core.structures import UNLABELLED, FragmentCloud, FrameInstances,
 class SelectionConfig:
     """How queries become instances; the defaults are those of the published class-agnostic model."""
 
-    top_k: int = setting(20, "candidates kept per frame, by class score", low=1, live=True)
+    top_k: int = setting(20, "candidates kept per frame, by class score", low=1, high=1000, live=True)
     suppress: bool = setting(True, "lower the score of a mask that overlaps a better one", live=True)
     mask_threshold: float = setting(0.4, "a point is on a mask above this", low=0.0, high=1.0, live=True)
     score_threshold: float = setting(
         0.3, "an instance is kept above this score", low=0.0, high=1.0, live=True
     )
     min_points: int = setting(
-        100, "an instance is kept above this many points", unit="points", low=0, live=True
+        100, "an instance is kept above this many points", unit="points", low=0, high=100_000, live=True
     )
 
 
