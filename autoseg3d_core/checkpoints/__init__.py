@@ -1,0 +1,1 @@
+"""Weights on disk: our format, and the published ones it is converted from."""

@@ -1,0 +1,116 @@
+"""Reads tensors out of published checkpoint files without running what else lies in them.
+
+A .pth file is a pickle, and a pickle can call anything. Here it can rebuild tensors; objects of the
+training framework become inert shells; whatever else it names is refused.
+"""
+
+from __future__ import annotations
+
+import pickle
+import types
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autoseg3d_core.structures import InputError
+
+REBUILDERS = {
+    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
+    ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
+    ("collections", "OrderedDict"): OrderedDict,
+}
+INERT_PACKAGES = {
+    "mmengine",
+    "mmcv",
+    "mmdet",
+    "mmdet3d",
+    "oneformer3d",
+    "numpy",
+    "collections",
+    "datetime",
+    "_codecs",
+}
+"""Packages whose objects lie beside the weights (logs, configs, optimizer state); none of their code runs."""
+
+INERT_NAMES = {("builtins", "set"), ("builtins", "getattr"), ("torch", "Size"), ("torch", "device")}
+"""Names that appear in such logs too; they are replaced by shells as well."""
+
+
+class Inert:
+    """Stands for an object that is not wanted: takes whatever the pickle gives it and does nothing."""
+
+    def __new__(cls, *_: Any, **__: Any) -> Inert:
+        """Take any arguments."""
+        return super().__new__(cls)
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def append(self, item: Any) -> None:
+        """Forget the item."""
+
+    def extend(self, items: Any) -> None:
+        """Forget the items."""
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+class TensorUnpickler(pickle.Unpickler):
+    """An unpickler that finds tensors and inert shells only."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what may be called; raises `UnpicklingError` for anything else."""
+        if (module, name) in REBUILDERS:
+            return REBUILDERS[module, name]
+        module = module.replace("__builtin__", "builtins")  # its name in the older pickle protocols
+        if module.split(".")[0] in INERT_PACKAGES or (module, name) in INERT_NAMES:
+            return Inert
+        if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
+            return getattr(torch, name)
+        raise pickle.UnpicklingError(f"it asks to run {module}.{name}")
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """Return the weights of a published .pth file by their published names.
+
+    Raises `InputError` when there is no such file, it holds anything but weights where they belong,
+    or it asks for code that weights do not need.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"no file at {path}: download the published checkpoint first")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path} is no checkpoint that torch.save writes: download it again")
+    restricted = types.SimpleNamespace(Unpickler=TensorUnpickler, load=pickle.load, __name__="tensors_only")
+    try:
+        content = torch.load(path, map_location="cpu", pickle_module=restricted, weights_only=False)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path} is refused: {error}, which weights do not need; do not trust this file"
+        ) from error
+    except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        raise InputError(f"{path} is damaged ({error}): download it again") from error
+    return _weights_of(content, path)
+
+
+def _weights_of(content: Any, path: str | Path) -> dict[str, Tensor]:
+    weights = content.get("state_dict", content) if isinstance(content, Mapping) else content
+    if not isinstance(weights, Mapping) or not weights:
+        raise InputError(f"{path} holds no state dict: give a checkpoint of a trained network")
+    for name, value in weights.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise InputError(
+                f"{path}: {name!r} in its state dict is no tensor: give a checkpoint of weights only"
+            )
+    return {name: value.detach() for name, value in weights.items()}

@@ -1,0 +1,115 @@
+"""The network of the learned models: points of posed frames in, decoded queries out.
+
+It sees coordinates as they are given: the caller moves the scene near the origin, z up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from autoseg3d_core.geometry.groups import group_mean
+from autoseg3d_core.geometry.voxels import unpack, voxelize
+from autoseg3d_core.modules.embedding_head import EmbeddingHead
+from autoseg3d_core.modules.fragment_pooling import FragmentPooling
+from autoseg3d_core.modules.image_features import ImageFeatures
+from autoseg3d_core.modules.query_decoder import DecoderShape, HeadOutput, QueryDecoder, Scene
+from autoseg3d_core.modules.sparse_unet import SHAPES, SparseUNet
+from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
+from autoseg3d_core.sparse.layers import TORCH, Backend
+from autoseg3d_core.sparse.tensor import SparseTensor, sparse_batch
+from autoseg3d_core.structures import FragmentCloud, Prediction
+
+COLOUR_MEAN = (0.47793126, 0.43032575, 0.37495989)
+COLOUR_SPREAD = (0.28344755, 0.27566158, 0.27018971)
+"""The colour statistics of the published training data, for colours in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """What a network is made of; enough to build it empty.
+
+    `embedding` is the norm of the embedding head ("layer" or "batch"), or "none" where there is no head.
+    `image_channels` is 0 where no image features are added.
+    """
+
+    unet: str = "res16unet34c"
+    voxel_m: float = 0.02
+    classes: int = 1
+    semantics: int = 200
+    voxel_memory: bool = True
+    boxes: bool = True
+    embedding: str = "layer"
+    image_channels: int = 0
+
+
+class Network(nn.Module):
+    """U-Net, voxel memory, fragment pooling and query decoder, one after the other."""
+
+    def __init__(self, shape: NetworkShape, backend: Backend = TORCH) -> None:
+        super().__init__()
+        unet = SHAPES[shape.unet]
+        sizes = DecoderShape(
+            unet.channels, classes=shape.classes, semantics=shape.semantics, boxes=shape.boxes
+        )
+        self.shape = shape
+        self.unet = SparseUNet(unet, backend=backend)
+        self.voxel_memory = VoxelMemoryAdapter(unet.level_channels, backend) if shape.voxel_memory else None
+        self.image_features = (
+            ImageFeatures(shape.image_channels, unet.stem_channels) if shape.image_channels else None
+        )
+        self.pooling = FragmentPooling(unet.channels)
+        self.decoder = QueryDecoder(sizes)
+        self.embedding = None if shape.embedding == "none" else EmbeddingHead(norm=shape.embedding)
+
+    def forward(
+        self, clouds: Sequence[FragmentCloud], memories: Sequence[VoxelMemory]
+    ) -> tuple[list[list[HeadOutput]], list[VoxelMemory]]:
+        """Return what each head says of each frame of a batch, and what is to be remembered of its scene."""
+        features, memories = self.encode(clouds, memories)
+        return [self.decode(cloud, f) for cloud, f in zip(clouds, features, strict=True)], list(memories)
+
+    def encode(
+        self, clouds: Sequence[FragmentCloud], memories: Sequence[VoxelMemory]
+    ) -> tuple[list[Float[Tensor, "points channels"]], Sequence[VoxelMemory]]:
+        """Return the features of each frame's points, and the next memories."""
+        tensor, point_rows = self.voxels_of(clouds)
+        stem = self.unet.stem(tensor)
+        levels = self.unet.encode(stem)
+        if self.voxel_memory is not None:
+            levels, memories = self.voxel_memory(levels, memories)
+        voxels = self.unet.decode(stem, levels).features
+        return [voxels[rows] for rows in point_rows], memories
+
+    def voxels_of(self, clouds: Sequence[FragmentCloud]) -> tuple[SparseTensor, list[Tensor]]:
+        """Return the mean colour of each voxel of each frame, and the row of each frame's points' voxels."""
+        features, cells, point_rows, rows = [], [], [], 0
+        for cloud in clouds:
+            voxels = voxelize(cloud.xyz, self.shape.voxel_m)
+            colour = (cloud.rgb - cloud.rgb.new_tensor(COLOUR_MEAN)) / cloud.rgb.new_tensor(COLOUR_SPREAD)
+            features.append(group_mean(colour, voxels.point_voxel, len(voxels)))
+            cells.append(unpack(voxels.keys))
+            point_rows.append(voxels.point_voxel + rows)
+            rows += len(voxels)
+        dtype = self.decoder.norm.weight.dtype
+        return sparse_batch([f.to(dtype) for f in features], cells), point_rows
+
+    def decode(self, cloud: FragmentCloud, features: Float[Tensor, "points channels"]) -> list[HeadOutput]:
+        """Return what each head says of the fragments of one frame."""
+        xyz = cloud.xyz.to(features.dtype)
+        pooled = self.pooling(features, xyz, cloud.fragment, len(cloud.fragment_score))
+        scene = Scene(features, xyz, cloud.fragment, pooled.weights, pooled.features, pooled.centers)
+        return self.decoder(scene)
+
+    def prediction(self, last: HeadOutput) -> Prediction:
+        """Return what the last head says, in single precision, with an embedding per query."""
+        queries = last.queries
+        embeddings = queries if self.embedding is None else self.embedding(queries)
+        boxes = queries.new_zeros(len(queries), 6) if last.boxes is None else last.boxes
+        return Prediction(
+            last.class_logits.float(), last.mask_logits.float(), boxes.float(), embeddings.float()
+        )

@@ -1,0 +1,261 @@
+"""Conversion of published weights: complete or not at all, and no code runs from a file."""
+
+from __future__ import annotations
+
+import ast
+import collections
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from autoseg3d_core.checkpoints import format as our_format
+from autoseg3d_core.checkpoints import official
+from autoseg3d_core.checkpoints.tensors_only import read_tensors
+from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.modules.voxel_memory import VoxelMemory
+from autoseg3d_core.structures import FragmentCloud, InputError
+
+PUBLISHED = Path(__file__).with_name("esam_e_ca_tensors.txt")
+
+
+def published_shapes() -> dict[str, tuple[int, ...]]:
+    """The names and shapes of ESAM-E_CA."""
+    rows = (line.split("\t") for line in PUBLISHED.read_text().splitlines() if line.strip())
+    return {name: tuple(ast.literal_eval(shape)) for name, shape in rows}
+
+
+def random_state(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    state: dict[str, torch.Tensor] = collections.OrderedDict()
+    for name, shape in shapes.items():
+        if name.endswith("num_batches_tracked"):
+            state[name] = torch.tensor(7)
+        else:
+            values = torch.randn(shape, generator=generator)
+            state[name] = values.abs() if name.endswith("running_var") else values * 0.02
+    return state
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, torch.Tensor]:
+    return random_state(published_shapes())
+
+
+def without(state: dict[str, torch.Tensor], *prefixes: str) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in state.items() if not name.startswith(prefixes)}
+
+
+def variant(state: dict[str, torch.Tensor], kind: str) -> tuple[dict[str, torch.Tensor], NetworkShape]:
+    """The tensors and the expected shape of each published model."""
+    changed = dict(state)
+    if kind == "ESAM_CA":
+        for layer, width in ((1, 512), (4, 256)):
+            for name in ("running_mean", "running_var"):
+                changed[f"merge_head.net.{layer}.{name}"] = torch.ones(width)
+            changed[f"merge_head.net.{layer}.num_batches_tracked"] = torch.tensor(3)
+        return changed, NetworkShape(embedding="batch")
+    if kind == "ESAM-E" or kind == "ESAM-E+FF":
+        changed |= {
+            f"decoder.out_cls.2.{n}": torch.zeros(*s) for n, s in (("weight", (19, 256)), ("bias", (19,)))
+        }
+        changed |= {
+            f"decoder.out_sem.{n}": torch.zeros(*s) for n, s in (("weight", (21, 256)), ("bias", (21,)))
+        }
+    if kind == "ESAM-E+FF":
+        changed["conv.0.kernel"] = torch.zeros(960, 32)
+        changed |= {
+            f"conv.1.bn.{n}": torch.ones(32) for n in ("weight", "bias", "running_mean", "running_var")
+        }
+        changed["conv.1.bn.num_batches_tracked"] = torch.tensor(3)
+        return changed, NetworkShape(classes=18, semantics=20, image_channels=960)
+    if kind == "ESAM-E":
+        return changed, NetworkShape(classes=18, semantics=20)
+    if kind == "single view":
+        changed = without(changed, "memory.", "merge_head.", "decoder.out_reg.")
+        return changed, NetworkShape(voxel_memory=False, boxes=False, embedding="none")
+    return changed, NetworkShape()
+
+
+@pytest.mark.parametrize("kind", ["ESAM-E_CA", "ESAM_CA", "ESAM-E", "ESAM-E+FF", "single view"])
+def test_every_published_model_is_recognised_and_fits_its_network_exactly(state, kind):
+    published, expected = variant(state, kind)
+    shape = official.shape_of(published)
+    assert shape == expected
+    with torch.device("meta"):
+        network = Network(shape)
+    our_format.check_fit(network, official.our_tensors(published), kind)
+
+
+def test_the_published_model_has_46_755_729_weights(state):
+    weights = {n: v for n, v in state.items() if "running_" not in n and "num_batches" not in n}
+    assert sum(v.numel() for v in weights.values()) == 46_755_729
+
+
+def test_matrices_of_1x1_convolutions_keep_what_they_compute(state):
+    ours, x = official.our_tensors(state), torch.randn(5, 32)
+    expected = x @ state["backbone.block2.0.downsample.0.kernel"]
+    torch.testing.assert_close(x @ ours["unet.encoders.1.0.shortcut.linear.weight"].T, expected)
+    seen = torch.randn(5, 96)
+    expected = seen @ state["memory.conv_convert.0.0.kernel"]
+    torch.testing.assert_close(seen @ ours["voxel_memory.levels.0.mix.weight"].T, expected)
+
+
+def test_a_converted_attention_is_torchs_with_the_published_weights(state):
+    prefix = "decoder.cross_attn_layers.1.attn."
+    theirs = torch.nn.MultiheadAttention(256, 8)
+    theirs.load_state_dict({n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)})
+    network = Network(NetworkShape())
+    network.load_state_dict(official.our_tensors(state))
+    query, keys = torch.randn(3, 256), torch.randn(7, 256)
+    expected, _ = theirs(query[:, None], keys[:, None], keys[:, None])
+    torch.testing.assert_close(network.decoder.layers[1].cross(query, keys, keys), expected[:, 0])
+
+
+class HistoryBuffer:
+    """Stands for the training framework's log object; pickled under a name that is not importable."""
+
+    def __init__(self) -> None:
+        self.log = np.arange(3.0)
+
+
+def published_file(path: Path, state: dict[str, torch.Tensor]) -> Path:
+    """Write a checkpoint as the training framework does: logs with objects of its own beside the weights."""
+    HistoryBuffer.__module__, HistoryBuffer.__qualname__ = "mmengine.logging.history_buffer", "HistoryBuffer"
+    module = type(os)("mmengine.logging.history_buffer")
+    module.HistoryBuffer = HistoryBuffer  # type: ignore[attr-defined]
+    import sys
+
+    sys.modules["mmengine.logging.history_buffer"] = module
+    for parent in ("mmengine", "mmengine.logging"):
+        sys.modules[parent] = type(os)(parent)
+    try:
+        hub = {
+            "log_scalars": {"loss": HistoryBuffer()},
+            "runtime_info": {"dtype": torch.float32, "seen": {1, 2}},
+        }
+        torch.save(
+            {"meta": {"epoch": 128, "shape": torch.Size([2])}, "state_dict": state, "message_hub": hub}, path
+        )
+    finally:
+        for name in ("mmengine.logging.history_buffer", "mmengine.logging", "mmengine"):
+            del sys.modules[name]
+    return path
+
+
+@pytest.fixture(scope="module")
+def file(state, tmp_path_factory) -> Path:
+    return published_file(tmp_path_factory.mktemp("published") / "ESAM-E_CA_online_epoch_128.pth", state)
+
+
+def test_a_published_file_converts_and_runs(file, tmp_path):
+    target = tmp_path / "esam.safetensors"
+    assert official.convert(file, target) == NetworkShape()
+    checkpoint = our_format.load(target)
+    assert checkpoint.source == "ESAM-E_CA_online_epoch_128.pth"
+    network = Network(NetworkShape(**checkpoint.config["network"])).eval()
+    our_format.fill(network, checkpoint.tensors, "esam")
+    generator = torch.Generator().manual_seed(0)
+    xyz = torch.rand(300, 3, generator=generator)
+    cloud = FragmentCloud(xyz, xyz, torch.arange(300) % 5, torch.arange(300), torch.ones(5))
+    memories = [VoxelMemory.empty()]
+    with torch.no_grad():
+        for _ in range(2):
+            [heads], memories = network([cloud], memories)
+    prediction = network.prediction(heads[-1])
+    assert prediction.mask_logits.shape == (5, 300)
+    assert all(torch.isfinite(v).all() for v in vars(prediction).values())
+
+
+def test_the_unet_alone_converts_and_names_what_it_left_out(file, tmp_path):
+    left = official.convert_backbone(file, tmp_path / "unet.safetensors")
+    assert "pool.pts_proj1.0.weight" in left
+    assert not any(name.startswith("backbone.") for name in left)
+    assert len(our_format.load(tmp_path / "unet.safetensors").tensors) + len(left) == len(published_shapes())
+
+
+def without_name(name: str):
+    return lambda state: state.pop(name)
+
+
+def with_zeros(name: str, *shape: int):
+    return lambda state: state.update({name: torch.zeros(*shape)})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (without_name("memory.conv_d1.2.0.kernel"), "missing voxel_memory.levels.2.near.conv.weight"),
+        (without_name("decoder.out_cls.2.weight"), "lacks decoder.out_cls.2.weight"),
+        (with_zeros("decoder.out_score.weight", 1), "no part of the network has: decoder.out_score"),
+        (with_zeros("backbone.block1.0.extra", 1), "no part of the network has: backbone.block1.0.extra"),
+        (with_zeros("backbone.bn0.bn.extra", 32), "unexpected unet.stem.norm.extra"),
+        (with_zeros("backbone.conv0p1s1.kernel", 27, 3, 32), r"unet.stem.conv.weight is \(27, 3, 32\)"),
+        (
+            with_zeros("decoder.self_attn_layers.0.attn.in_proj_bias", 766),
+            "missing decoder.layers.0.among",
+        ),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_refused_and_nothing_is_written(
+    state, tmp_path, monkeypatch, change, words
+):
+    broken = dict(state)
+    change(broken)
+    monkeypatch.setattr(official, "read_tensors", lambda path: broken)
+    with pytest.raises(InputError, match=words):
+        official.convert("broken.pth", tmp_path / "out.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+class Hostile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+class Evaluating:
+    def __reduce__(self):
+        return eval, ("1 + 1",)
+
+
+def test_a_hostile_pickle_is_refused_before_it_runs(tmp_path):
+    trap = tmp_path / "trap"
+    for content in ({"state_dict": {"a": Hostile(trap)}}, {"meta": Hostile(trap)}, {"meta": Evaluating()}):
+        torch.save(content, tmp_path / "hostile.pth")
+        with pytest.raises(InputError, match="do not trust this file"):
+            read_tensors(tmp_path / "hostile.pth")
+        assert not trap.exists()
+
+
+def test_files_that_are_no_checkpoints_are_refused(tmp_path):
+    path = tmp_path / "some.pth"
+    with pytest.raises(InputError, match="no file at"):
+        read_tensors(path)
+    path.write_bytes(pickle.dumps({"state_dict": {}}))
+    with pytest.raises(InputError, match="no checkpoint that torch"):
+        read_tensors(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "nothing")
+    with pytest.raises(InputError, match="damaged"):
+        read_tensors(path)
+    torch.save([1, 2], path)
+    with pytest.raises(InputError, match="no state dict"):
+        read_tensors(path)
+    torch.save({"state_dict": {"a": 3}}, path)
+    with pytest.raises(InputError, match="is no tensor"):
+        read_tensors(path)
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    torch.save({"state_dict": {"a": torch.zeros(100)}}, tmp_path / "whole.pth")
+    content = (tmp_path / "whole.pth").read_bytes()
+    (tmp_path / "half.pth").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="download it again"):
+        read_tensors(tmp_path / "half.pth")

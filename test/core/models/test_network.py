@@ -1,0 +1,88 @@
+"""The assembled network: batches, memory, colours, and frames with next to nothing in them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from autoseg3d_core.models.network import COLOUR_MEAN, Network, NetworkShape
+from autoseg3d_core.modules.voxel_memory import VoxelMemory
+from autoseg3d_core.structures import FragmentCloud
+
+SHAPE = NetworkShape(unet="edge")
+
+
+def cloud(points: int = 300, fragments: int = 5, seed: int = 0) -> FragmentCloud:
+    generator = torch.Generator().manual_seed(seed)
+    fragment = torch.arange(points) % max(fragments, 1) - (0 if fragments else 1)
+    xyz = torch.rand(points, 3, generator=generator) - 0.5
+    rgb = torch.rand(points, 3, generator=generator)
+    return FragmentCloud(xyz, rgb, fragment, torch.arange(points), torch.ones(fragments))
+
+
+@pytest.fixture
+def network() -> Network:
+    torch.manual_seed(0)
+    net = Network(SHAPE).eval()
+    for level in net.voxel_memory.levels:
+        torch.nn.init.normal_(level.mix.weight, std=0.1)
+    return net.requires_grad_(False)
+
+
+def test_a_voxel_has_the_normalised_mean_colour_of_its_points(network):
+    same = torch.tensor([[0.011, -0.011, 0.001], [0.013, -0.001, 0.001], [0.05, 0.05, 0.05]])
+    rgb = torch.tensor([[0.0, 0.0, 0.0], [2 * c for c in COLOUR_MEAN], [0.5, 0.5, 0.5]])
+    given = FragmentCloud(same, rgb, torch.zeros(3).long(), torch.arange(3), torch.ones(1))
+    tensor, [rows] = network.voxels_of([given])
+    assert tensor.level.cells.tolist() == [[0, 0, -1, 0], [0, 2, 2, 2]]
+    assert rows.tolist() == [0, 0, 1]
+    torch.testing.assert_close(tensor.features[0], torch.zeros(3), atol=1e-5, rtol=0)
+
+
+def test_a_batch_of_scenes_is_its_scenes_one_by_one(network):
+    frames = [[cloud(seed=0), cloud(seed=1)], [cloud(200, 3, seed=2), cloud(seed=3)]]
+    memories = [VoxelMemory.empty()] * 2
+    singles = [[VoxelMemory.empty()], [VoxelMemory.empty()]]
+    for now in frames:
+        heads, memories = network(now, memories)
+        for scene, given in enumerate(now):
+            [alone], singles[scene] = network([given], singles[scene])
+            torch.testing.assert_close(
+                heads[scene][-1].mask_logits, alone[-1].mask_logits, rtol=1e-3, atol=1e-4
+            )
+
+
+def test_what_was_seen_before_matters_and_starting_over_forgets_it(network):
+    [fresh], _ = network([cloud(seed=1)], [VoxelMemory.empty()])
+    _, memories = network([cloud(seed=0)], [VoxelMemory.empty()])
+    [later], _ = network([cloud(seed=1)], memories)
+    [again], _ = network([cloud(seed=1)], [VoxelMemory.empty()])
+    assert not torch.allclose(fresh[-1].mask_logits, later[-1].mask_logits)
+    assert torch.equal(fresh[-1].mask_logits, again[-1].mask_logits)
+
+
+@pytest.mark.parametrize(("points", "fragments"), [(0, 0), (1, 1), (50, 0), (3, 1)])
+def test_a_frame_with_next_to_nothing_gives_finite_predictions(network, points, fragments):
+    memories = [VoxelMemory.empty()]
+    for seed in range(2):
+        [heads], memories = network([cloud(points, fragments, seed)], memories)
+        prediction = network.prediction(heads[-1])
+        assert prediction.mask_logits.shape == (fragments, points)
+        assert all(torch.isfinite(v).all() for v in vars(prediction).values())
+
+
+def test_all_points_in_one_voxel_give_finite_predictions(network):
+    generator = torch.Generator().manual_seed(0)
+    xyz = torch.rand(100, 3, generator=generator) * 0.01
+    given = FragmentCloud(xyz, xyz, torch.arange(100) % 4, torch.arange(100), torch.ones(4))
+    [heads], _ = network([given], [VoxelMemory.empty()])
+    assert torch.isfinite(heads[-1].mask_logits).all()
+    assert heads[-1].mask_logits.shape == (4, 100)
+
+
+def test_a_network_without_memory_boxes_and_embedding_still_predicts():
+    bare = Network(NetworkShape(unet="edge", voxel_memory=False, boxes=False, embedding="none")).eval()
+    [heads], _ = bare([cloud()], [VoxelMemory.empty()])
+    prediction = bare.prediction(heads[-1])
+    assert (prediction.boxes == 0).all()
+    assert torch.equal(prediction.embeddings, heads[-1].queries)
