@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -58,13 +57,21 @@ class Network(nn.Module):
         )
         self.shape = shape
         self.unet = SparseUNet(unet, backend=backend)
-        self.voxel_memory = VoxelMemoryAdapter(unet.level_channels, backend) if shape.voxel_memory else None
+        self.voxel_memory = (
+            VoxelMemoryAdapter(unet.remembered_channels, backend) if shape.voxel_memory else None
+        )
         self.image_features = (
             ImageFeatures(shape.image_channels, unet.stem_channels) if shape.image_channels else None
         )
         self.pooling = FragmentPooling(unet.channels)
         self.decoder = QueryDecoder(sizes)
         self.embedding = None if shape.embedding == "none" else EmbeddingHead(norm=shape.embedding)
+
+    def new_memory(self, max_voxels: int = 200_000) -> VoxelMemory:
+        """Return a memory for this network that has seen nothing; the cap is that of its finest level."""
+        return VoxelMemory.empty(
+            0 if self.voxel_memory is None else len(self.voxel_memory.levels), max_voxels
+        )
 
     def forward(
         self, clouds: Sequence[FragmentCloud], memories: Sequence[VoxelMemory]

@@ -27,12 +27,16 @@ class Stage:
 
 @dataclass(frozen=True)
 class UNetShape:
-    """Stem, the stages on the way down (strides 2, 4, ...) and those on the way back up."""
+    """Stem, the stages on the way down (strides 2, 4, ...) and those on the way back up.
+
+    A voxel memory, where there is one, remembers the `remembered` coarsest stages on the way down.
+    """
 
     stem_channels: int
     stem_kernel: int
     down: tuple[Stage, ...]
     up: tuple[Stage, ...]
+    remembered: int = 4
 
     @property
     def channels(self) -> int:
@@ -40,9 +44,9 @@ class UNetShape:
         return self.up[-1].channels
 
     @property
-    def level_channels(self) -> tuple[int, ...]:
-        """The widths at strides 2, 4, ... that a voxel memory can remember."""
-        return tuple(stage.channels for stage in self.down)
+    def remembered_channels(self) -> tuple[int, ...]:
+        """The widths of the stages that a voxel memory remembers, finest first."""
+        return tuple(stage.channels for stage in self.down[-self.remembered :])
 
 
 RES16UNET34C = UNetShape(
@@ -56,6 +60,7 @@ EDGE = UNetShape(
     stem_kernel=1,
     down=(Stage(24, 1), Stage(48, 1), Stage(64, 1), Stage(96, 1)),
     up=(Stage(64, 1), Stage(48, 1), Stage(32, 0), Stage(48, 0)),
+    remembered=3,
 )
 SHAPES = {"res16unet34c": RES16UNET34C, "edge": EDGE}
 

@@ -26,13 +26,13 @@ SURROUNDINGS = 0.75
 
 @dataclass(frozen=True, eq=False)
 class VoxelMemory:
-    """What a network remembers of one scene, a store per stride (2, 4, ...)."""
+    """What a network remembers of one scene, a store per remembered stride, finest first."""
 
     stores: tuple[VoxelStore, ...]
 
     @staticmethod
     def empty(levels: int = 4, max_voxels: int = 200_000) -> VoxelMemory:
-        """Return a memory that has seen nothing; the cap is that of stride 2, halved with each level.
+        """Return a memory that has seen nothing; the cap is that of the first level, halved with each.
 
         As channels double with each level, all levels then take the same number of bytes at most.
         """
@@ -49,9 +49,13 @@ class VoxelMemoryAdapter(nn.Module):
     def forward(
         self, levels: Sequence[SparseTensor], memories: Sequence[VoxelMemory]
     ) -> tuple[list[SparseTensor], list[VoxelMemory]]:
-        """Return the adapted features and the next memories, given one memory per frame of the batch."""
-        adapted, stores = [], []
-        for index, (adapter, tensor) in enumerate(zip(self.levels, levels, strict=True)):
+        """Return the adapted features and the next memories, given one memory per frame of the batch.
+
+        Where there are more levels than adapters, the finest ones pass as they are.
+        """
+        passed = len(levels) - len(self.levels)
+        adapted, stores = list(levels[:passed]), []
+        for index, (adapter, tensor) in enumerate(zip(self.levels, levels[passed:], strict=True)):
             out, level_stores = adapter(tensor, [memory.stores[index] for memory in memories])
             adapted.append(out)
             stores.append(level_stores)

@@ -17,7 +17,6 @@ from autoseg3d_core.checkpoints import format as our_format
 from autoseg3d_core.checkpoints import official
 from autoseg3d_core.checkpoints.tensors_only import read_tensors
 from autoseg3d_core.models.network import Network, NetworkShape
-from autoseg3d_core.modules.voxel_memory import VoxelMemory
 from autoseg3d_core.structures import FragmentCloud, InputError
 
 PUBLISHED = Path(__file__).with_name("esam_e_ca_tensors.txt")
@@ -162,7 +161,7 @@ def test_a_published_file_converts_and_runs(file, tmp_path):
     generator = torch.Generator().manual_seed(0)
     xyz = torch.rand(300, 3, generator=generator)
     cloud = FragmentCloud(xyz, xyz, torch.arange(300) % 5, torch.arange(300), torch.ones(5))
-    memories = [VoxelMemory.empty()]
+    memories = [network.new_memory()]
     with torch.no_grad():
         for _ in range(2):
             [heads], memories = network([cloud], memories)

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from autoseg3d_core.models.network import COLOUR_MEAN, Network, NetworkShape
-from autoseg3d_core.modules.voxel_memory import VoxelMemory
 from autoseg3d_core.structures import FragmentCloud
 
 SHAPE = NetworkShape(unet="edge")
@@ -41,8 +40,8 @@ def test_a_voxel_has_the_normalised_mean_colour_of_its_points(network):
 
 def test_a_batch_of_scenes_is_its_scenes_one_by_one(network):
     frames = [[cloud(seed=0), cloud(seed=1)], [cloud(200, 3, seed=2), cloud(seed=3)]]
-    memories = [VoxelMemory.empty()] * 2
-    singles = [[VoxelMemory.empty()], [VoxelMemory.empty()]]
+    memories = [network.new_memory()] * 2
+    singles = [[network.new_memory()], [network.new_memory()]]
     for now in frames:
         heads, memories = network(now, memories)
         for scene, given in enumerate(now):
@@ -53,17 +52,17 @@ def test_a_batch_of_scenes_is_its_scenes_one_by_one(network):
 
 
 def test_what_was_seen_before_matters_and_starting_over_forgets_it(network):
-    [fresh], _ = network([cloud(seed=1)], [VoxelMemory.empty()])
-    _, memories = network([cloud(seed=0)], [VoxelMemory.empty()])
+    [fresh], _ = network([cloud(seed=1)], [network.new_memory()])
+    _, memories = network([cloud(seed=0)], [network.new_memory()])
     [later], _ = network([cloud(seed=1)], memories)
-    [again], _ = network([cloud(seed=1)], [VoxelMemory.empty()])
+    [again], _ = network([cloud(seed=1)], [network.new_memory()])
     assert not torch.allclose(fresh[-1].mask_logits, later[-1].mask_logits)
     assert torch.equal(fresh[-1].mask_logits, again[-1].mask_logits)
 
 
 @pytest.mark.parametrize(("points", "fragments"), [(0, 0), (1, 1), (50, 0), (3, 1)])
 def test_a_frame_with_next_to_nothing_gives_finite_predictions(network, points, fragments):
-    memories = [VoxelMemory.empty()]
+    memories = [network.new_memory()]
     for seed in range(2):
         [heads], memories = network([cloud(points, fragments, seed)], memories)
         prediction = network.prediction(heads[-1])
@@ -75,14 +74,14 @@ def test_all_points_in_one_voxel_give_finite_predictions(network):
     generator = torch.Generator().manual_seed(0)
     xyz = torch.rand(100, 3, generator=generator) * 0.01
     given = FragmentCloud(xyz, xyz, torch.arange(100) % 4, torch.arange(100), torch.ones(4))
-    [heads], _ = network([given], [VoxelMemory.empty()])
+    [heads], _ = network([given], [network.new_memory()])
     assert torch.isfinite(heads[-1].mask_logits).all()
     assert heads[-1].mask_logits.shape == (4, 100)
 
 
 def test_a_network_without_memory_boxes_and_embedding_still_predicts():
     bare = Network(NetworkShape(unet="edge", voxel_memory=False, boxes=False, embedding="none")).eval()
-    [heads], _ = bare([cloud()], [VoxelMemory.empty()])
+    [heads], _ = bare([cloud()], [bare.new_memory()])
     prediction = bare.prediction(heads[-1])
     assert (prediction.boxes == 0).all()
     assert torch.equal(prediction.embeddings, heads[-1].queries)

@@ -232,7 +232,7 @@ def test_every_stage_of_the_unet_is_the_dense_one():
 
 def test_the_voxel_memory_is_the_dense_one_at_every_frame_and_level():
     net = random_weights(SparseUNet(SHAPE), seed=1)
-    adapter = random_weights(VoxelMemoryAdapter(SHAPE.level_channels), seed=2)
+    adapter = random_weights(VoxelMemoryAdapter(SHAPE.remembered_channels), seed=2)
     memories, dense_memories = [VoxelMemory.empty()], [{} for _ in SHAPE.down]
     for frame, shift in enumerate((0.0, 0.13, 0.9, 0.2)):
         levels = net.encode(net.stem(frame_tensor(frame, shift)[0]))

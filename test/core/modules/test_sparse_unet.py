@@ -29,7 +29,7 @@ def parameters(module: nn.Module) -> int:
 def test_parameter_counts_are_the_published_ones():
     counts = [
         parameters(SparseUNet(RES16UNET34C)),
-        parameters(VoxelMemoryAdapter(RES16UNET34C.level_channels)),
+        parameters(VoxelMemoryAdapter(RES16UNET34C.remembered_channels)),
         parameters(FragmentPooling(RES16UNET34C.channels)),
         parameters(QueryDecoder(DecoderShape())),
         parameters(EmbeddingHead()),
@@ -40,7 +40,7 @@ def test_parameter_counts_are_the_published_ones():
 
 def test_the_published_network_puts_out_96_channels_and_remembers_four_levels():
     assert RES16UNET34C.channels == 96
-    assert RES16UNET34C.level_channels == (32, 64, 128, 256)
+    assert RES16UNET34C.remembered_channels == (32, 64, 128, 256)
 
 
 def multiply_adds(shape_name: str, cells: torch.Tensor) -> int:
