@@ -67,6 +67,13 @@ class Network(nn.Module):
         self.decoder = QueryDecoder(sizes)
         self.embedding = None if shape.embedding == "none" else EmbeddingHead(norm=shape.embedding)
 
+    def halve_unet(self) -> Network:
+        """Put the voxel parts into half precision, for a GPU; sums over points stay in single."""
+        self.unet.half()
+        if self.voxel_memory is not None:
+            self.voxel_memory.half()
+        return self
+
     def new_memory(self, max_voxels: int = 200_000) -> VoxelMemory:
         """Return a memory for this network that has seen nothing; the cap is that of its finest level."""
         return VoxelMemory.empty(
@@ -89,7 +96,7 @@ class Network(nn.Module):
         levels = self.unet.encode(stem)
         if self.voxel_memory is not None:
             levels, memories = self.voxel_memory(levels, memories)
-        voxels = self.unet.decode(stem, levels).features
+        voxels = self.unet.decode(stem, levels).features.to(self.decoder.norm.weight.dtype)
         return [voxels[rows] for rows in point_rows], memories
 
     def voxels_of(self, clouds: Sequence[FragmentCloud]) -> tuple[SparseTensor, list[Tensor]]:
@@ -102,7 +109,7 @@ class Network(nn.Module):
             cells.append(unpack(voxels.keys))
             point_rows.append(voxels.point_voxel + rows)
             rows += len(voxels)
-        dtype = self.decoder.norm.weight.dtype
+        dtype = next(self.unet.parameters()).dtype
         return sparse_batch([f.to(dtype) for f in features], cells), point_rows
 
     def decode(self, cloud: FragmentCloud, features: Float[Tensor, "points channels"]) -> list[HeadOutput]:

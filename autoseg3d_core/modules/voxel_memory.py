@@ -96,7 +96,11 @@ class LevelAdapter(nn.Module):
 
     def _adapt(self, tensor: SparseTensor, around: SparseTensor) -> SparseTensor:
         batch = tensor.geometry.batch_size
-        mean = group_mean(around.features, around.level.cells[:, 0], batch)
+        features = around.features
+        exact = (
+            features.float() if features.dtype == torch.float16 else features
+        )  # a sum may pass half's range
+        mean = group_mean(exact, around.level.cells[:, 0], batch).to(features.dtype)
         near, far = self.near(around, tensor), self.far(around, tensor)
         seen = torch.cat([near.features, far.features, mean[tensor.level.cells[:, 0]]], dim=1)
         return tensor.replaced(functional.relu(tensor.features + self.norm(self.mix(seen))))

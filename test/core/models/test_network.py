@@ -85,3 +85,28 @@ def test_a_network_without_memory_boxes_and_embedding_still_predicts():
     prediction = bare.prediction(heads[-1])
     assert (prediction.boxes == 0).all()
     assert torch.equal(prediction.embeddings, heads[-1].queries)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: half precision is for GPUs")
+def test_half_precision_of_the_unet_on_a_gpu_is_close_to_single(network):
+    network.cuda()
+    given = FragmentCloud(**{name: value.cuda() for name, value in vars(cloud()).items()})
+    [single], _ = network([given], [network.new_memory()])
+    network.halve_unet()
+    memories = [network.new_memory()]
+    for _ in range(2):
+        [half], memories = network([given], memories)
+    assert torch.isfinite(half[-1].mask_logits).all()
+    [half], _ = network([given], [network.new_memory()])
+    torch.testing.assert_close(half[-1].mask_logits, single[-1].mask_logits, rtol=0.1, atol=0.1)
+
+
+def test_the_voxel_parts_run_in_half_precision_and_the_rest_in_single(network):
+    [single], _ = network([cloud()], [network.new_memory()])
+    network.halve_unet()
+    memories = [network.new_memory()]
+    [half], memories = network([cloud()], memories)
+    [later], _ = network([cloud(seed=1)], memories)
+    assert half[-1].mask_logits.dtype == torch.float32
+    torch.testing.assert_close(half[-1].mask_logits, single[-1].mask_logits, rtol=0.1, atol=0.1)
+    assert torch.isfinite(later[-1].mask_logits).all()
