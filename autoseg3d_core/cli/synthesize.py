@@ -1,0 +1,74 @@
+"""`autoseg3d synthesize`: writes simulated walks as folders of posed images or as bags."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from tqdm import tqdm
+
+from autoseg3d_core.config import load_config
+from autoseg3d_core.datasets.write_bag import write_bag
+from autoseg3d_core.datasets.write_posed_images import write_posed_images
+from autoseg3d_core.simulation.sequence import SimulatedSequence
+from autoseg3d_core.simulation.settings import SimulationConfig, split_of
+from autoseg3d_core.structures import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--seeds", default="0", help="scenes, e.g. 7, 0-9 or 0-3,5000 (default: %(default)s)")
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="where one scene goes; each of several gets a folder in it",
+    )
+    parser.add_argument("--format", choices=("folder", "bag"), default="folder", help="default: %(default)s")
+    parser.add_argument("--raw", action="store_true", help="raw instead of compressed images in bags")
+    parser.add_argument("--frames", type=int, help="frames per scene")
+    parser.add_argument("--rooms", type=int, help="rooms per scene")
+    parser.add_argument("--force", action="store_true", help="allow seeds that belong to no split")
+    parser.add_argument(
+        "settings", nargs="*", metavar="KEY=VALUE", help="other settings, e.g. width=320 moving=observed"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write every scene, showing the progress; returns the exit code."""
+    seeds = parse_seeds(args.seeds)
+    for seed in seeds:
+        split_of(seed, args.force)
+    named = {"frames": args.frames, "rooms": args.rooms, "any_seed": True if args.force else None}
+    overrides = (*(f"{key}={value}" for key, value in named.items() if value is not None), *args.settings)
+    config = load_config(SimulationConfig, None, overrides)
+    with tqdm(total=len(seeds) * config.frames, unit="frame") as progress:
+        for seed in seeds:
+            with SimulatedSequence(seed, config) as sequence:
+                progress.set_description(sequence.name)
+                folder = Path(args.out) if len(seeds) == 1 else Path(args.out) / sequence.name
+                _write(sequence, folder, args, progress)
+    print(f"{len(seeds)} scene{'s' if len(seeds) > 1 else ''} of {config.frames} frames in {args.out}")
+    return 0
+
+
+def _write(sequence: SimulatedSequence, folder: Path, args: argparse.Namespace, progress: tqdm) -> None:
+    def watch(_done: int) -> None:
+        progress.update(1)
+
+    if args.format == "bag":
+        write_bag(sequence, folder, args.raw, watch)
+    else:
+        write_posed_images(sequence, folder, watch)
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds of a text such as `0-3,7`; raises `InputError` for another one."""
+    seeds: list[int] = []
+    for piece in text.split(","):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", piece.strip())
+        if match is None or (match[2] and int(match[2]) < int(match[1])):
+            raise InputError(f"--seeds {text}: write whole numbers and ranges, e.g. 7, 0-9 or 0-3,5000")
+        seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return tuple(dict.fromkeys(seeds))
