@@ -9,8 +9,7 @@ from jaxtyping import Float, Float64
 from scipy.ndimage import gaussian_filter1d
 
 from autoseg3d_core.simulation.rooms import House
-from autoseg3d_core.simulation.rooms_layout import CELL_M
-from autoseg3d_core.simulation.walk_map import WalkMap
+from autoseg3d_core.simulation.walk_map import CELL_M, WalkMap
 
 STEP_M = 0.02
 ROUNDING_M = 0.28
@@ -82,7 +81,7 @@ def _walk(house: House, floor: WalkMap, rng: np.random.Generator, frames: int, r
 
 def _tour(house: House, floor: WalkMap, rng: np.random.Generator):  # type: ignore[no-untyped-def]
     """Yield places to stop at, without end: a few in each room, from room to room, and back again."""
-    cells = {room.index: _free_places(floor, room.inner) for room in house.rooms}
+    cells = {room.index: floor.places_in(*room.inner) for room in house.rooms}
     open_rooms = [index for index, places in cells.items() if len(places)]
     known: dict[int, list[np.ndarray]] = {index: [] for index in open_rooms}
     while True:
@@ -99,13 +98,6 @@ def _tour(house: House, floor: WalkMap, rng: np.random.Generator):  # type: igno
                 place = choice[int(np.argmax(distance))]
                 known[index].append(place)
                 yield place
-
-
-def _free_places(floor: WalkMap, inner: tuple[np.ndarray, np.ndarray]) -> Float[np.ndarray, "places 2"]:
-    """Return the middles of the reachable cells of a room."""
-    row, column = np.nonzero(floor.reachable)
-    places = floor.low + (np.column_stack([column, row]) + 0.5) * CELL_M
-    return places[((places > inner[0]) & (places < inner[1])).all(axis=1)]
 
 
 def _room_order(house: House, open_rooms: list[int], rng: np.random.Generator) -> list[int]:

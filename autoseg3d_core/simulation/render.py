@@ -109,7 +109,7 @@ class Renderer:
         return shown
 
     def _draw(self, is_ids: bool) -> UInt8[np.ndarray, "height width 3"]:
-        """Return colours, and fill the depth buffer; or the number of each geometry shown, coded as a colour."""
+        """Return colours, filling the depth buffer; or the number of each geometry shown, as a colour."""
         mujoco, (scene, _, _) = self._mujoco, self._view
         scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = int(
             is_ids

@@ -52,7 +52,8 @@ def furnish(
     layout = Layout(room, openings)
     skin = shared.metals[2] if shared.rng.random() < 0.5 else shared.woods[0]
     for fixed in doors_and_windows(p, room, openings, skin):
-        layout.add(fixed)
+        if fixed.thing.label != "door" or (layout.meets_nothing(fixed) and layout.leaves_a_way(fixed)):
+            layout.add(fixed)
     if room.index == 0:
         _place(p, layout, Group(entrance(p, skin), "wall"))
     for group in groups_for(p, room.kind, room.area):

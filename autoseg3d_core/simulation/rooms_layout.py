@@ -65,6 +65,11 @@ class Layout:
             return False
         if any((low < z[1]).all() and (high > z[0]).all() for z in self._window_zones):
             return False
+        return self.meets_nothing(thing)
+
+    def meets_nothing(self, thing: Placed) -> bool:
+        """Tell whether a thing interpenetrates no other."""
+        low, high = box_of(thing)
         near = ((self._low < high) & (self._high > low)).all(axis=1)
         return not any(interpenetrate(thing, self.placed[i]) for i in np.flatnonzero(near))
 

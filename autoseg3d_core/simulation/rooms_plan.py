@@ -179,7 +179,7 @@ def _doorway(
 ) -> Opening:
     start, end = start + DOOR_MARGIN_M, end - DOOR_MARGIN_M
     is_wide = end - start > 1.5 and rng.random() < 0.25
-    width = rng.uniform(1.3, min(2.4, end - start)) if is_wide else rng.uniform(0.86, 1.0)
+    width = rng.uniform(1.3, min(2.4, end - start)) if is_wide else rng.uniform(0.9, 1.05)
     first = rng.uniform(start, end - width)
     top = rng.uniform(2.0, 2.12) if not is_wide else rng.uniform(2.1, 2.3)
     return Opening(rooms, axis, at, first, first + width, 0.0, top, bool(not is_wide and rng.random() < 0.65))

@@ -140,10 +140,10 @@ def doors_and_windows(
 def _open_leaf(p: Palette, room: Room, side: Side, hole: Opening, skin: Material) -> Placed:
     """Return a leaf that stands open into the room, its hinge at one jamb."""
     leaf = door_leaf(p, skin, hole.end - hole.start - 0.04, hole.top - 0.02)
-    angle = p.rng.uniform(np.radians(80), np.radians(110))
+    angle = p.rng.uniform(np.radians(88), np.radians(112))
     along = np.array([0.0, 1.0] if side.axis == 0 else [1.0, 0.0])
     at_start = p.rng.random() < 0.5
-    place, inward = (hole.start - 0.02, along) if at_start else (hole.end + 0.02, -along)
+    place, inward = (hole.start - 0.05, along) if at_start else (hole.end + 0.05, -along)
     direction = np.cos(angle) * inward + np.sin(angle) * side.normal
     at = np.append(side.point(place, 0.03), 0.005)
     return Placed(leaf, at, float(np.arctan2(direction[1], direction[0])), room.index)

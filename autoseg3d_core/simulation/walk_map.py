@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32
-from scipy.sparse import coo_matrix
+from jaxtyping import Bool, Float, Float32, Int64
+from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 
 from autoseg3d_core.simulation.rooms import House
-from autoseg3d_core.simulation.rooms_layout import CELL_M, blocked_cells
+from autoseg3d_core.simulation.rooms_layout import blocked_cells
 from autoseg3d_core.simulation.rooms_plan import HALF_WALL_M
 
 CLEARANCES_M = (0.32, 0.27, 0.22, 0.17)
-"""Distances to keep; the first that leaves enough room is used."""
-LEAST_FLOOR_M2 = 0.6
+"""Distances to keep; the first with which the most rooms can be reached is used."""
+CELL_M = 0.05
+STRIDE = 2
+"""Every second cell is a place to walk through."""
 COMFORT_M = 0.6
 
 
@@ -25,23 +27,29 @@ class WalkMap:
         self.low = np.min([room.low for room in house.rooms], axis=0)
         self.high = np.max([room.high for room in house.rooms], axis=0)
         self.solid = self._walls(house)
-        blocked = self.solid | blocked_cells(list(house.things), self.low, self.high)
+        blocked = self.solid | blocked_cells(list(house.things), self.low, self.high, CELL_M)
         padded = np.pad(~blocked, 1).astype(np.uint8)
         self.clearance: Float32[np.ndarray, "rows columns"] = (
             cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1] * CELL_M - CELL_M / 2
         )
-        self._graph, self.reachable = self._connected_floor()
+        self._graph, self.reachable = self._connected_floor(house)
 
-    def cell(self, place: Float[np.ndarray, "2"]) -> tuple[int, int]:
-        """Return the row and column of a place."""
-        column, row = np.clip((place - self.low) // CELL_M, 0, np.array(self.solid.shape[::-1]) - 1).astype(
-            int
-        )
-        return int(row), int(column)
+    def places_in(
+        self, low: Float[np.ndarray, "2"], high: Float[np.ndarray, "2"]
+    ) -> Float[np.ndarray, "places 2"]:
+        """Return the reachable places in a rectangle."""
+        places = self._places(np.flatnonzero(self.reachable.ravel()))
+        return places[((places > low) & (places < high)).all(axis=1)]
 
-    def place(self, row: int, column: int) -> Float[np.ndarray, "2"]:
-        """Return the middle of a cell."""
-        return self.low + (np.array([column, row]) + 0.5) * CELL_M
+    def _places(self, nodes: Int64[np.ndarray, " nodes"]) -> Float[np.ndarray, "nodes 2"]:
+        """Return where nodes of the graph lie."""
+        row, column = np.divmod(nodes, self.reachable.shape[1])
+        return self.low + (np.column_stack([column, row]) * STRIDE + 0.5) * CELL_M
+
+    def _node(self, place: Float[np.ndarray, "2"]) -> int:
+        """Return the node of a place that `places_in` gave."""
+        column, row = np.round(((place - self.low) / CELL_M - 0.5) / STRIDE).astype(int)
+        return int(row * self.reachable.shape[1] + column)
 
     def clearance_at(self, places: Float[np.ndarray, "places 2"]) -> Float[np.ndarray, " places"]:
         """Return the free distance around places, between cells too."""
@@ -60,15 +68,13 @@ class WalkMap:
     def way(
         self, start: Float[np.ndarray, "2"], end: Float[np.ndarray, "2"]
     ) -> Float[np.ndarray, "places 2"]:
-        """Return the cells from one reachable place to another, without detours into narrow places."""
-        columns = self.solid.shape[1]
-        first, last = (r * columns + c for r, c in (self.cell(start), self.cell(end)))
+        """Return the places from one reachable place to another, without detours into narrow places."""
+        first, last = self._node(start), self._node(end)
         _, before = dijkstra(self._graph, indices=first, return_predecessors=True)
         nodes = [last]
         while nodes[-1] != first and before[nodes[-1]] >= 0:
             nodes.append(int(before[nodes[-1]]))
-        cells = [self.place(*divmod(node, columns)) for node in reversed(nodes)]
-        return np.array(cells)
+        return self._places(np.array(nodes[::-1]))
 
     def _walls(self, house: House) -> Bool[np.ndarray, "rows columns"]:
         """Return the cells that are no floor: walls, and what lies outside."""
@@ -89,20 +95,23 @@ class WalkMap:
             open_up(doorway.center - half, doorway.center + half)
         return ~floor
 
-    def _connected_floor(self) -> tuple[coo_matrix, Bool[np.ndarray, "rows columns"]]:
-        """Return the graph of walkable cells, and its largest part."""
-        for clearance in CLEARANCES_M:
-            free = self.clearance > clearance
-            graph = _grid_graph(free, self.clearance)
+    def _connected_floor(self, house: House) -> tuple[csr_matrix, Bool[np.ndarray, "rows columns"]]:
+        """Return the graph of walkable places, and its largest part, with the clearance that suits best."""
+        clearance = self.clearance[::STRIDE, ::STRIDE]
+        found = []
+        for least in CLEARANCES_M:
+            free = clearance > least
+            graph = _grid_graph(free, clearance)
             _, label = connected_components(graph, directed=False)
-            label = np.where(free.ravel(), label, -1)
-            sizes = np.bincount(label[label >= 0], minlength=1)
-            if sizes.max() * CELL_M**2 > LEAST_FLOOR_M2:
-                break
-        return graph, (label == sizes.argmax()).reshape(free.shape)
+            sizes = np.bincount(label[free.ravel()], minlength=1)
+            self.reachable = (free.ravel() & (label == sizes.argmax())).reshape(free.shape)
+            rooms = sum(len(self.places_in(*room.inner)) > 0 for room in house.rooms)
+            found.append((rooms, least, graph, self.reachable))
+        _, _, graph, reachable = max(found, key=lambda row: row[:2])
+        return graph, reachable
 
 
-def _grid_graph(free: np.ndarray, clearance: np.ndarray) -> coo_matrix:
+def _grid_graph(free: np.ndarray, clearance: np.ndarray) -> csr_matrix:
     """Return costs between free neighbours, higher where it is narrow."""
     rows, columns = free.shape
     node = np.arange(rows * columns).reshape(rows, columns)
