@@ -16,10 +16,13 @@ ROUNDING_M = 0.28
 LEAST_CLEARANCE_M = 0.14
 EASING_S = 0.4
 GAZE_EASING_S = 0.5
-LOWEST_PITCH, HIGHEST_PITCH = np.radians(-50), np.radians(12)
+LOWEST_PITCH, HIGHEST_PITCH = np.radians(-50), np.radians(4)
+AIM_LOWER_M = 0.15
 LARGEST_TURN = np.radians(115)
-NEAREST_TARGET_M, FARTHEST_TARGET_M = 0.8, 4.5
+NEAREST_TARGET_M, FARTHEST_TARGET_M = 1.0, 4.5
 STEPS_PER_SECOND = 1.8
+DULL = ("window", "curtain", "clock", "picture", "mirror", "door", "radiator")
+"""They are seldom looked at for their own sake."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,8 +176,9 @@ def _targets(house: House) -> tuple[Float[np.ndarray, "things 3"], Float[np.ndar
     middle = np.array([(t.thing.bounds[0] + t.thing.bounds[1]) / 2 for t in house.things])
     centers = np.array([t.pose[:3, :3] @ m + t.at for t, m in zip(house.things, middle, strict=True)])
     size = np.array([np.linalg.norm(t.thing.size) for t in house.things])
-    is_dull = np.array([t.thing.label in ("window", "curtain", "clock") or t.at[2] > 2 for t in house.things])
-    return centers, np.where(is_dull, 0.15, 0.3 + np.minimum(size, 2.0))
+    is_dull = np.array([t.thing.label in DULL or t.at[2] > 2 for t in house.things])
+    centers[:, 2] -= AIM_LOWER_M
+    return centers, np.where(is_dull, 0.1, 0.3 + np.minimum(size, 2.0))
 
 
 def _choose(

@@ -85,7 +85,8 @@ def wardrobe(p: Palette) -> Thing:
     rng = p.rng
     columns = int(rng.integers(2, 5))
     width, depth, top = columns * rng.uniform(0.42, 0.55), rng.uniform(0.5, 0.62), rng.uniform(1.8, 2.2)
-    board, front = p.board(), p.board()
+    board = p.board()
+    front = board if rng.random() < 0.6 else p.board()
     split = rng.uniform(0.25, 0.5) if rng.random() < 0.3 else 0.06
     parts = chest_of(p, width, depth, split, top, columns, 0.0, board, front)
     if split > 0.1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,19 +32,22 @@ class Rendered:
 
 
 class Renderer:
-    """Renders one model from any pose. Holds a GL context until `close`; use it from one thread at a time."""
+    """Renders one model from any pose. Holds a GL context until `close`.
+
+    A GL context belongs to a thread: all that touches it runs in one of the renderer's own, so that
+    callers may come from any.
+    """
 
     def __init__(self, scene: SceneModel, camera: CameraIntrinsics, shadows: bool = False) -> None:
         self._mujoco = mujoco = load_mujoco()
         self._scene, self._camera = scene, camera
-        self._gl = make_context(camera.width, camera.height)
+        self._thread = ThreadPoolExecutor(1, "render")
+        self._gl, self._context = self._thread.submit(_open, scene.model, camera).result()
+        self._finalizer = weakref.finalize(self, _close, self._thread, self._gl, self._context)
+        self._finalizer.atexit = False  # by then the GL library may be gone
         self._data = mujoco.MjData(scene.model)
         mujoco.mj_kinematics(scene.model, self._data)
         mujoco.mj_camlight(scene.model, self._data)
-        self._context = mujoco.MjrContext(scene.model, mujoco.mjtFontScale.mjFONTSCALE_50)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
-        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
-        self._finalizer = weakref.finalize(self, _free, self._gl, self._context)
         self._view = self._empty_view(shadows)
         self._raw = np.empty((camera.height, camera.width), np.float32)
         self._eye = scene.model.camera(CAMERA).id
@@ -65,8 +69,10 @@ class Renderer:
 
     def render(self, house_from_camera: Float[np.ndarray, "4 4"]) -> Rendered:
         """Return what the camera sees from a pose; its axes are x right, y down, z forward."""
+        return self._thread.submit(self._rendered, house_from_camera).result()
+
+    def _rendered(self, house_from_camera: Float[np.ndarray, "4 4"]) -> Rendered:
         mujoco, model = self._mujoco, self._scene.model
-        self._gl.make_current()
         shown = self._in_view(house_from_camera)
         model.geom_group[:] = np.where(shown, SHOWN, HIDDEN)
         self._data.cam_xpos[self._eye] = house_from_camera[:3, 3]
@@ -127,8 +133,18 @@ def _metric(raw: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "he
     return (1 / inverse).astype(np.float32)
 
 
-def _free(gl: Any, context: Any) -> None:
-    """Free what was made in a GL context before the context itself, while it is current."""
-    gl.make_current()
-    context.free()
-    gl.free()
+def _open(model: Any, camera: CameraIntrinsics) -> tuple[Any, Any]:
+    """Return a GL context, current in this thread, and what MuJoCo keeps in it."""
+    mujoco = load_mujoco()
+    gl = make_context(camera.width, camera.height)
+    context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
+    mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, context)
+    context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
+    return gl, context
+
+
+def _close(thread: ThreadPoolExecutor, gl: Any, context: Any) -> None:
+    """Free what was made in a GL context, then the context, in its thread."""
+    thread.submit(context.free).result()
+    thread.submit(gl.free).result()
+    thread.shutdown()

@@ -14,7 +14,7 @@ from autoseg3d_core.simulation.rooms_plan import Opening, Room, Side, draw_plan,
 from autoseg3d_core.simulation.rooms_recipes import Attached, Group, groups_for
 from autoseg3d_core.simulation.rooms_walls import doors_and_windows, entrance, rug, shell_of
 
-TRIES = 14
+TRIES = 28
 PULLS = 6
 
 

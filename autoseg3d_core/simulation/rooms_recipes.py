@@ -48,7 +48,7 @@ def groups_for(p: Palette, kind: str, area: float) -> Iterator[Group]:
     """Yield what a room of this kind and area may hold, most important first; not all of it will fit."""
     yield from RECIPES[kind](p)
     rng = p.rng
-    for _ in range(int(rng.integers(1, 3 + int(area / 5)))):
+    for _ in range(int(rng.integers(1, 4 + int(area / 4)))):
         yield Group(
             EXTRAS[int(rng.integers(len(EXTRAS)))](p),
             str(rng.choice(["wall", "corner", "centre"], p=[0.5, 0.35, 0.15])),

@@ -18,20 +18,34 @@ EDGE_STEP = 0.03
 GENTLE_STEP_PX = 9.0
 EDGE_PX_AT_VGA = 2.2
 GRAZING_COSINE = 0.14
+LEAST_INVERSE_DEPTH = np.float32(0.02)
 DARK_LUMA = 18
 MIDDLE_LUMA = 118.0
 OCCLUSION = np.float32(0.4)
 EXPOSURE_RANGE = (0.75, 1.9)
 
 
-def noisy_depth(depth: Depth, sigma_at_1m: float, rng: np.random.Generator) -> Depth:
-    """Return depth with noise that grows with its square; some of it is shared by neighbours."""
-    height, width = depth.shape
-    fine = rng.standard_normal((height, width), dtype=np.float32)
-    coarse = rng.standard_normal(((height + 7) // 8, (width + 7) // 8), dtype=np.float32)
-    shared = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    noise = np.float32(0.8) * fine + np.float32(0.6) * shared
-    return np.where(depth > 0, np.maximum(depth + np.float32(sigma_at_1m) * depth * depth * noise, 0), 0)
+def noisy_depth(depth: Depth, sigma_at_1m: float, step_at_1m: float, rng: np.random.Generator) -> Depth:
+    """Return depth with noise and steps that grow with its square; neighbours share some of the noise.
+
+    The steps are those of the disparity that a sensor measures; 0 for none.
+    """
+    noise = np.float32(0.8) * _blotches(depth.shape, 3, rng) + np.float32(0.6) * _blotches(
+        depth.shape, 10, rng
+    )
+    known = depth > 0
+    inverse = 1 / np.where(known, depth, np.float32(1)) - np.float32(sigma_at_1m) * noise
+    if step_at_1m > 0:
+        inverse = np.round(inverse / np.float32(step_at_1m)) * np.float32(step_at_1m)
+    return np.where(known, 1 / np.maximum(inverse, LEAST_INVERSE_DEPTH), np.float32(0))
+
+
+def _blotches(shape: tuple[int, ...], pitch: int, rng: np.random.Generator) -> Depth:
+    """Return noise of variance 1 whose neighbours resemble each other, as matching windows make them."""
+    height, width = shape[0], shape[1]
+    coarse = rng.standard_normal((height // pitch + 2, width // pitch + 2), dtype=np.float32)
+    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return smooth / np.maximum(smooth.std(), np.float32(1e-6))
 
 
 def edge_pixels(depth: Depth) -> Pixels:

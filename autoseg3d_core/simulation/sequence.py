@@ -71,7 +71,8 @@ class SimulatedSequence:
         if config.missing_returns:
             depth = np.where(self._missing(index, view), np.float32(0), depth)
         if config.depth_noise:
-            depth = sensor_noise.noisy_depth(depth, config.depth_noise_m, self._stream(DEPTH_NOISE, index))
+            rng = self._stream(DEPTH_NOISE, index)
+            depth = sensor_noise.noisy_depth(depth, config.depth_noise_m, config.depth_step_m, rng)
         rgb = view.rgb
         if config.color_noise:
             rgb = sensor_noise.noisy_color(rgb, self._stream(COLOR, index), float(self._exposure[index]))

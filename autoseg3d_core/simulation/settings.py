@@ -37,6 +37,7 @@ class SimulationConfig:
     moving_share: float = setting(0.4, "share of the movable things that move", low=0.0, high=1.0)
     depth_noise: bool = setting(True, "depth noise that grows with the square of the depth")
     depth_noise_m: float = setting(0.002, "its standard deviation at 1 m", unit="m", low=0.0)
+    depth_step_m: float = setting(0.001, "steps of measured depth at 1 m, 0 for none", unit="m", low=0.0)
     edge_holes: bool = setting(True, "no depth at depth edges")
     missing_returns: bool = setting(True, "no depth on grazing, dark and glass surfaces and out of range")
     min_range_m: float = setting(0.3, "nearest depth measured", unit="m", low=0.0)

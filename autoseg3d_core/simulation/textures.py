@@ -41,7 +41,7 @@ def clouds(rng: np.random.Generator, cells: tuple[int, int], octaves: int = 4) -
 
 def _wood(rng: np.random.Generator) -> np.ndarray:
     """Grain along the rows, as seen on boards."""
-    bend = clouds(rng, (3, 1), 2) * rng.uniform(2, 6)
+    bend = clouds(rng, (3, 1), 2) * rng.uniform(0.6, 3)
     row = np.linspace(0, rng.uniform(3, 9), SIDE)[None, :]
     rings = 0.5 + 0.5 * np.sin(2 * np.pi * (row + bend))
     grain = clouds(rng, (2, 48), 3)

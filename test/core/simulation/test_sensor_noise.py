@@ -36,14 +36,21 @@ def slanted(angle_deg):
 
 
 def test_depth_noise_grows_with_the_square_of_the_depth():
-    spread = [(sensor_noise.noisy_depth(wall(z), 0.002, rng()) - z).std() for z in (1.0, 2.0, 4.0)]
+    spread = [(sensor_noise.noisy_depth(wall(z), 0.002, 0.0, rng()) - z).std() for z in (1.0, 2.0, 4.0)]
     assert spread[0] == pytest.approx(0.002, rel=0.15)
-    assert spread[1] / spread[0] == pytest.approx(4, rel=0.02)
-    assert spread[2] / spread[1] == pytest.approx(4, rel=0.02)
+    assert spread[1] / spread[0] == pytest.approx(4, rel=0.03)
+    assert spread[2] / spread[1] == pytest.approx(4, rel=0.03)
+
+
+def test_measured_depth_comes_in_steps_of_disparity():
+    ramp = np.linspace(1, 4, 19200, dtype=np.float32).reshape(120, 160)
+    steps = np.diff(np.unique(sensor_noise.noisy_depth(ramp, 0.0, 0.002, rng())))
+    assert steps[0] == pytest.approx(0.002, rel=0.1)
+    assert steps[-1] == pytest.approx(0.032, rel=0.1)
 
 
 def test_depth_noise_leaves_unknown_depth_unknown():
-    assert (sensor_noise.noisy_depth(wall(0.0), 0.1, rng()) == 0).all()
+    assert (sensor_noise.noisy_depth(wall(0.0), 0.1, 0.01, rng()) == 0).all()
 
 
 def test_edges_lie_where_depth_jumps():

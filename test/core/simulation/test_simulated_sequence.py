@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -238,6 +239,15 @@ def test_two_open_walks_do_not_disturb_each_other(open_walk):
     assert (second[0].rgb != before).any()
     assert (first[1].rgb != before).any()
     assert (first[0].rgb == before).all()
+
+
+def test_any_thread_may_ask_for_frames(open_walk):
+    walk = open_walk(4)
+    before = walk[0].rgb
+    with ThreadPoolExecutor(1) as other:
+        assert (other.submit(walk.__getitem__, 1).result().rgb != before).any()
+        assert (other.submit(walk.__getitem__, 0).result().rgb == before).all()
+    assert (walk[1].rgb != before).any()
 
 
 def test_without_a_gl_library_the_error_says_what_to_install(monkeypatch):
