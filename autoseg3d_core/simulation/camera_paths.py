@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from autoseg3d_core.simulation.rooms import House
 from autoseg3d_core.simulation.walk_map import CELL_M, WalkMap
 
 STEP_M = 0.02
+STOP_S = 8.0
+"""About the time from one stop to the next."""
 ROUNDING_M = 0.28
 LEAST_CLEARANCE_M = 0.14
 EASING_S = 0.4
@@ -56,7 +59,7 @@ def camera_path(
 def _walk(house: House, floor: WalkMap, rng: np.random.Generator, frames: int, rate_hz: float) -> Walk:
     """Return a walk with pauses that lasts for all frames."""
     duration, clock = frames / rate_hz, 0.0
-    stops = _tour(house, floor, rng)
+    stops = _tour(house, floor, rng, duration)
     here = next(stops)
     line, times, reached = [here], [0.0], [0.0]
     while clock < duration + 2:
@@ -82,25 +85,31 @@ def _walk(house: House, floor: WalkMap, rng: np.random.Generator, frames: int, r
     return Walk(places, np.abs(np.gradient(at)) * rate_hz if frames > 1 else np.zeros(frames))
 
 
-def _tour(house: House, floor: WalkMap, rng: np.random.Generator):  # type: ignore[no-untyped-def]
-    """Yield places to stop at, without end: a few in each room, from room to room, and back again."""
+def _tour(
+    house: House, floor: WalkMap, rng: np.random.Generator, duration: float
+) -> Iterator[Float[np.ndarray, "2"]]:
+    """Yield places to stop at, without end: a few in each room, from room to room, and back again.
+
+    There are as few in a room as it takes to come through all rooms in time.
+    """
     cells = {room.index: floor.places_in(*room.inner) for room in house.rooms}
     open_rooms = [index for index, places in cells.items() if len(places)]
     known: dict[int, list[np.ndarray]] = {index: [] for index in open_rooms}
+    order = _room_order(house, open_rooms, rng)
+    most = int(np.clip(duration / STOP_S / len(order), 1, 4))
     while True:
-        for index in _room_order(house, open_rooms, rng):
-            for _ in range(int(rng.integers(2, 5)) if len(open_rooms) > 1 else 4):
+        for index in order:
+            is_new = not known[index]
+            for _ in range(most if is_new or len(open_rooms) == 1 else 1):
                 if len(known[index]) > 1 and rng.random() < 0.35:
                     yield known[index][int(rng.integers(len(known[index])))]
                     continue
                 choice = cells[index][rng.integers(len(cells[index]), size=6)]
                 last = known[index][-1] if known[index] else choice[0]
-                distance = np.linalg.norm(choice - last, axis=1) + 0.5 * np.minimum(
-                    floor.clearance_at(choice), 0.6
-                )
-                place = choice[int(np.argmax(distance))]
-                known[index].append(place)
-                yield place
+                distance = np.linalg.norm(choice - last, axis=1)
+                distance += 0.5 * np.minimum(floor.clearance_at(choice), 0.6)
+                known[index].append(choice[int(np.argmax(distance))])
+                yield known[index][-1]
 
 
 def _room_order(house: House, open_rooms: list[int], rng: np.random.Generator) -> list[int]:

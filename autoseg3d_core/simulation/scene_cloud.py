@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Float, Int64, UInt8
 
 KEY_BITS = 20
 KEY_HALF = 1 << (KEY_BITS - 1)
+BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +36,15 @@ class Votes:
         ones = np.ones(len(key), np.int64)
         return _summed(key, instance.astype(np.int64), ones, xyz.astype(np.float64), rgb.astype(np.float64))
 
-    def add(self, other: Votes) -> Votes:
-        """Return the sums of both."""
-        pairs = ((getattr(self, n), getattr(other, n)) for n in ("voxel", "instance", "count", "xyz", "rgb"))
-        return _summed(*(np.concatenate(pair) for pair in pairs))
+    @staticmethod
+    def gathered(every: Iterable[Votes]) -> Votes:
+        """Return the sums of all of one or more, merged many at a time."""
+        pending: list[Votes] = []
+        for votes in every:
+            pending.append(votes)
+            if len(pending) == BATCH:
+                pending = [_merged(pending)]
+        return _merged(pending)
 
     def winners(
         self,
@@ -51,6 +58,11 @@ class Votes:
             np.round(self.rgb[first] / count).astype(np.uint8),
             self.instance[first],
         )
+
+
+def _merged(every: list[Votes]) -> Votes:
+    columns = ("voxel", "instance", "count", "xyz", "rgb")
+    return _summed(*(np.concatenate([getattr(votes, name) for votes in every]) for name in columns))
 
 
 def _summed(

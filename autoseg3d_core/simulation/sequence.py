@@ -100,12 +100,8 @@ class SimulatedSequence:
         )
         moving = {motion.thing + 1: motion for motion in self.motions}
         last_seen = self._last_seen(frames.tolist()) if moving else {}
-        votes: Votes | None = None
-        for frame in frames.tolist():
-            seen = self._points(frame, {i: moving[i].pose_at(last_seen[i]) for i in last_seen})
-            votes = seen if votes is None else votes.add(seen)
-        assert votes is not None  # a sequence has at least one frame
-        xyz, rgb, ids = votes.winners()
+        final = {name: moving[name].pose_at(frame) for name, frame in last_seen.items()}
+        xyz, rgb, ids = Votes.gathered(self._points(frame, final) for frame in frames.tolist()).winners()
         label_of = np.append(-1, [LABEL_OF[placed.thing.label] for placed in self.house.things]).astype(
             np.int64
         )

@@ -71,6 +71,13 @@ def test_a_long_walk_leaves_rooms_and_comes_back():
     assert max(np.bincount(visits)) > 1
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_two_thousand_frames_lead_through_ten_rooms_or_nearly_all(seed):
+    house = draw_house(np.random.default_rng(seed), 10)
+    eyes = camera_path(house, np.random.default_rng(seed), 2000, RATE_HZ)[:, :2, 3]
+    assert sum(((eyes > r.low) & (eyes < r.high)).all(axis=1).any() for r in house.rooms) >= 9
+
+
 def test_things_are_seen_left_and_seen_again():
     returns = 0
     for seed in range(4):
