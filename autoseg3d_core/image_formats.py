@@ -19,16 +19,24 @@ from jaxtyping import Float32, UInt8, UInt16
 from autoseg3d_core.structures import CameraIntrinsics, InputError
 
 COLOR_ENCODINGS = {
-    "rgb8": (3, (0, 1, 2)),
-    "bgr8": (3, (2, 1, 0)),
-    "8UC3": (3, (2, 1, 0)),
-    "rgba8": (4, (0, 1, 2)),
-    "bgra8": (4, (2, 1, 0)),
-    "8UC4": (4, (2, 1, 0)),
-    "mono8": (1, (0, 0, 0)),
-    "8UC1": (1, (0, 0, 0)),
+    "rgb8": ("u1", 3, None),
+    "bgr8": ("u1", 3, cv2.COLOR_BGR2RGB),
+    "8UC3": ("u1", 3, cv2.COLOR_BGR2RGB),
+    "rgba8": ("u1", 4, cv2.COLOR_RGBA2RGB),
+    "bgra8": ("u1", 4, cv2.COLOR_BGRA2RGB),
+    "8UC4": ("u1", 4, cv2.COLOR_BGRA2RGB),
+    "mono8": ("u1", 1, cv2.COLOR_GRAY2RGB),
+    "8UC1": ("u1", 1, cv2.COLOR_GRAY2RGB),
+    "rgb16": ("u2", 3, None),
+    "bgr16": ("u2", 3, cv2.COLOR_BGR2RGB),
+    "mono16": ("u2", 1, cv2.COLOR_GRAY2RGB),
 }
-"""Channels per pixel, and which of them are red, green and blue."""
+"""NumPy type, channels per pixel, and OpenCV's conversion to RGB."""
+COLOR_ADVICE = {
+    "bayer": "debayer it with image_proc (image_proc::DebayerNode); ",
+    "yuv": "set the driver to rgb8, or convert with image_proc; ",
+}
+BYTE_OF_WORD = 255 / 65535
 DEPTH_ENCODINGS = {
     "16UC1": ("u2", 0.001),
     "mono16": ("u2", 0.001),
@@ -39,6 +47,11 @@ DEPTH_ENCODINGS = {
 COMPRESSED_HEADER = struct.Struct("<iff")
 """compressedDepth: format, and the two parameters of quantised float depth."""
 INVERSE_DEPTH = 0
+PNG_MAGIC = b"\x89PNG"
+LARGEST_SIDE = 16384
+"""Pixels; a compressed image that claims more is damaged, and would fill the memory."""
+LONGEST_RVL_NUMBER = 7
+"""Nibbles of 3 bits; a difference of 16-bit depth needs 6."""
 DISTORTION_MODELS = ("plumb_bob", "rational_polynomial", "equidistant")
 
 
@@ -55,12 +68,15 @@ def decode_color(
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Return a raw colour image as RGB; padded rows are honoured."""
     if encoding not in COLOR_ENCODINGS:
-        advice = "image_proc debayers it; " if encoding.startswith("bayer") else ""
+        advice = next((said for start, said in COLOR_ADVICE.items() if encoding.startswith(start)), "")
         known = ", ".join(COLOR_ENCODINGS)
         raise InputError(f"colour encoding {encoding!r} is not supported; {advice}supported: {known}")
-    channels, order = COLOR_ENCODINGS[encoding]
-    pixels = _rows(data, height, width * channels, step, np.dtype(np.uint8)).reshape(height, width, channels)
-    return np.ascontiguousarray(pixels[..., list(order)]) if order != (0, 1, 2) else _three(pixels)
+    kind, channels, conversion = COLOR_ENCODINGS[encoding]
+    dtype = np.dtype(kind).newbyteorder(">" if is_bigendian else "<")
+    pixels = _rows(data, height, width * channels, step, dtype).reshape(height, width, channels)
+    if kind == "u2":
+        pixels = cv2.convertScaleAbs(pixels.astype(np.uint16), alpha=BYTE_OF_WORD).reshape(pixels.shape)
+    return np.ascontiguousarray(pixels) if conversion is None else cv2.cvtColor(pixels, conversion)
 
 
 def decode_depth(
@@ -94,19 +110,22 @@ def known_depth(values: np.ndarray) -> Float32[np.ndarray, "height width"]:
 
 def decode_compressed_color(data: Any) -> UInt8[np.ndarray, "height width 3"]:
     """Return a JPEG or PNG image as RGB."""
-    image = _imdecode(data, cv2.IMREAD_COLOR)
+    # A turn noted in EXIF would part the image from its depth and calibration.
+    image = _imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def decode_compressed_depth(
     format: str, data: Any, scale: float | None = None
 ) -> Float32[np.ndarray, "height width"]:
-    """Return a compressedDepth image (PNG or RVL behind a 12-byte header) in metres."""
-    buffer = memoryview(data).cast("B") if not isinstance(data, bytes) else memoryview(data)
-    if len(buffer) <= COMPRESSED_HEADER.size:
-        raise InputError(f"compressed depth of {len(buffer)} bytes: the message is cut off")
-    _, near, far = COMPRESSED_HEADER.unpack_from(buffer)
-    body = buffer[COMPRESSED_HEADER.size :]
+    """Return a compressedDepth image (PNG or RVL behind a 12-byte header) or a bare PNG in metres."""
+    body = memoryview(data).cast("B")
+    near, far = 0.0, 0.0
+    if body[:4] != PNG_MAGIC:
+        if len(body) <= COMPRESSED_HEADER.size:
+            raise InputError(f"compressed depth of {len(body)} bytes: the message is cut off")
+        _, near, far = COMPRESSED_HEADER.unpack_from(body)
+        body = body[COMPRESSED_HEADER.size :]
     encoding = format.split(";")[0].strip()
     if encoding not in DEPTH_ENCODINGS:
         raise InputError(f"compressed depth format {format!r}: expected 16UC1 or 32FC1 before the semicolon")
@@ -139,36 +158,53 @@ def decode_rvl(data: Any) -> UInt16[np.ndarray, "height width"]:
     if len(buffer) < 8:
         raise InputError("RVL depth without width and height: the message is cut off")
     width, height = (int(v) for v in buffer[:8].view("<u4"))
-    numbers = _rvl_numbers(buffer[8:]).tolist()
+    if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
+        raise InputError(f"RVL depth of {width}x{height} pixels: the message is damaged")
+    numbers = _rvl_numbers(buffer[8:])
+    place, at, counts = _rvl_runs(numbers, width * height)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    zigzag = numbers[np.repeat(place, counts) + within]
     pixels = np.zeros(width * height, np.uint16)
-    place, at, previous = 0, 0, 0
-    while at < len(pixels):
-        if place + 2 > len(numbers):
-            raise InputError("RVL depth ends early: the message is cut off")
-        at += numbers[place]
-        count = numbers[place + 1]
-        zigzag = np.array(numbers[place + 2 : place + 2 + count], np.int64)
-        if len(zigzag) < count or at + count > len(pixels):
-            raise InputError("RVL depth ends early: the message is cut off")
-        values = previous + np.cumsum((zigzag >> 1) ^ -(zigzag & 1))
-        pixels[at : at + count] = values
-        previous = int(values[-1]) if count else previous
-        place, at = place + 2 + count, at + count
+    pixels[np.repeat(at, counts) + within] = np.cumsum((zigzag >> 1) ^ -(zigzag & 1)) & 0xFFFF
     return pixels.reshape(height, width)
+
+
+def _rvl_runs(numbers: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return, for each run of others than zero, where it starts in the numbers and the image, and its length.
+
+    Where a run starts depends on the length of all before it, so that these are walked through one by one.
+    """
+    values, runs, place, at = numbers.tolist(), [], 0, 0
+    while at < pixels:
+        if place + 2 > len(values):
+            raise InputError("RVL depth ends early: the message is cut off")
+        zeros, count = values[place], values[place + 1]
+        place, at = place + 2, at + zeros
+        if at + count > pixels:
+            raise InputError("RVL depth holds more pixels than its size: the message is damaged")
+        if place + count > len(values):
+            raise InputError("RVL depth ends early: the message is cut off")
+        runs.append((place, at, count))
+        place, at = place + count, at + count
+    columns = np.array(runs, np.int64).T
+    return columns[0], columns[1], columns[2]
 
 
 def _rvl_numbers(buffer: UInt8[np.ndarray, " bytes"]) -> np.ndarray:
     """Return the variable-length numbers of a nibble stream; nibbles fill 32-bit words from the top."""
-    words = buffer[: len(buffer) // 4 * 4].view("<u4")
-    nibbles = (words[:, None] >> np.arange(28, -4, -4, dtype=np.uint32)) & 15
-    nibbles = nibbles.reshape(-1).astype(np.int64)
-    last = nibbles < 8  # the top bit says that more follow
-    number: np.ndarray = np.cumsum(last) - last
-    starts = np.flatnonzero(np.concatenate([[True], last[:-1]])) if len(last) else np.zeros(0, np.int64)
-    position = np.arange(len(nibbles)) - starts[number] if len(nibbles) else nibbles
-    parts = (nibbles & 7) << (3 * np.minimum(position, 10))
-    complete = int(last.sum())
-    return np.bincount(number, weights=parts, minlength=complete).astype(np.int64)[:complete]
+    top_first = buffer[: len(buffer) // 4 * 4].reshape(-1, 4)[:, ::-1]
+    nibbles = np.stack([top_first >> 4, top_first & 15], axis=2).reshape(-1)
+    ends = np.flatnonzero(nibbles < 8)  # the top bit says that more follow
+    starts = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
+    length = ends - starts + 1
+    numbers = (nibbles[starts] & 7).astype(np.int64)
+    longest = int(length.max(initial=0))
+    if longest > LONGEST_RVL_NUMBER:
+        raise InputError("RVL depth holds a number that no depth image has: the message is damaged")
+    for digit in range(1, longest):
+        more = np.flatnonzero(length > digit)
+        numbers[more] |= (nibbles[starts[more] + digit].astype(np.int64) & 7) << (3 * digit)
+    return numbers
 
 
 def camera_intrinsics(
@@ -180,14 +216,16 @@ def camera_intrinsics(
     distortion_model: str = "",
     roi: Any = None,
     binning: tuple[int, int] = (0, 0),
+    is_rectified: bool = False,
 ) -> tuple[CameraIntrinsics, Distortion | None]:
     """Return the camera of a CameraInfo, and its lens distortion where the image is not rectified.
 
-    Region of interest and binning are applied as CameraInfo.msg defines them.
+    Region of interest and binning are applied as CameraInfo.msg defines them. A rectified image and its raw
+    one share a CameraInfo: `is_rectified` says that the lens is already corrected, whatever `d` holds.
     """
     if not (k[0] > 0 and k[4] > 0) or not np.isfinite(np.asarray(k, dtype=float)).all():
         raise InputError(f"the camera is not calibrated (K[0] = {k[0]}): calibrate it, or fix its driver")
-    distorted = len(d) > 0 and any(value != 0 for value in d)
+    distorted = not is_rectified and any(value != 0 for value in d)
     if distorted and distortion_model not in DISTORTION_MODELS:
         known = ", ".join(DISTORTION_MODELS)
         raise InputError(
@@ -207,6 +245,11 @@ def camera_intrinsics(
         int(height // down),
     )
     return camera, Distortion(distortion_model, tuple(float(v) for v in d)) if distorted else None
+
+
+def is_rectified_topic(topic: str) -> bool:
+    """Tell whether an image topic is named as rectified ones are: image_rect, image_rect_color, ..."""
+    return "rect" in topic.removesuffix("/compressed").rsplit("/", 1)[-1].split("_")
 
 
 def undistort(
@@ -248,10 +291,6 @@ def _rows(data: Any, height: int, columns: int, step: int, dtype: np.dtype) -> n
         )
     rows = np.lib.stride_tricks.as_strided(buffer, (height, wanted), (step, 1), writeable=False)
     return np.ascontiguousarray(rows).view(dtype) if step != wanted else rows.view(dtype)
-
-
-def _three(pixels: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(pixels[..., :3])
 
 
 def _imdecode(data: Any, flags: int) -> np.ndarray:

@@ -1,4 +1,5 @@
 import array
+import io
 from types import SimpleNamespace
 
 import cv2
@@ -43,6 +44,18 @@ def test_grey_becomes_three_equal_channels():
 
 
 @pytest.mark.parametrize("big", [0, 1])
+@pytest.mark.parametrize(
+    ("encoding", "pixels"),
+    [("rgb16", RGB), ("bgr16", RGB[..., ::-1]), ("mono16", RGB[..., 0])],
+)
+def test_sixteen_bit_colour_is_scaled_to_eight(encoding, pixels, big):
+    words = (pixels.astype(np.uint16) * 257).astype(">u2" if big else "<u2")
+    expected = RGB if pixels.ndim == 3 else np.repeat(RGB[..., :1], 3, axis=2)
+    step = words[0].nbytes
+    assert np.array_equal(f.decode_color(encoding, 6, 8, step, big, words.tobytes()), expected)
+
+
+@pytest.mark.parametrize("big", [0, 1])
 @pytest.mark.parametrize("padding", [0, 8])
 @pytest.mark.parametrize(
     ("encoding", "values", "kind"),
@@ -69,7 +82,7 @@ def test_the_scale_of_whole_numbers_can_be_set():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: f.decode_color("yuv422", 6, 8, 16, 0, b""), "'yuv422' is not supported; supported: rgb8"),
+        (lambda: f.decode_color("yuv422", 6, 8, 16, 0, b""), "'yuv422' is not supported; .* supported: rgb8"),
         (lambda: f.decode_color("bayer_rggb8", 6, 8, 8, 0, b""), "image_proc"),
         (lambda: f.decode_depth("8UC1", 6, 8, 8, 0, b""), "'8UC1' is not supported; supported: 16UC1"),
         (lambda: f.decode_color("rgb8", 6, 8, 24, 0, bytes(100)), "cut off"),
@@ -81,6 +94,10 @@ def test_the_scale_of_whole_numbers_can_be_set():
         (lambda: f.decode_compressed_depth("16UC1; compressedDepth png", bytes(50)), "damaged"),
         (lambda: f.decode_compressed_depth("jpeg", bytes(50)), "expected 16UC1 or 32FC1"),
         (lambda: f.decode_compressed_depth("16UC1; compressedDepth rvl", bytes(15)), "cut off"),
+        (lambda: f.decode_color("yuv422_yuy2", 6, 8, 16, 0, b""), "set the driver to rgb8"),
+        (lambda: f.decode_rvl(np.array([1 << 30, 1 << 30], "<u4").tobytes() + bytes(8)), "damaged"),
+        (lambda: f.decode_rvl(np.array([8, 6], "<u4").tobytes() + b"\xff" * 40), "cut off"),
+        (lambda: f.decode_rvl(np.array([8, 6], "<u4").tobytes() + b"\xff" * 40 + b"\1" * 4), "damaged"),
     ],
 )
 def test_bad_images_are_refused_with_the_reason(call, message):
@@ -91,6 +108,11 @@ def test_bad_images_are_refused_with_the_reason(call, message):
 def test_a_compressed_depth_image_comes_back_unchanged():
     depth = f.decode_compressed_depth("16UC1; compressedDepth png", f.encode_compressed_depth(MM))
     assert np.allclose(depth, MM / 1000)
+
+
+def test_a_bare_png_of_depth_is_read_too():
+    png = f.encode_compressed_depth(MM)[f.COMPRESSED_HEADER.size :]
+    assert np.allclose(f.decode_compressed_depth("16UC1; png compressed ", png), MM / 1000)
 
 
 def test_quantised_float_depth_is_inverse_depth():
@@ -138,6 +160,30 @@ def test_rvl_comes_back_unchanged():
         f.decode_rvl(encode_rvl(image)[:400])
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_rvl_keeps_images_of_any_share_of_zeros(share):
+    rng = np.random.default_rng(3)
+    image = rng.integers(1, 65536, (7, 9)).astype(np.uint16)
+    image[rng.random(image.shape) < share] = 0
+    assert np.array_equal(f.decode_rvl(encode_rvl(image)), image)
+
+
+def test_spoilt_rvl_is_refused_or_read_but_never_ends_otherwise():
+    rng = np.random.default_rng(4)
+    good = np.frombuffer(encode_rvl(rng.integers(0, 3000, (20, 30), dtype=np.uint16)), np.uint8)
+
+    def ends_well(data):
+        try:
+            return f.decode_rvl(data).dtype == np.uint16
+        except InputError as error:
+            return "message is" in str(error)
+
+    for _ in range(200):
+        bad = good.copy()
+        bad[rng.integers(0, len(bad), 5)] = rng.integers(0, 256, 5)
+        assert ends_well(bad)
+
+
 K = (500.0, 0, 320, 0, 510, 240, 0, 0, 1)
 P = (480.0, 0, 310, 0, 0, 490, 230, 0, 0, 0, 1, 0)
 
@@ -147,6 +193,35 @@ def test_a_rectified_camera_uses_its_projection_matrix():
         CameraIntrinsics(480, 490, 310, 230, 640, 480),
         None,
     )
+
+
+def test_a_rectified_image_is_not_straightened_twice():
+    camera, distortion = f.camera_intrinsics(640, 480, K, (0.1, 0, 0, 0), P, "odd", is_rectified=True)
+    assert (camera.fx, camera.cx, distortion) == (480, 310, None)
+
+
+@pytest.mark.parametrize(
+    ("topic", "expected"),
+    [
+        ("/camera/image_rect", True),
+        ("/camera/image_rect_color/compressed", True),
+        ("/camera/image_raw", False),
+        ("/rect/image_raw/compressed", False),
+        ("/camera/direct", False),
+    ],
+)
+def test_rectified_images_are_told_by_their_topic(topic, expected):
+    assert f.is_rectified_topic(topic) is expected
+
+
+def test_a_turn_noted_in_a_jpeg_is_not_carried_out():
+    from PIL import Image
+
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    stream = io.BytesIO()
+    Image.fromarray(RGB).save(stream, "jpeg", exif=turned)
+    assert f.decode_compressed_color(stream.getvalue()).shape == RGB.shape
 
 
 def test_a_distorted_camera_uses_its_own_matrix_and_says_how_it_bends():
