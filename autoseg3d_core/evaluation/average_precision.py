@@ -7,10 +7,11 @@ against it; AP is the area under the precision-recall curve with ScanNet's convo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 OVERLAPS = np.round(np.arange(0.5, 0.95, 0.05), 2)
 LOOSE_OVERLAP = 0.25
@@ -30,43 +31,131 @@ class AveragePrecision:
 class SceneMatch:
     """The overlaps of one scene's predictions with its true instances, in points.
 
-    `ignored` is the share of each prediction on void: points of no instance, or of one too small.
+    Predictions come by falling score and truths by rising id, which is the order of the greedy pairing.
+    `void` counts a prediction's points on no instance; a truth that is not `counted` is too small to be
+    looked for.
     """
 
     intersection: Int64[np.ndarray, "predictions truths"]
     predicted: Int64[np.ndarray, " predictions"]
-    true: Int64[np.ndarray, " truths"]
-    ignored: Float[np.ndarray, " predictions"]
+    void: Int64[np.ndarray, " predictions"]
     scores: Float[np.ndarray, " predictions"]
+    predicted_labels: Int64[np.ndarray, " predictions"]
+    true: Int64[np.ndarray, " truths"]
+    counted: Bool[np.ndarray, " truths"]
+    true_labels: Int64[np.ndarray, " truths"]
+
+    def of_label(self, label: int) -> SceneMatch:
+        """Return what concerns one class; instances of the other classes are no void for it."""
+        rows, columns = self.predicted_labels == label, self.true_labels == label
+        return SceneMatch(
+            intersection=self.intersection[rows][:, columns],
+            predicted=self.predicted[rows],
+            void=self.void[rows],
+            scores=self.scores[rows],
+            predicted_labels=self.predicted_labels[rows],
+            true=self.true[columns],
+            counted=self.counted[columns],
+            true_labels=self.true_labels[columns],
+        )
 
 
 def match_scene(
     predicted_ids: Int64[np.ndarray, " points"],
     true_ids: Int64[np.ndarray, " points"],
-    scores: dict[int, float],
+    scores: Mapping[int, float],
+    predicted_labels: Mapping[int, int] | None = None,
+    true_labels: Mapping[int, int] | None = None,
     min_points: int = MIN_POINTS,
 ) -> SceneMatch:
-    """Return the overlaps of two labellings of the same points; ids of 0 are nobody's."""
-    names, predicted = np.unique(predicted_ids, return_inverse=True)
-    objects, true = np.unique(true_ids, return_inverse=True)
-    table = np.zeros((len(names), len(objects)), np.int64)
-    np.add.at(table, (predicted, true), 1)
-    sizes, true_sizes = table.sum(axis=1), table.sum(axis=0)
-    counted = (objects > 0) & (true_sizes >= min_points)
-    kept = (names > 0) & (sizes >= min_points)
-    return SceneMatch(
-        intersection=table[kept][:, counted],
-        predicted=sizes[kept],
-        true=true_sizes[counted],
-        ignored=table[kept][:, ~counted].sum(axis=1) / np.maximum(sizes[kept], 1),
-        scores=np.array([scores.get(int(name), 1.0) for name in names[kept]], dtype=float),
+    """Return the overlaps of two labellings of the same points; ids of 0 are nobody's.
+
+    Scores and labels are by id; a missing score is 1, a missing label 0.
+    """
+    names, row = np.unique(predicted_ids, return_inverse=True)
+    objects, column = np.unique(true_ids, return_inverse=True)
+    table = _counts(row, column, len(names), len(objects))[names > 0]
+    names = names[names > 0].tolist()
+    labels = predicted_labels or {}
+    return _match(
+        table,
+        objects,
+        np.bincount(column, minlength=len(objects)),
+        np.array([scores.get(name, 1.0) for name in names], dtype=float),
+        np.array([labels.get(name, 0) for name in names], dtype=np.int64),
+        true_labels,
+        min_points,
     )
+
+
+def match_masks(
+    masks: Bool[np.ndarray, "predictions points"],
+    scores: Float[np.ndarray, " predictions"],
+    true_ids: Int64[np.ndarray, " points"],
+    predicted_labels: Int64[np.ndarray, " predictions"] | None = None,
+    true_labels: Mapping[int, int] | None = None,
+    min_points: int = MIN_POINTS,
+) -> SceneMatch:
+    """Return the overlaps of masks, which may overlap each other, with the true ids of the same points."""
+    objects, column = np.unique(true_ids, return_inverse=True)
+    row, point = np.nonzero(masks)
+    table = _counts(row, column[point], len(masks), len(objects))
+    labels = np.zeros(len(masks), np.int64) if predicted_labels is None else predicted_labels
+    sizes = np.bincount(column, minlength=len(objects))
+    return _match(table, objects, sizes, np.asarray(scores, float), labels, true_labels, min_points)
 
 
 def average_precision(scenes: list[SceneMatch]) -> AveragePrecision:
     """Return the class-agnostic average precision over scenes."""
     strict = [_at_overlap(scenes, overlap) for overlap in OVERLAPS]
     return AveragePrecision(float(np.mean(strict)), strict[0], _at_overlap(scenes, LOOSE_OVERLAP))
+
+
+def class_average_precision(scenes: list[SceneMatch]) -> dict[int, AveragePrecision]:
+    """Return the average precision of each class that has a true or a predicted instance."""
+    seen = [labels for scene in scenes for labels in (scene.predicted_labels, scene.true_labels)]
+    classes = np.unique(np.concatenate(seen)).tolist() if seen else []
+    return {label: average_precision([scene.of_label(label) for scene in scenes]) for label in classes}
+
+
+def mean_average_precision(classes: Mapping[int, AveragePrecision]) -> AveragePrecision:
+    """Return the mean over the classes that have a true instance; NaN when none has."""
+    rows = np.array([(c.ap, c.ap50, c.ap25) for c in classes.values()]).reshape(-1, 3)
+    rows = rows[~np.isnan(rows[:, 0])]
+    return AveragePrecision(*(rows.mean(axis=0).tolist() if len(rows) else [float("nan")] * 3))
+
+
+def _counts(
+    row: np.ndarray, column: np.ndarray, rows: int, columns: int
+) -> Int64[np.ndarray, "rows columns"]:
+    counts = np.bincount(row.ravel() * columns + column.ravel(), minlength=rows * columns)
+    return counts.reshape(rows, columns).astype(np.int64)
+
+
+def _match(
+    table: np.ndarray,
+    objects: np.ndarray,
+    sizes: np.ndarray,
+    scores: np.ndarray,
+    predicted_labels: np.ndarray,
+    true_labels: Mapping[int, int] | None,
+    min_points: int,
+) -> SceneMatch:
+    """Return the match of a contingency table whose columns are the `objects`, 0 among them nobody."""
+    predicted, true = table.sum(axis=1), objects > 0
+    order = np.argsort(-scores, kind="stable")
+    order = order[predicted[order] >= min_points]
+    labels = true_labels or {}
+    return SceneMatch(
+        intersection=table[order][:, true],
+        predicted=predicted[order],
+        void=table[order][:, ~true].sum(axis=1),
+        scores=scores[order],
+        predicted_labels=predicted_labels[order],
+        true=sizes[true],
+        counted=sizes[true] >= min_points,
+        true_labels=np.array([labels.get(name, 0) for name in objects[true].tolist()], dtype=np.int64),
+    )
 
 
 def _at_overlap(scenes: list[SceneMatch], overlap: float) -> float:
@@ -83,19 +172,25 @@ def _at_overlap(scenes: list[SceneMatch], overlap: float) -> float:
 def _judged(scene: SceneMatch, overlap: float) -> tuple[np.ndarray, np.ndarray, int]:
     """Return hit or miss and score of each counted prediction, and the number of truths not found.
 
-    A truth takes all predictions above the overlap; the best-scored is its hit, the others are misses.
+    A truth takes all predictions above the overlap; the best-scored is its hit, and no other truth's any
+    more, and the others are misses.
     """
     union = scene.predicted[:, None] + scene.true[None] - scene.intersection
     above = scene.intersection / np.maximum(union, 1) > overlap
-    hits, scores = [], []
-    for column in above.T:  # true instances of one scene; offline
-        own = np.sort(scene.scores[column])[::-1]
-        scores += own.tolist()
-        hits += [True, *[False] * (len(own) - 1)] if len(own) else []
-    stray = ~above.any(axis=1) & (scene.ignored <= overlap)
-    scores += scene.scores[stray].tolist()
-    hits += [False] * int(stray.sum())
-    return np.array(hits, bool), np.array(scores, float), int((~above.any(axis=0)).sum())
+    free = np.ones(len(scene.predicted), bool)
+    hits: list[bool] = []
+    taken: list[int] = []
+    missed = 0
+    for column in above[:, scene.counted].T:  # true instances of one scene; offline
+        own = np.flatnonzero(column & free).tolist()
+        missed += not own
+        free[own[:1]] = False
+        hits += [place == 0 for place in range(len(own))]
+        taken += own
+    ignored = scene.void + scene.intersection[:, ~scene.counted].sum(axis=1)
+    stray = np.flatnonzero(~above.any(axis=1) & (ignored / np.maximum(scene.predicted, 1) <= overlap))
+    score = scene.scores[np.array([*taken, *stray.tolist()], np.int64)]
+    return np.array(hits + [False] * len(stray), bool), score, missed
 
 
 def _area(hit: np.ndarray, score: np.ndarray, missed: int) -> float:
