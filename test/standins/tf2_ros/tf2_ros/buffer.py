@@ -7,8 +7,8 @@ from time import sleep
 from typing import Any
 
 from geometry_msgs.msg import TransformStamped
-from rclpy.clock import ClockChange, JumpThreshold, TimeJump
 from rclpy.clock import Clock as SystemClock
+from rclpy.clock import ClockChange, JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.task import Future
