@@ -13,6 +13,9 @@ INFO = "sensor_msgs/msg/CameraInfo"
 DEPTH_WORDS = ("aligned_depth_to_color", "depth_registered", "depth_to_rgb", "registered", "depth", "stereo")
 """Words in the names of depth topics; earlier ones promise depth on the colour image's pixel grid."""
 COLOR_WORDS = ("color", "rgb", "left", "image")
+NAMES_OF_ONE_CAMERA = ("rect_color", "rect", "color", "raw")
+"""Of several images of one camera, the one to take: straightened before raw, colour before grey."""
+TRANSPORTS = ("", "compressedDepth", "compressed")
 NOT_CAMERAS = ("infra", "/ir/", "truth", "debug", "label", "confidence", "mask", "theora")
 
 
@@ -38,7 +41,7 @@ def find_topics(
     """
     images = [t for t, kind in kinds.items() if kind in (IMAGE, COMPRESSED) and not _has(t, NOT_CAMERAS)]
     depths = [t for t in images if _has(t, DEPTH_WORDS)]
-    colors = [t for t in images if t not in depths]
+    colors = [t for t in images if t not in depths and not t.endswith("compressedDepth")]
     infos = [t for t, kind in kinds.items() if kind == INFO]
     for given in (color, depth, info):
         if given is not None and given not in kinds:
@@ -57,22 +60,39 @@ def _best(topics: list[str], words: tuple[str, ...], source: str, what: str) -> 
     if not topics:
         raise InputError(f"{source}: no {what} topic: record one, or name it")
 
-    def rank(topic: str) -> tuple[int, bool]:
-        word = next((i for i, w in enumerate(words) if w in topic.lower()), len(words))
-        return word, topic.endswith(("compressed", "compressedDepth"))
+    def rank(topic: str) -> tuple[int, int]:
+        return _place(words, topic.lower()), TRANSPORTS.index(_transport(topic))
 
     ordered = sorted(topics, key=rank)
     equal = [topic for topic in ordered if rank(topic) == rank(ordered[0])]
+    if len({_folder(topic) for topic in equal}) == 1:
+        equal.sort(key=lambda topic: _place(NAMES_OF_ONE_CAMERA, topic.removeprefix(_folder(topic))))
+        return equal[0]
     if len(equal) > 1:
         raise InputError(f"{source}: more than one {what} topic ({', '.join(equal)}): name the one to use")
     return ordered[0]
+
+
+def _place(words: tuple[str, ...], name: str) -> int:
+    return next((i for i, word in enumerate(words) if word in name), len(words))
+
+
+def _transport(topic: str) -> str:
+    """Return the last part of a topic where that names a compression."""
+    last = topic.rsplit("/", 1)[-1]
+    return last if last in TRANSPORTS else ""
+
+
+def _folder(topic: str) -> str:
+    """Return the namespace of the camera that publishes an image topic."""
+    return topic.removesuffix(f"/{_transport(topic)}").rsplit("/", 1)[0]
 
 
 def _info_for(color: str, infos: list[str], source: str) -> str:
     """Return the calibration published beside the colour image."""
     if not infos:
         raise InputError(f"{source}: no camera info topic: record the colour camera's calibration as well")
-    folder = color.removesuffix("/compressed").rsplit("/", 1)[0]
+    folder = _folder(color)
     beside = [topic for topic in infos if topic.rsplit("/", 1)[0] == folder]
     chosen = beside or infos
     if len(chosen) > 1:

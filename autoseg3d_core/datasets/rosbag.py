@@ -14,6 +14,7 @@ import numpy as np
 from autoseg3d_core import image_formats
 from autoseg3d_core.datasets.bag_index import BagIndex, Stamped
 from autoseg3d_core.datasets.bag_topics import BagTopics, find_topics
+from autoseg3d_core.datasets.pairing import pair_stamps
 from autoseg3d_core.datasets.truth_file import load_scene_truth
 from autoseg3d_core.geometry.transforms import check_pose
 from autoseg3d_core.structures import Frame, FrameTruth, InputError, SceneTruth
@@ -21,6 +22,8 @@ from autoseg3d_core.structures import Frame, FrameTruth, InputError, SceneTruth
 TRUTH_TOPIC = "/truth/instance/compressed"
 PART_TOPIC = "/truth/part/compressed"
 WORLD_FRAMES = ("map", "odom", "world")
+REGISTERED_M, REGISTERED_RAD = 0.005, 0.01
+"""How far apart two optical frames may lie for depth still to count as registered to colour."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +54,20 @@ class RosbagSequence:
         self.name = self.path.stem
         self._bag = BagIndex(self.path)
         self.topics: BagTopics = find_topics(self._bag.kinds, str(path), color_topic, depth_topic, info_topic)
+        self._bag.index([self.topics.color, self.topics.depth, self.topics.info])
         self._infos = self._bag.messages(self.topics.info)
-        if not self._infos:
-            raise InputError(f"{path}: {self.topics.info} has no messages: record the camera info as well")
+        self._info_stamps = np.array([info.stamp_ns for info in self._infos], np.int64)
         self.skipped: Counter[str] = Counter()
         self.skip_reasons: dict[str, str] = {}
         pairs = self._paired(round(slop_s * 1e9))
         self._tree = self._bag.transform_tree()
-        self._optical = self._optical_frame(pairs)
+        self._optical = self._bag.read(pairs[0].color).header.frame_id.lstrip("/") if pairs else ""
+        if pairs and depth_topic is None:
+            self._check_registered(pairs[0])
         self.target_frame = target_frame or self._default_target()
         self._pairs = [pair for pair in pairs if self._has_pose(pair)]
         if not self._pairs:
-            raise InputError(
-                f"{path}: no usable frame: {'; '.join(self.skip_reasons.values()) or 'no images'}"
-            )
+            raise InputError(f"{path}: no usable frame: {'; '.join(self.skip_reasons.values())}")
 
     def __len__(self) -> int:
         """Return the number of usable frames."""
@@ -86,6 +89,7 @@ class RosbagSequence:
                 info.distortion_model,
                 info.roi,
                 (info.binning_x, info.binning_y),
+                image_formats.is_rectified_topic(self.topics.color),
             )
         except InputError as error:
             raise InputError(f"{self.path}: {self.topics.info}: {error}") from error
@@ -93,6 +97,11 @@ class RosbagSequence:
             raise InputError(
                 f"{self.path}: {self.topics.depth} is {depth.shape[1]}x{depth.shape[0]}, {self.topics.color} "
                 f"is {rgb.shape[1]}x{rgb.shape[0]}: record depth that is registered to colour"
+            )
+        if (camera.height, camera.width) != depth.shape:
+            raise InputError(
+                f"{self.path}: {self.topics.info} describes {camera.width}x{camera.height}, but "
+                f"{self.topics.color} is {rgb.shape[1]}x{rgb.shape[0]}: name the camera info of that image"
             )
         if distortion is not None:
             rgb, depth = image_formats.undistort(rgb, depth, camera, distortion)
@@ -113,34 +122,48 @@ class RosbagSequence:
         return load_scene_truth(file) if file.exists() else None
 
     def _paired(self, slop_ns: int) -> list[_Pair]:
-        """Pair each colour image with the nearest depth image that no other has."""
-        depths = self._bag.messages(self.topics.depth)
-        stamps, used, pairs = [d.stamp_ns for d in depths], set(), []
-        for color in self._bag.messages(self.topics.color):
-            if color.stamp_ns == 0:
-                self._skip("zero stamp", f"{self.topics.color}: messages without a stamp")
-                continue
-            place = bisect_left(stamps, color.stamp_ns)
-            near = [i for i in (place - 1, place) if 0 <= i < len(stamps) and i not in used]
-            best = min(near, key=lambda i: abs(stamps[i] - color.stamp_ns), default=None)
-            if best is None or abs(stamps[best] - color.stamp_ns) > slop_ns:
-                self._skip(
-                    "no depth", f"no {self.topics.depth} within {slop_ns / 1e6:.0f} ms of a colour image"
-                )
-                continue
-            used.add(best)
-            pairs.append(_Pair(color, depths[best]))
+        """Pair colour and depth images; count those that stay alone, by cause."""
+        colors, depths = (
+            [m for m in self._bag.messages(topic) if m.stamp_ns > 0]
+            for topic in (self.topics.color, self.topics.depth)
+        )
+        stampless = len(self._bag.messages(self.topics.color)) - len(colors)
+        self._skip("zero stamp", f"{self.topics.color}: messages without a stamp", stampless)
+        stamps = [np.array([m.stamp_ns for m in messages], np.int64) for messages in (colors, depths)]
+        pairs = [_Pair(colors[i], depths[j]) for i, j in pair_stamps(stamps[0], stamps[1], slop_ns)]
+        reason = f"no {self.topics.depth} within {slop_ns / 1e6:.0f} ms of {self.topics.color}"
+        self._skip("no depth", reason, len(colors) - len(pairs))
         return pairs
 
-    def _optical_frame(self, pairs: list[_Pair]) -> str:
-        return self._bag.read(pairs[0].color).header.frame_id if pairs else ""
+    def _check_registered(self, pair: _Pair) -> None:
+        """Raise `InputError` where TF says that depth is seen from another place than colour."""
+        frame = self._bag.read(pair.depth).header.frame_id.lstrip("/")
+        if frame == self._optical or not {frame, self._optical} <= set(self._tree.frames):
+            return
+        apart = self._tree.lookup(self._optical, frame, pair.color.stamp_ns)
+        turned = np.arccos(np.clip((np.trace(apart[:3, :3]) - 1) / 2, -1, 1))
+        if np.linalg.norm(apart[:3, 3]) > REGISTERED_M or turned > REGISTERED_RAD:
+            raise InputError(
+                f"{self.path}: {self.topics.depth} is seen from {frame}, {self.topics.color} from "
+                f"{self._optical}: record depth that is registered to colour (RealSense: "
+                "align_depth.enable), or name the depth topic if it is"
+            )
 
     def _default_target(self) -> str:
         """Return the well-known world frame above the camera, or else the root of its tree."""
-        if self._optical.lstrip("/") not in self._tree.frames:
-            return WORLD_FRAMES[0]
-        above = self._tree.chain(self._optical.lstrip("/"))
-        return next((name for name in WORLD_FRAMES if name in above), above[-1])
+        frames = self._tree.frames
+        if not frames:
+            raise InputError(f"{self.path}: no transforms: record /tf and /tf_static as well")
+        if self._optical not in frames:
+            return self._optical
+        above = self._tree.chain(self._optical)
+        known = next((name for name in WORLD_FRAMES if name in above), None)
+        if known is None and self._tree.is_fixed(self._optical):
+            raise InputError(
+                f"{self.path}: nothing says how {above[-1]} moves: record /tf with {', '.join(WORLD_FRAMES)} "
+                f"or the like; for a camera that stands still name {above[-1]} as the target frame"
+            )
+        return known or above[-1]
 
     def _has_pose(self, pair: _Pair) -> bool:
         try:
@@ -153,9 +176,10 @@ class RosbagSequence:
     def _pose(self, stamp_ns: int) -> np.ndarray:
         return self._tree.lookup(self.target_frame, self._optical, stamp_ns)
 
-    def _skip(self, cause: str, reason: str) -> None:
-        self.skipped[cause] += 1
-        self.skip_reasons.setdefault(cause, reason)
+    def _skip(self, cause: str, reason: str, count: int = 1) -> None:
+        if count:
+            self.skipped[cause] += count
+            self.skip_reasons.setdefault(cause, reason)
 
     def _decoded(self, place: Stamped, decode: Any) -> np.ndarray:
         try:
@@ -164,14 +188,13 @@ class RosbagSequence:
             raise InputError(f"{self.path}: {place.topic} at {place.stamp_ns} ns: {error}") from error
 
     def _nearest_info(self, stamp_ns: int) -> Stamped:
-        stamps = [info.stamp_ns for info in self._infos]
-        place = bisect_left(stamps, stamp_ns)
-        near = [i for i in (place - 1, place) if 0 <= i < len(stamps)]
-        return self._infos[min(near, key=lambda i: abs(stamps[i] - stamp_ns))]
+        after = int(np.searchsorted(self._info_stamps, stamp_ns))
+        near = range(max(after - 1, 0), min(after + 1, len(self._infos)))
+        return self._infos[min(near, key=lambda i: abs(self._infos[i].stamp_ns - stamp_ns))]
 
     def _ids_at(self, topic: str, stamp_ns: int) -> np.ndarray | None:
         places = self._bag.messages(topic)
-        place = bisect_left([p.stamp_ns for p in places], stamp_ns)
+        place = bisect_left(places, stamp_ns, key=lambda p: p.stamp_ns)
         if place >= len(places) or places[place].stamp_ns != stamp_ns:
             return None
         data = np.frombuffer(self._bag.read(places[place]).data, np.uint8)

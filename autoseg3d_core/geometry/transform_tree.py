@@ -70,6 +70,10 @@ class TransformTree:
         """Return the frame at the top of the tree that this frame belongs to."""
         return self.chain(frame)[-1]
 
+    def is_fixed(self, frame: str) -> bool:
+        """Tell whether all transforms from a frame up to its root are static."""
+        return all(self._edges[name].static for name in self.chain(frame)[:-1])
+
     def lookup(self, target: str, source: str, stamp_ns: int) -> Float64[np.ndarray, "4 4"]:
         """Return `target_from_source` at a stamp; raises `InputError` with the reason."""
         target, source = target.lstrip("/"), source.lstrip("/")

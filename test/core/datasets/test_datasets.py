@@ -10,60 +10,17 @@ from autoseg3d_core.datasets.posed_images import PosedImages
 from autoseg3d_core.datasets.rosbag import RosbagSequence
 from autoseg3d_core.datasets.write_bag import EPOCH_NS, write_bag
 from autoseg3d_core.datasets.write_posed_images import write_posed_images
-from autoseg3d_core.geometry.transforms import pose_from_quaternion
 from autoseg3d_core.structures import (
-    CameraIntrinsics,
-    Frame,
-    FrameTruth,
     InputError,
-    LabelledCloud,
-    SceneTruth,
 )
-
-CAMERA = CameraIntrinsics(50.0, 52.0, 19.5, 14.5, 40, 30)
-
-
-class Tiny:
-    """Six frames of a gradient, on a camera that moves and turns."""
-
-    name = "tiny"
-
-    def __len__(self):
-        return 6
-
-    def pose(self, index):
-        half = 0.1 * index
-        turn = np.array([0, 0, np.sin(half), np.cos(half)])
-        return pose_from_quaternion(np.array([0.1 * index, 0.2, 1.0]), turn)
-
-    def __getitem__(self, index):
-        rows, columns = np.mgrid[:30, :40]
-        rgb = np.stack([rows * 8, columns * 6, np.full_like(rows, 10 * index)], axis=2).astype(np.uint8)
-        depth = ((1000 + rows * 10 + index) / 1000).astype(np.float32)
-        depth[:3] = 0
-        return Frame(rgb, depth, CAMERA, self.pose(index), index * 100_000_000)
-
-    def truth(self, index):
-        ids = np.arange(1200, dtype=np.int32).reshape(30, 40)
-        return FrameTruth(ids % 7, ids % 11, self.pose(index))
-
-    def scene_truth(self):
-        cloud = LabelledCloud(
-            np.array([[1, 2, 3], [-4, 5, 6]], np.float32),
-            np.zeros((2, 3), np.uint8),
-            np.array([1, 0]),
-            np.array([2, -1]),
-        )
-        box = np.array([[0, 0, 0, 1, 1, 1]], np.float32)
-        return SceneTruth(cloud, np.array([1]), np.array([2]), box, ("chair", "table", "bed"))
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def written(tmp_path_factory, tiny_class):
     base = tmp_path_factory.mktemp("written")
-    write_posed_images(Tiny(), base / "folder")
-    write_bag(Tiny(), base / "bag")
-    write_bag(Tiny(), base / "raw_bag", raw=True)
+    write_posed_images(tiny_class(), base / "folder")
+    write_bag(tiny_class(), base / "bag")
+    write_bag(tiny_class(), base / "raw_bag", raw=True)
     return base
 
 
@@ -74,8 +31,8 @@ def folder(written, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["folder", "bag", "raw_bag"])
-def test_what_was_written_is_read_back(written, name):
-    original, again = Tiny(), open_sequence(written / name)
+def test_what_was_written_is_read_back(written, name, tiny_class):
+    original, again = tiny_class(), open_sequence(written / name)
     shift = 0 if name == "folder" else EPOCH_NS
     assert len(again) == 6
     for index in (5, 0, 3):
@@ -84,7 +41,7 @@ def test_what_was_written_is_read_back(written, name):
         assert np.allclose(second.depth, first.depth, atol=6e-4)
         assert np.abs(second.rgb.astype(int) - first.rgb).mean() < 6
         assert np.allclose(second.world_from_camera, first.world_from_camera, atol=1e-6)
-        assert second.camera == CAMERA
+        assert second.camera == first.camera
         assert np.array_equal(again.truth(index).instance, original.truth(index).instance)
         assert np.array_equal(again.truth(index).part, original.truth(index).part)
     truth, expected = again.scene_truth(), original.scene_truth()
@@ -93,8 +50,8 @@ def test_what_was_written_is_read_back(written, name):
     assert np.array_equal(truth.boxes, expected.boxes)
 
 
-def test_raw_images_lose_nothing(written):
-    assert np.array_equal(RosbagSequence(written / "raw_bag")[2].rgb, Tiny()[2].rgb)
+def test_raw_images_lose_nothing(written, tiny_class):
+    assert np.array_equal(RosbagSequence(written / "raw_bag")[2].rgb, tiny_class()[2].rgb)
 
 
 def test_a_single_bag_file_is_read_without_its_metadata(written, tmp_path):
@@ -103,11 +60,11 @@ def test_a_single_bag_file_is_read_without_its_metadata(written, tmp_path):
     assert len(open_sequence(tmp_path / "alone.mcap")) == 6
 
 
-def test_writers_refuse_to_overwrite(written):
+def test_writers_refuse_to_overwrite(written, tiny_class):
     with pytest.raises(InputError, match="not empty"):
-        write_posed_images(Tiny(), written / "folder")
+        write_posed_images(tiny_class(), written / "folder")
     with pytest.raises(InputError, match="exists already"):
-        write_bag(Tiny(), written / "bag")
+        write_bag(tiny_class(), written / "bag")
 
 
 BAD_FOLDERS = [
@@ -192,10 +149,10 @@ def test_an_unknown_target_frame_is_refused_with_the_known_ones(written):
         RosbagSequence(written / "bag", target_frame="moon")
 
 
-def test_frames_without_a_pose_are_left_out_and_counted(tmp_path):
-    class Late(Tiny):
+def test_frames_without_a_pose_are_left_out_and_counted(tmp_path, tiny_class):
+    class Late(tiny_class):
         def pose(self, index):
-            return Tiny.pose(self, index) if index < 4 else np.full((4, 4), np.nan)
+            return tiny_class.pose(self, index) if index < 4 else np.full((4, 4), np.nan)
 
     write_bag(Late(), tmp_path / "bag")
     sequence = RosbagSequence(tmp_path / "bag")

@@ -1,0 +1,209 @@
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from autoseg3d_core.datasets.bag_topics import COMPRESSED, IMAGE, INFO, find_topics
+from autoseg3d_core.datasets.open_sequence import open_sequence
+from autoseg3d_core.datasets.pairing import pair_stamps
+from autoseg3d_core.datasets.rosbag import RosbagSequence
+from autoseg3d_core.structures import InputError
+
+COLOR = "/camera/color/image_raw/compressed"
+DEPTH = "/camera/depth/image_raw/compressedDepth"
+INFO_TOPIC = "/camera/color/camera_info"
+
+
+def without(*topics):
+    return lambda topic, message: None if topic in topics else (topic, message)
+
+
+def changing(wanted, change):
+    return lambda topic, message: (topic, change(message) if topic == wanted else message)
+
+
+def stampless(message):
+    stamp = replace(message.header.stamp, sec=0, nanosec=0)
+    return replace(message, header=replace(message.header, stamp=stamp))
+
+
+def moved(message, by_ns):
+    ns = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec + by_ns
+    stamp = replace(message.header.stamp, sec=ns // 10**9, nanosec=ns % 10**9)
+    return replace(message, header=replace(message.header, stamp=stamp))
+
+
+def framed(message, frame):
+    return replace(message, header=replace(message.header, frame_id=frame))
+
+
+def test_sqlite_reads_as_mcap_does(tiny_bag, rewritten):
+    mcap, sqlite = open_sequence(tiny_bag), open_sequence(rewritten(sqlite=True))
+    assert len(sqlite) == len(mcap) == 6
+    for index in (4, 1):
+        first, second = mcap[index], sqlite[index]
+        assert first.stamp_ns == second.stamp_ns
+        for name in ("rgb", "depth", "world_from_camera"):
+            assert np.array_equal(getattr(first, name), getattr(second, name))
+
+
+@pytest.mark.parametrize("sqlite", [False, True])
+def test_a_bag_whose_recorder_died_before_its_metadata_is_read(rewritten, sqlite):
+    path = rewritten(sqlite=sqlite)
+    (path / "metadata.yaml").unlink()
+    assert len(open_sequence(path)) == 6
+    file = next(path.iterdir())
+    assert len(open_sequence(file)) == 6
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9])
+def test_a_truncated_database_is_refused_with_the_remedy(rewritten, tmp_path, share):
+    file = next(rewritten(sqlite=True).glob("*.db3"))
+    cut = tmp_path / "cut.db3"
+    cut.write_bytes(file.read_bytes()[: int(file.stat().st_size * share)])
+    with pytest.raises(InputError, match=r"cut\.db3.*(ros2 bag reindex|empty)"):
+        open_sequence(cut)
+
+
+def test_a_bag_damaged_in_the_middle_is_refused_with_the_remedy(tiny_bag, tmp_path):
+    shutil.copytree(tiny_bag, tmp_path / "bag")
+    file = next((tmp_path / "bag").glob("*.mcap"))
+    data = bytearray(file.read_bytes())
+    data[len(data) // 3 : len(data) // 3 + 400] = bytes(400)
+    file.write_bytes(data)
+
+    def read_all():
+        frames = open_sequence(tmp_path / "bag")
+        return [frames[index] for index in range(len(frames))]
+
+    with pytest.raises(InputError, match="cannot be read"):
+        read_all()
+
+
+def test_a_ros1_bag_is_refused_with_the_converter(tmp_path):
+    (tmp_path / "old.bag").write_bytes(b"#ROSBAG V2.0\n")
+    with pytest.raises(InputError, match="rosbags-convert"):
+        open_sequence(tmp_path / "old.bag")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (without(COLOR), "no colour image topic"),
+        (without(DEPTH), "no depth image topic"),
+        (without(INFO_TOPIC), "no camera info topic"),
+        (without("/tf", "/tf_static"), "no transforms: record /tf and /tf_static"),
+        (without("/tf_static"), "'camera_color_optical_frame' is not in TF"),
+        (without("/tf"), "nothing says how base_link moves"),
+        (changing(COLOR, lambda m: framed(m, "elsewhere")), "'elsewhere' is not in TF"),
+        (changing(DEPTH, lambda m: moved(m, 50_000_000)), "within 20 ms"),
+        (changing(DEPTH, lambda m: framed(m, "base_link")), "seen from base_link"),
+        (changing(COLOR, stampless), "messages without a stamp"),
+    ],
+)
+def test_a_bag_without_what_is_needed_says_what_is_missing(rewritten, change, message):
+    with pytest.raises(InputError, match=message):
+        RosbagSequence(rewritten(change))
+
+
+def test_a_camera_that_stands_still_is_used_when_its_frame_is_named(rewritten):
+    frames = RosbagSequence(rewritten(without("/tf")), target_frame="base_link")
+    assert len(frames) == 6
+    assert np.array_equal(frames[0].world_from_camera, frames[5].world_from_camera)
+
+
+def test_depth_named_by_the_user_is_taken_as_registered(rewritten):
+    path = rewritten(changing(DEPTH, lambda m: framed(m, "base_link")))
+    assert len(RosbagSequence(path, depth_topic=DEPTH)) == 6
+
+
+def test_calibration_of_another_size_is_refused_with_both_sizes(rewritten):
+    frames = RosbagSequence(rewritten(changing(INFO_TOPIC, lambda m: replace(m, width=1280, height=720))))
+    with pytest.raises(InputError, match=r"describes 1280x720, but .*compressed is 40x30"):
+        frames[0]
+
+
+def test_a_camera_that_is_not_calibrated_is_refused_by_its_topic(rewritten):
+    frames = RosbagSequence(rewritten(changing(INFO_TOPIC, lambda m: replace(m, k=np.zeros(9)))))
+    with pytest.raises(InputError, match=r"camera_info: .*not calibrated"):
+        frames[0]
+
+
+def test_a_damaged_image_is_refused_by_topic_and_stamp_and_the_others_are_read(rewritten):
+    spoilt = []
+
+    def spoil(message):
+        spoilt.append(message)
+        return replace(message, data=message.data[:9]) if len(spoilt) == 3 else message
+
+    frames = RosbagSequence(rewritten(changing(COLOR, spoil)))
+    with pytest.raises(InputError, match=r"/camera/color.* ns: .*damaged"):
+        frames[2]
+    assert frames[3].rgb.shape == (30, 40, 3)
+
+
+def test_topics_without_messages_are_passed_over(rewritten):
+    more = [("/camera/color/image_raw", IMAGE), ("/camera/color/image_raw/compressedDepth", COMPRESSED)]
+    assert RosbagSequence(rewritten(more=more)).topics.color == COLOR
+
+
+def test_images_that_stay_alone_are_counted(rewritten):
+    dropped = []
+
+    def change(topic, message):
+        if topic == DEPTH:
+            dropped.append(message)
+            if len(dropped) in (2, 5):
+                return None
+        return topic, message
+
+    frames = RosbagSequence(rewritten(change))
+    assert len(frames) == 4
+    assert frames.skipped == {"no depth": 2}
+
+
+def test_frames_are_the_same_in_any_order_of_reading(tiny_bag):
+    first, second = RosbagSequence(tiny_bag), RosbagSequence(tiny_bag)
+    forward = [first[i] for i in range(6)]
+    backward = [second[i] for i in reversed(range(6))][::-1]
+    for one, other in zip(forward, backward, strict=True):
+        assert np.array_equal(one.rgb, other.rgb)
+        assert one.stamp_ns == other.stamp_ns
+
+
+def test_the_closest_images_are_paired_first():
+    ms = np.array([20, 33, 66, 200]) * 1_000_000
+    depths = np.array([0, 33, 70, 71]) * 1_000_000
+    assert pair_stamps(ms, depths, 20_000_000) == [(0, 0), (1, 1), (2, 2)]
+
+
+def test_each_image_has_one_partner_within_the_slop():
+    rng = np.random.default_rng(0)
+    colors, depths = (np.sort(rng.integers(0, 10_000, 80)) for _ in range(2))
+    pairs = pair_stamps(colors, depths, 60)
+    assert all(abs(colors[i] - depths[j]) <= 60 for i, j in pairs)
+    for column in zip(*pairs, strict=True):
+        assert len(set(column)) == len(column)
+    alone = (set(range(80)) - {i for i, _ in pairs}, set(range(80)) - {j for _, j in pairs})
+    assert not any(abs(colors[i] - depths[j]) <= 60 for i in alone[0] for j in alone[1])
+    nothing = np.zeros(0, np.int64)
+    assert pair_stamps(nothing, depths, 60) == pair_stamps(colors, nothing, 60) == []
+
+
+@pytest.mark.parametrize(
+    ("images", "color", "depth"),
+    [
+        (["c/image_raw", "c/image_rect", "d/depth"], "/c/image_rect", "/d/depth"),
+        (["c/image_mono", "c/image_color", "d/depth"], "/c/image_color", "/d/depth"),
+        (
+            ["c/image_raw/compressed", "d/depth/image/compressed", "d/depth/image/compressedDepth"],
+            "/c/image_raw/compressed",
+            "/d/depth/image/compressedDepth",
+        ),
+    ],
+)
+def test_of_one_camera_the_better_image_is_taken(images, color, depth):
+    kinds = {f"/{name}": COMPRESSED if "compressed" in name else IMAGE for name in images}
+    topics = find_topics({**kinds, "/c/camera_info": INFO}, "bag")
+    assert (topics.color, topics.depth) == (color, depth)
