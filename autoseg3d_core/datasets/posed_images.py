@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,9 @@ from autoseg3d_core.structures import CameraIntrinsics, Frame, FrameTruth, Input
 
 MILLIMETRE = np.float32(0.001)
 DEFAULT_RATE_HZ = 15.0
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
+ENDINGS = {"color": (".jpg", ".jpeg", ".png"), "depth": (".png",), "pose": (".txt",)}
+COLOR_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+"""A turn noted in EXIF would part the image from its depth and calibration."""
 
 
 class PosedImages:
@@ -22,15 +25,24 @@ class PosedImages:
 
     `intrinsic.txt` holds a 3x3 or 4x4 matrix. `timestamps.txt` may hold a stamp in nanoseconds per line;
     else frame number i was taken at i/15 s. Depth lies on the colour image's pixel grid. The folder
-    `truth/`, when there, holds `instance/`, `part/`, `pose/` and `scene.npz`.
+    `truth/`, when there, holds `instance/`, `part/`, `pose/` and `scene.npz`. `stride` takes every n-th
+    frame; `skipped` counts the numbers that no folder has. The files of all frames are checked to exist at
+    once, their contents when a frame is read.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, stride: int = 1) -> None:
+        if stride < 1:
+            raise InputError(f"{path}: a stride of {stride}: take every frame with 1, every second with 2")
         self.path = Path(path)
         self.name = self.path.name
-        self._numbers = self._checked_numbers()
+        self.skipped: Counter[str] = Counter()
+        self.skip_reasons: dict[str, str] = {}
+        self._files = self._checked_files()
+        numbers = sorted(self._files["color"])
+        stamps = self._read_stamps(numbers)
+        self._look_for_gaps(numbers)
+        self._numbers, self._stamps = numbers[::stride], stamps[::stride]
         self._matrix = self._intrinsic_matrix()
-        self._stamps = self._read_stamps()
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -39,8 +51,8 @@ class PosedImages:
     def __getitem__(self, index: int) -> Frame:
         """Return one frame; raises `InputError` naming the file that cannot be used."""
         number = self._numbers[index]
-        rgb = cv2.cvtColor(_read_image(self._color_file(number), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        depth_file = self.path / "depth" / f"{number}.png"
+        color_file, depth_file, pose_file = (self._files[name][number] for name in ("color", "depth", "pose"))
+        rgb = cv2.cvtColor(_read_image(color_file, COLOR_FLAGS), cv2.COLOR_BGR2RGB)
         depth = _read_image(depth_file, cv2.IMREAD_UNCHANGED)
         if depth.dtype != np.uint16 or depth.ndim != 2:
             raise InputError(f"{depth_file}: expected 16-bit grey in millimetres, found {depth.dtype}")
@@ -49,19 +61,9 @@ class PosedImages:
                 f"{depth_file}: depth is {depth.shape[1]}x{depth.shape[0]} but colour is {rgb.shape[1]}x"
                 f"{rgb.shape[0]}; register depth to colour, or export both at one size"
             )
-        pose_file = self.path / "pose" / f"{number}.txt"
         pose = _read_matrix(pose_file)
         check_pose(pose, str(pose_file))
-        height, width = depth.shape
-        k = self._matrix
-        fx, fy, cx, cy = (float(v) for v in (k[0, 0], k[1, 1], k[0, 2], k[1, 2]))
-        return Frame(
-            rgb,
-            depth * MILLIMETRE,
-            CameraIntrinsics(fx, fy, cx, cy, width, height),
-            pose,
-            self._stamps[index],
-        )
+        return Frame(rgb, depth * MILLIMETRE, self._camera(*depth.shape), pose, self._stamps[index])
 
     def truth(self, index: int) -> FrameTruth | None:
         """Return what is really in one frame, None where the folder has no `truth/`."""
@@ -79,22 +81,32 @@ class PosedImages:
         file = self.path / "truth" / "scene.npz"
         return load_scene_truth(file) if file.exists() else None
 
-    def _checked_numbers(self) -> list[int]:
+    def _checked_files(self) -> dict[str, dict[int, Path]]:
+        """Return the file of each number, by folder; raises `InputError` for a frame without all three."""
         if not self.path.is_dir():
             raise InputError(f"{self.path}: no such folder")
-        found = {name: _numbers_in(self.path / name) for name in ("color", "depth", "pose")}
-        everything = set().union(*found.values())
-        for name, numbers in found.items():
-            missing = sorted(everything - numbers)
+        files = {name: _numbered_files(self.path / name, endings) for name, endings in ENDINGS.items()}
+        everything = set().union(*files.values())
+        for name, found in files.items():
+            missing = sorted(everything - set(found))
             if missing:
-                some = ", ".join(map(str, missing[:5])) + (" ..." if len(missing) > 5 else "")
                 raise InputError(
                     f"{self.path / name}: {len(missing)} frames that the other folders have are missing here "
-                    f"({some}); export them again, or delete their other files"
+                    f"({_some(missing)}); export them again, or delete their other files"
                 )
         if not everything:
             raise InputError(f"{self.path}: color/, depth/ and pose/ hold no numbered files")
-        return sorted(everything)
+        return files
+
+    def _look_for_gaps(self, numbers: list[int]) -> None:
+        """Count the numbers left out of an even numbering, which is a hint at a failed export."""
+        steps = np.diff(numbers)
+        if not len(steps):
+            return
+        missing = sorted(set(range(numbers[0], numbers[-1], int(steps.min()))) - set(numbers))
+        if missing:
+            self.skipped["no files"] = len(missing)
+            self.skip_reasons["no files"] = f"{self.path}: no files of frames {_some(missing)}"
 
     def _intrinsic_matrix(self) -> np.ndarray:
         file = self.path / "intrinsic.txt"
@@ -104,29 +116,49 @@ class PosedImages:
             raise InputError(f"{file}: expected a 3x3 or 4x4 matrix with focal lengths above 0")
         return matrix
 
-    def _read_stamps(self) -> list[int]:
+    def _camera(self, height: int, width: int) -> CameraIntrinsics:
+        fx, fy, cx, cy = (float(self._matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
+        if not (0 < cx < width and 0 < cy < height):
+            raise InputError(
+                f"{self.path / 'intrinsic.txt'}: the principal point ({cx:g}, {cy:g}) lies outside the images "
+                f"of {width}x{height}; scale the matrix to the size of the images"
+            )
+        return CameraIntrinsics(fx, fy, cx, cy, width, height)
+
+    def _read_stamps(self, numbers: list[int]) -> list[int]:
         file = self.path / "timestamps.txt"
         if not file.exists():
-            return [round(number * 1e9 / DEFAULT_RATE_HZ) for number in self._numbers]
+            return [round(number * 1e9 / DEFAULT_RATE_HZ) for number in numbers]
         try:
             stamps = [int(line) for line in file.read_text(encoding="utf-8").split()]
         except ValueError as error:
             raise InputError(
                 f"{file}: expected one whole number of nanoseconds per line ({error})"
             ) from error
-        if len(stamps) != len(self._numbers):
-            raise InputError(f"{file}: {len(stamps)} stamps for {len(self._numbers)} frames")
+        if len(stamps) != len(numbers):
+            raise InputError(f"{file}: {len(stamps)} stamps for {len(numbers)} frames")
+        back = next((i for i in range(1, len(stamps)) if stamps[i] <= stamps[i - 1]), None)
+        if back is not None:
+            raise InputError(f"{file}: line {back + 1} is not later than the line before: sort the frames")
         return stamps
 
-    def _color_file(self, number: int) -> Path:
-        files = [self.path / "color" / f"{number}{ending}" for ending in IMAGE_ENDINGS]
-        return next((file for file in files if file.exists()), files[0])
 
-
-def _numbers_in(folder: Path) -> set[int]:
+def _numbered_files(folder: Path, endings: tuple[str, ...]) -> dict[int, Path]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; a folder of posed images has color/, depth/ and pose/")
-    return {int(file.stem) for file in folder.iterdir() if file.stem.isdigit()}
+    files: dict[int, Path] = {}
+    for file in sorted(folder.iterdir()):
+        if not (file.stem.isdecimal() and file.suffix.lower() in endings):
+            continue
+        number = int(file.stem)
+        if number in files:
+            raise InputError(f"{folder}: {files[number].name} and {file.name} are one frame: delete one")
+        files[number] = file
+    return files
+
+
+def _some(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:5])) + (" ..." if len(numbers) > 5 else "")
 
 
 def _read_image(file: Path, flags: int) -> np.ndarray:

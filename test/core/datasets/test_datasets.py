@@ -75,6 +75,11 @@ BAD_FOLDERS = [
     (lambda d: (d / "intrinsic.txt").write_text("0 0 0\n0 0 0\n0 0 1"), "focal lengths above 0"),
     (lambda d: (d / "timestamps.txt").write_text("1\n2\n"), "2 stamps for 6 frames"),
     (lambda d: (d / "timestamps.txt").write_text("a b"), "one whole number"),
+    (lambda d: (d / "timestamps.txt").write_text("1 2 3 3 4 5"), "line 4 is not later"),
+    (
+        lambda d: shutil.copy(d / "color" / "3.jpg", d / "color" / "03.png"),
+        r"03\.png and 3\.jpg are one frame",
+    ),
 ]
 
 
@@ -83,6 +88,46 @@ def test_a_broken_folder_is_refused_at_once(folder, spoil, message):
     spoil(folder)
     with pytest.raises(InputError, match=message):
         PosedImages(folder)
+
+
+def test_names_with_leading_zeros_are_read(folder):
+    for name in ("color", "depth", "pose"):
+        for file in list((folder / name).iterdir()):
+            file.rename(file.with_name(f"{int(file.stem):06d}{file.suffix}"))
+    assert PosedImages(folder)[4].depth.shape == (30, 40)
+
+
+def test_every_second_frame_keeps_its_own_stamp_and_truth(folder):
+    every, second = PosedImages(folder), PosedImages(folder, stride=2)
+    assert len(second) == 3
+    assert [second[i].stamp_ns for i in range(3)] == [every[i].stamp_ns for i in (0, 2, 4)]
+    assert np.array_equal(second.truth(1).world_from_camera, every.truth(2).world_from_camera)
+    with pytest.raises(InputError, match="stride of 0"):
+        PosedImages(folder, stride=0)
+
+
+def test_a_gap_in_the_numbers_is_counted_and_named(folder):
+    for name, ending in (("color", "jpg"), ("depth", "png"), ("pose", "txt")):
+        (folder / name / f"2.{ending}").unlink()
+    (folder / "timestamps.txt").unlink()
+    sequence = PosedImages(folder)
+    assert len(sequence) == 5
+    assert sequence.skipped == {"no files": 1}
+    assert "no files of frames 2" in sequence.skip_reasons["no files"]
+    assert sequence[2].stamp_ns == 200_000_000
+
+
+def test_an_even_step_in_the_numbers_is_no_gap(folder):
+    for name in ("color", "depth", "pose"):
+        for file in sorted((folder / name).iterdir(), reverse=True):
+            file.rename(file.with_name(f"{20 * int(file.stem)}{file.suffix}"))
+    assert not PosedImages(folder).skipped
+
+
+def test_a_calibration_of_larger_images_is_refused(folder):
+    np.savetxt(folder / "intrinsic.txt", np.diag([500.0, 500, 1]) + [[0, 0, 320], [0, 0, 240], [0, 0, 0]])
+    with pytest.raises(InputError, match=r"intrinsic\.txt: .*outside the images of 40x30"):
+        PosedImages(folder)[0]
 
 
 BAD_FILES = [
