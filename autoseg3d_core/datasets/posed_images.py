@@ -120,7 +120,7 @@ class PosedImages:
         fx, fy, cx, cy = (float(self._matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
         if not (0 < cx < width and 0 < cy < height):
             raise InputError(
-                f"{self.path / 'intrinsic.txt'}: the principal point ({cx:g}, {cy:g}) lies outside the images "
+                f"{self.path / 'intrinsic.txt'}: the principal point ({cx:g}, {cy:g}) is outside the images "
                 f"of {width}x{height}; scale the matrix to the size of the images"
             )
         return CameraIntrinsics(fx, fy, cx, cy, width, height)

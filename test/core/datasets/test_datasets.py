@@ -125,7 +125,7 @@ def test_an_even_step_in_the_numbers_is_no_gap(folder):
 
 
 def test_a_calibration_of_larger_images_is_refused(folder):
-    np.savetxt(folder / "intrinsic.txt", np.diag([500.0, 500, 1]) + [[0, 0, 320], [0, 0, 240], [0, 0, 0]])
+    np.savetxt(folder / "intrinsic.txt", [[500, 0, 320], [0, 500, 240], [0, 0, 1]])
     with pytest.raises(InputError, match=r"intrinsic\.txt: .*outside the images of 40x30"):
         PosedImages(folder)[0]
 
