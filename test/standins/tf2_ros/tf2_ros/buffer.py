@@ -108,7 +108,7 @@ class Buffer(BufferCore):
 
     def wait_for_transform_async(self, target_frame: str, source_frame: str, time: Any) -> Future:
         """Return a future that is done, with the result True, when the transform is known."""
-        future = Future()
+        future: Future = Future()
 
         def settle() -> bool:
             if not future.done() and self.can_transform_core(target_frame, source_frame, time)[0]:
