@@ -16,7 +16,11 @@ from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
 from autoseg3d_core.segmenters.geometric import GeometricConfig, GeometricSegmenter
 from autoseg3d_core.segmenters.interface import Segmenter
-from autoseg3d_core.segmenters.precomputed import PrecomputedConfig, PrecomputedSegmenter
+from autoseg3d_core.segmenters.precomputed import (
+    LabelImageFolder,
+    PrecomputedConfig,
+    PrecomputedSegmenter,
+)
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.tracking.assignment import Assigner, ManyToOne
 from autoseg3d_core.tracking.lifecycle import TracksConfig
@@ -63,7 +67,9 @@ class Config:
 
 SEGMENTERS: dict[str, Callable[[SegmenterConfig], Segmenter]] = {
     "geometric": lambda config: GeometricSegmenter(config.geometric),
-    "precomputed": lambda config: PrecomputedSegmenter(config.precomputed),
+    "precomputed": lambda config: PrecomputedSegmenter(
+        LabelImageFolder(config.precomputed.folder), config.precomputed.void
+    ),
 }
 MODELS: dict[str, Callable[[Config], tuple[Model, Assigner]]] = {
     "overlap": lambda config: (Overlap(config.model.overlap), ManyToOne(config.assignment.min_affinity)),

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import Int32, UInt8
 
+from autoseg3d_core.visualization.captions import caption_places, write_captions
 from autoseg3d_core.visualization.palette import colors_of
 
-FONT = cv2.FONT_HERSHEY_SIMPLEX
 SMALLEST_NAMED = 0.002
 """Share of the image that a mask needs for its id to be written on it."""
 
@@ -20,14 +20,13 @@ def overlay(
     names: bool = True,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Return the image with each id's pixels tinted, outlined and named."""
-    ids, place = np.unique(label_image, return_inverse=True)
-    place = place.reshape(label_image.shape)
-    strength = np.where(ids > 0, opacity, 0.0)[place][..., None]
-    picture = (rgb * (1 - strength) + colors_of(ids)[place] * strength).astype(np.uint8)
+    tint = colors_of(label_image)
+    mixed = cv2.addWeighted(rgb, 1 - opacity, tint, opacity, 0)
+    picture = np.where((label_image > 0)[..., None], mixed, rgb)
     picture[_borders(label_image)] = 255
     if names:
-        for track_id, center in _centers(ids, place):
-            _write(picture, str(track_id), center)
+        ids, places = caption_places(label_image, SMALLEST_NAMED)
+        write_captions(picture, [str(name) for name in ids.tolist()], places, colors_of(ids))
     return picture
 
 
@@ -36,23 +35,3 @@ def _borders(labels: np.ndarray) -> np.ndarray:
     edge[:, 1:] = labels[:, 1:] != labels[:, :-1]
     edge[1:] |= labels[1:] != labels[:-1]
     return edge
-
-
-def _centers(ids: np.ndarray, place: np.ndarray) -> list[tuple[int, tuple[int, int]]]:
-    """Return, for each id with enough pixels, its pixel nearest the middle of all of them."""
-    found = []
-    for index, track_id in enumerate(ids.tolist()):
-        rows, columns = np.nonzero(place == index)
-        if track_id <= 0 or len(rows) < SMALLEST_NAMED * place.size:
-            continue
-        nearest = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
-        found.append((track_id, (int(columns[nearest]), int(rows[nearest]))))
-    return found
-
-
-def _write(picture: np.ndarray, text: str, center: tuple[int, int], scale: float = 0.45) -> None:
-    """Write text around a point, readable on any ground."""
-    (width, height), _ = cv2.getTextSize(text, FONT, scale, 1)
-    at = (center[0] - width // 2, center[1] + height // 2)
-    cv2.putText(picture, text, at, FONT, scale, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(picture, text, at, FONT, scale, (255, 255, 255), 1, cv2.LINE_AA)

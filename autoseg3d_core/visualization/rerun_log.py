@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from autoseg3d_core.structures import Frame, InputError, LabelledCloud, SceneUpdate
-from autoseg3d_core.visualization.palette import colors_of
+from autoseg3d_core.visualization.palette import COLORS, colors_of
 
 
 class RerunLog:
-    """Writes scene updates to an `.rrd` file that the Rerun viewer opens."""
+    """Writes scene updates to an `.rrd` file that the Rerun viewer opens; the file is whole once closed."""
 
     def __init__(self, path: str | Path) -> None:
         try:
@@ -25,6 +25,10 @@ class RerunLog:
         self._stream = rerun.RecordingStream("autoseg3d")
         self._stream.save(str(path))
         self._stream.log("world", rerun.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
+        classes = np.arange(1, COLORS + 1)
+        colors = zip(classes.tolist(), colors_of(classes).tolist(), strict=True)
+        context = rerun.AnnotationContext([(number, str(number), color) for number, color in colors])
+        self._stream.log("world/camera/image/tracks", context, static=True)
 
     def log(self, frame: Frame, update: SceneUpdate) -> None:
         """Log the camera with its image and masks, the cloud and the boxes of one frame."""
@@ -36,7 +40,8 @@ class RerunLog:
         pinhole = rerun.Pinhole(image_from_camera=matrix, resolution=[camera.width, camera.height])
         stream.log("world/camera/image", pinhole)
         stream.log("world/camera/image/rgb", rerun.Image(frame.rgb).compress(jpeg_quality=80))
-        masks = (update.label_image & 0xFFFF).astype(np.uint16)
+        labels = update.label_image
+        masks = np.where(labels > 0, (labels - 1) % COLORS + 1, 0).astype(np.uint16)  # as the palette repeats
         stream.log("world/camera/image/tracks", rerun.SegmentationImage(masks))
         cloud = update.cloud
         stream.log("world/points", rerun.Points3D(cloud.xyz, colors=colors_of(cloud.ids), radii=0.01))
@@ -53,3 +58,7 @@ class RerunLog:
         """Log the scene map."""
         points = self._rerun.Points3D(cloud.xyz, colors=colors_of(cloud.ids), radii=0.02)
         self._stream.log("world/map", points)
+
+    def close(self) -> None:
+        """Write what is still under way and close the file."""
+        self._stream.disconnect()

@@ -1,4 +1,4 @@
-"""A picture of a labelled cloud: points splatted onto a virtual camera, boxes and ids drawn over."""
+"""A picture of a labelled cloud as a virtual camera sees it, with the boxes and ids of its tracks."""
 
 from __future__ import annotations
 
@@ -9,26 +9,63 @@ import numpy as np
 from jaxtyping import Float, Int64, UInt8
 
 from autoseg3d_core.structures import LabelledCloud
+from autoseg3d_core.visualization.captions import caption_places, write_captions
 from autoseg3d_core.visualization.palette import colors_of
+from autoseg3d_core.visualization.splatting import depth_shade, nearest_points
 
 SIZE = (1280, 800)
+FINER = 2
+"""The picture is painted this much larger and then shrunk, which smooths its edges."""
 BACKGROUND = 255
 CUT_AWAY = 0.75
 """Share of the height that is kept, so that one looks into a room past its ceiling."""
-MARGIN = 1.06
+MARGIN = 1.1
+DISTANCE = 1.8
+"""How far off a perspective view is taken, in sizes of the scene."""
+WIDE_BOX = 0.35
+"""Boxes wider than this share of the scene (walls, floor) are not drawn, nor those of tracks out of sight."""
+SMALLEST_NAMED = 0.0004
+HIDDEN_EDGE = 0.15
+"""Opacity of a box's edges behind other things."""
+EDGE_SAMPLES = 700
 BOX_EDGES = ((0, 1), (1, 3), (3, 2), (2, 0), (4, 5), (5, 7), (7, 6), (6, 4), (0, 4), (1, 5), (2, 6), (3, 7))
+TRIED_AZIMUTHS = tuple(range(-180, 180, 30))
+TRIED_POINTS, TRIED_SIZE = 60_000, (240, 150)
 
 
 @dataclass(frozen=True)
 class View:
-    """A direction to look from: turned about the vertical, raised above the horizon, in degrees."""
+    """A direction to look from: turned about the vertical, raised above the horizon, in degrees.
 
-    azimuth: float
+    Without an azimuth the one that shows most of every track is taken.
+    """
+
+    azimuth: float | None
     elevation: float
+    perspective: bool = False
 
 
 FROM_ABOVE = View(azimuth=-90.0, elevation=89.0)
-ASLANT = View(azimuth=-60.0, elevation=48.0)
+ASLANT = View(azimuth=None, elevation=42.0, perspective=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Eye:
+    """How a point of the world comes to lie on the picture."""
+
+    axes: Float[np.ndarray, "3 3"]
+    center: Float[np.ndarray, "3"]
+    scale: float
+    offset: Float[np.ndarray, "2"]
+    distance: float
+
+    def project(
+        self, xyz: Float[np.ndarray, "points 3"]
+    ) -> tuple[Float[np.ndarray, "points 2"], Float[np.ndarray, " points"]]:
+        """Return column and row, and how far away."""
+        seen = (xyz - self.center) @ self.axes.T
+        nearer = 1 / np.maximum(1 + seen[:, 2] / self.distance, 0.05)
+        return seen[:, :2] * nearer[:, None] * self.scale + self.offset, seen[:, 2]
 
 
 def scene_view(
@@ -37,75 +74,110 @@ def scene_view(
     boxes: Float[np.ndarray, "boxes 6"],
     view: View = ASLANT,
     up: Float[np.ndarray, "3"] | None = None,
-    tint: float = 0.65,
+    tint: float = 0.6,
     point_m: float = 0.04,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Return a parallel projection of a scene with the boxes and ids of its tracks.
+    """Return a picture of a scene, its ceiling cut away, with the boxes and ids of its tracks.
 
     `up` is the vertical of the world (z unless given), `point_m` the size of a point, and `tint` how
     strongly the colour of its track covers a point's own.
     """
-    width, height = SIZE
-    picture = np.full((height, width, 3), BACKGROUND, np.uint8)
     if len(cloud) == 0:
-        return picture
-    axes = _axes(view, np.array([0, 0, 1.0]) if up is None else up)
-    vertical = cloud.xyz @ (np.array([0, 0, 1.0]) if up is None else up)
+        return np.full((SIZE[1], SIZE[0], 3), BACKGROUND, np.uint8)
+    up = np.array([0, 0, 1.0]) if up is None else up / np.linalg.norm(up)
+    vertical = cloud.xyz @ up
     low, high = np.quantile(vertical, (0.01, 0.99))
     shown = cloud[vertical <= low + CUT_AWAY * (high - low)]
-    seen = shown.xyz @ axes.T  # right, down, away
-    edge = np.quantile(seen[:, :2], (0.002, 0.998), axis=0)
-    scale = float(min(np.array(SIZE) / MARGIN / np.maximum(edge[1] - edge[0], 0.1)))
-    offset = np.array(SIZE) / 2 - scale * edge.mean(axis=0)
-    own = np.where((shown.ids > 0)[:, None], tint, 0.0)
-    color = (shown.rgb * (1 - own) + colors_of(shown.ids) * own).astype(np.uint8)
-    _splat(picture, seen[:, :2] * scale + offset, seen[:, 2], color, max(1, round(point_m * scale)))
-    for track_id, box in zip(ids.tolist(), boxes, strict=True):
-        corners = (_corners(box) @ axes.T)[:, :2] * scale + offset
-        _draw_box(picture, corners, track_id)
+    size = (SIZE[0] * FINER, SIZE[1] * FINER)
+    azimuth = _best_azimuth(shown, view, up, point_m) if view.azimuth is None else view.azimuth
+    eye = _eye(shown.xyz, _axes(azimuth, view.elevation, up), size, view.perspective)
+    picture, index, depth = _painted(shown, eye, size, tint, point_m)
+    seen_ids = np.append(shown.ids, 0)[index[::FINER, ::FINER]]  # index -1 reads the last entry
+    named, places = caption_places(np.where(np.isin(seen_ids, ids), seen_ids, 0), SMALLEST_NAMED)
+    drawn = np.isin(ids, named) & _is_narrow(boxes, shown.xyz)
+    _draw_boxes(picture, depth, eye, ids[drawn], boxes[drawn])
+    picture = cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA)
+    write_captions(picture, [str(name) for name in named.tolist()], places, colors_of(named))
     return picture
 
 
-def _axes(view: View, up: np.ndarray) -> Float[np.ndarray, "3 3"]:
+def _painted(
+    cloud: LabelledCloud, eye: _Eye, size: tuple[int, int], tint: float, point_m: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the picture, the point at each pixel, and how far away it is."""
+    at, away = eye.project(cloud.xyz)
+    across = max(1, round(point_m * eye.scale * 1.15))
+    index = nearest_points(at, away, across, size[::-1])
+    own = np.where(cloud.ids > 0, tint, 0.0)[:, None]
+    color = (cloud.rgb * (1 - own) + colors_of(cloud.ids) * own).astype(np.float32)
+    depth = np.append(away, np.inf)[index]
+    shade = depth_shade(depth, 4 * point_m, max(1, across // 2))
+    picture = np.concatenate([color, np.full((1, 3), BACKGROUND, np.float32)])[index] * shade[..., None]
+    return picture.astype(np.uint8), index, depth
+
+
+def _eye(xyz: np.ndarray, axes: np.ndarray, size: tuple[int, int], perspective: bool) -> _Eye:
+    """Return the eye that sees all but the outermost points."""
+    low, high = np.quantile(xyz, (0.01, 0.99), axis=0)
+    center = (low + high) / 2
+    distance = DISTANCE * float(np.linalg.norm(high - low)) if perspective else np.inf
+    unit = _Eye(axes, center, 1.0, np.zeros(2), max(distance, 0.1))
+    edge = np.quantile(unit.project(xyz)[0], (0.003, 0.997), axis=0)
+    scale = float(min(np.array(size) / MARGIN / np.maximum(edge[1] - edge[0], 0.1)))
+    offset = np.array(size) / 2 - scale * edge.mean(axis=0)
+    return _Eye(axes, center, scale, offset, unit.distance)
+
+
+def _axes(azimuth: float, elevation: float, up: np.ndarray) -> Float[np.ndarray, "3 3"]:
     """Return the picture's right, down and away in the world."""
-    up = up / np.linalg.norm(up)
     side = np.eye(3)[np.argmin(np.abs(up))]
     east = side - (side @ up) * up
     east /= np.linalg.norm(east)
     north = np.cross(up, east)
-    azimuth, elevation = np.radians([view.azimuth, view.elevation])
-    level = np.cos(azimuth) * east + np.sin(azimuth) * north
-    away = -(np.cos(elevation) * level + np.sin(elevation) * up)
+    turned, raised = np.radians([azimuth, elevation])
+    level = np.cos(turned) * east + np.sin(turned) * north
+    away = -(np.cos(raised) * level + np.sin(raised) * up)
     right = np.cross(away, up) / np.linalg.norm(np.cross(away, up))
     return np.stack([right, np.cross(away, right), away])
 
 
-def _splat(picture: np.ndarray, at: np.ndarray, away: np.ndarray, color: np.ndarray, size: int) -> None:
-    """Paint square points from far to near; the last painted, nearest, stays."""
-    order = np.argsort(-away, kind="stable")
-    column, row = np.floor(at[order]).astype(int).T
-    color = color[order]
-    for down in range(size):  # over the few pixels of a point, not over points
-        for right in range(size):
-            y, x = row + down - size // 2, column + right - size // 2
-            inside = (y >= 0) & (y < picture.shape[0]) & (x >= 0) & (x < picture.shape[1])
-            picture[y[inside], x[inside]] = color[inside]
+def _best_azimuth(cloud: LabelledCloud, view: View, up: np.ndarray, point_m: float) -> float:
+    """Return the azimuth from which the tracks hide least of each other."""
+    few = cloud[:: max(1, len(cloud) // TRIED_POINTS)]
+    names, track = np.unique(few.ids, return_inverse=True)
+    whole = np.bincount(track, minlength=len(names))
+
+    def shown(azimuth: float) -> float:
+        eye = _eye(few.xyz, _axes(azimuth, view.elevation, up), TRIED_SIZE, view.perspective)
+        at, away = eye.project(few.xyz)
+        index = nearest_points(at, away, max(1, round(point_m * eye.scale * 2)), TRIED_SIZE[::-1])
+        seen = np.unique(index[index >= 0])
+        return float((np.bincount(track[seen], minlength=len(names)) / whole)[names > 0].sum())
+
+    return float(max(TRIED_AZIMUTHS, key=shown))
 
 
-def _corners(box: np.ndarray) -> Float[np.ndarray, "8 3"]:
-    low, high = box[:3], box[3:]
-    pick = np.array([[i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(8)])
-    return np.where(pick, high, low)
+def _is_narrow(boxes: np.ndarray, xyz: np.ndarray) -> np.ndarray:
+    """Tell which boxes are not as wide as walls and floors are."""
+    low, high = np.quantile(xyz, (0.01, 0.99), axis=0)
+    return (boxes[:, 3:] - boxes[:, :3]).max(axis=1, initial=0) <= WIDE_BOX * (high - low).max()
 
 
-def _draw_box(picture: np.ndarray, corners: np.ndarray, track_id: int) -> None:
-    color = tuple(int(c) for c in (colors_of(np.array([track_id]))[0] * 0.75))
-    points = np.round(corners).astype(int)
-    for start, end in BOX_EDGES:
-        cv2.line(picture, tuple(points[start]), tuple(points[end]), color, 1, cv2.LINE_AA)
-    text, font = f"#{track_id}", cv2.FONT_HERSHEY_SIMPLEX
-    (width, height), _ = cv2.getTextSize(text, font, 0.5, 1)
-    top = points[np.argmin(points[:, 1])]
-    at = (int(corners[:, 0].mean()) - width // 2, int(top[1]) - 3)
-    cv2.rectangle(picture, (at[0] - 2, at[1] - height - 2), (at[0] + width + 2, at[1] + 3), color, -1)
-    cv2.putText(picture, text, at, font, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+def _draw_boxes(
+    picture: np.ndarray, depth: np.ndarray, eye: _Eye, ids: np.ndarray, boxes: np.ndarray
+) -> None:
+    """Draw the edges of boxes, faint where something lies before them."""
+    pick = np.array([[i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(8)], bool)
+    corners = np.where(pick, boxes[:, None, 3:], boxes[:, None, :3])  # (boxes, 8, 3)
+    start, end = (corners[:, [edge[k] for edge in BOX_EDGES]] for k in (0, 1))  # (boxes, 12, 3)
+    share = np.linspace(0, 1, EDGE_SAMPLES)[:, None]
+    samples = start[:, :, None] * (1 - share) + end[:, :, None] * share  # (boxes, 12, samples, 3)
+    at, away = eye.project(samples.reshape(-1, 3))
+    color = np.repeat(colors_of(ids) * 0.7, len(BOX_EDGES) * EDGE_SAMPLES, axis=0)
+    column, row = np.floor(at).astype(np.int64).T
+    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):  # a line two pixels wide, one when shrunk
+        y, x = row + down, column + right
+        inside = (y >= 0) & (y < picture.shape[0]) & (x >= 0) & (x < picture.shape[1])
+        y, x = y[inside], x[inside]
+        ink = np.where(away[inside] <= depth[y, x] + 0.05, 1.0, HIDDEN_EDGE)[:, None]
+        picture[y, x] = (picture[y, x] * (1 - ink) + color[inside] * ink).astype(np.uint8)

@@ -1,0 +1,88 @@
+"""Masks made elsewhere: label images from a folder, matched to frames by their stamps or their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from jaxtyping import Int
+
+from autoseg3d_core.config import setting
+from autoseg3d_core.structures import Frame, InputError, MaskImage
+
+ENDINGS = (".png", ".npy")
+
+
+@dataclass(frozen=True)
+class PrecomputedConfig:
+    """Where the label images lie."""
+
+    folder: str = setting(
+        "", "folder of label images, STAMP_NS.png or .npy, or numbered in the order of frames"
+    )
+    void: int = setting(0, "value of pixels without a mask", low=-1, high=65535)
+
+
+class LabelImageSource(Protocol):
+    """Gives the label image that belongs to a stamp: from a folder, a bag, or a live topic."""
+
+    def label_image(self, stamp_ns: int) -> Int[np.ndarray, "height width"]:
+        """Return the label image of a stamp; raises `InputError` when there is none."""
+        ...
+
+
+class PrecomputedSegmenter:
+    """Turns a label image into masks: each value but the void one is a mask of score 1."""
+
+    def __init__(self, source: LabelImageSource, void: int = 0) -> None:
+        self._source, self._void = source, void
+
+    def __call__(self, frame: Frame) -> MaskImage:
+        """Return the masks of the label image of this frame's stamp."""
+        labels = self._source.label_image(frame.stamp_ns)
+        if labels.shape != frame.depth.shape:
+            raise InputError(
+                f"label image at {frame.stamp_ns} ns is {labels.shape[1]}x{labels.shape[0]} but the frame is "
+                f"{frame.depth.shape[1]}x{frame.depth.shape[0]}: make masks at the colour image's size"
+            )
+        values, index = np.unique(labels, return_inverse=True)
+        rank = np.cumsum(values != self._void) - 1
+        index = np.where(values == self._void, -1, rank)[index.reshape(labels.shape)]
+        return MaskImage(index.astype(np.int32), np.ones(int((values != self._void).sum()), np.float32))
+
+
+class LabelImageFolder:
+    """Label images on disk, found by `STAMP_NS.png`; or, numbered from 0, in the order they are asked for."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self._folder = Path(folder)
+        if not folder or not self._folder.is_dir():
+            raise InputError(f"segmenter.precomputed.folder={folder}: no such folder of label images")
+        files = [file for file in self._folder.iterdir() if file.suffix in ENDINGS and file.stem.isdigit()]
+        if not files:
+            raise InputError(f"{folder}: holds no label images (STAMP_NS.png or .npy)")
+        self._files = {int(file.stem): file for file in files}
+        self._by_order = sorted(self._files) == list(range(len(self._files)))
+        self._order: dict[int, int] = {}
+
+    def label_image(self, stamp_ns: int) -> Int[np.ndarray, "height width"]:
+        """Return the label image of a stamp."""
+        key = self._order.setdefault(stamp_ns, len(self._order)) if self._by_order else stamp_ns
+        if key not in self._files:
+            name = "frame number" if self._by_order else "stamp"
+            raise InputError(f"{self._folder}: no label image for {name} {key}")
+        return _read_labels(self._files[key])
+
+
+def _read_labels(file: Path) -> Int[np.ndarray, "height width"]:
+    try:
+        labels = np.load(file) if file.suffix == ".npy" else cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read ({error})") from error
+    if labels is None or labels.ndim != 2 or labels.dtype.kind not in "iu":
+        found = "nothing" if labels is None else f"{labels.dtype} of shape {labels.shape}"
+        raise InputError(f"{file}: expected whole numbers, one per pixel; found {found}")
+    return labels.astype(np.int64)
