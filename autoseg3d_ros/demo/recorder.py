@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from autoseg3d_core.resources import resource_path
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.interfaces import (
@@ -21,6 +20,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from autoseg3d_core.resources import resource_path
 from autoseg3d_ros.demo.player import message_class
 
 OWN_MESSAGES = ("Instance", "InstanceArray", "InstanceEvent", "FrameStatus")
