@@ -97,15 +97,18 @@ class _Waiting:
     arrived: float
 
 
-def subscriptions(config: NodeConfig) -> tuple[Subscription, Subscription, Subscription]:
-    """Return topic and type per input, with the transports' suffixes."""
+def subscriptions(node: Node, config: NodeConfig) -> tuple[Subscription, Subscription, Subscription]:
+    """Return topic and type per input, with the transports' suffixes.
+
+    As in image_transport it is the image's own topic that is remapped, and its transports go with it.
+    """
     transports = {"raw": ("", Image), "compressed": ("/compressed", CompressedImage)}
     transports["compressedDepth"] = ("/compressedDepth", CompressedImage)
     color_suffix, color_type = transports[config.input.color_transport]
     depth_suffix, depth_type = transports[config.input.depth_transport]
     return (
-        Subscription("color", config.topics.color + color_suffix, color_type),
-        Subscription("depth", config.topics.depth + depth_suffix, depth_type),
+        Subscription("color", node.resolve_topic_name(config.topics.color) + color_suffix, color_type),
+        Subscription("depth", node.resolve_topic_name(config.topics.depth) + depth_suffix, depth_type),
         Subscription("camera_info", config.topics.camera_info, CameraInfo),
     )
 
@@ -122,7 +125,7 @@ class FrameSource:
         self._residuals: deque[float] = deque(maxlen=RESIDUALS)
         self._last_position: np.ndarray | None = None
         self._without_pose_since: float | None = None
-        self.inputs = subscriptions(config)
+        self.inputs = subscriptions(node, config)
         self.gates = [StampGate(node.resolve_topic_name(i.topic), self._on_zero_stamp) for i in self.inputs]
         self.names = TopicNames(*(gate.topic for gate in self.gates))
         self.synchronizer = LoopingSynchronizer(

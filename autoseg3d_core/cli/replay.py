@@ -79,12 +79,14 @@ def run(args: argparse.Namespace) -> int:
         if number in pictured:
             _write(out / "frames" / f"{index:06d}.png", overlay(frame.rgb, update.label_image))
         if rerun is not None:
-            rerun.log(frame, update)
+            tracks = update.tracks[update.tracks.is_mature]
+            rerun.log(frame, update.label_image, update.cloud, tracks.ids, tracks.boxes)
     if not seen.frames:
         raise InputError(f"{args.source}: none of its {len(indices)} frames could be used")
     scores = _scores(sequence, online, evaluation)
     if rerun is not None:
         rerun.log_map(online.map_cloud())
+        rerun.close()
     _write_results(out, args.source, online, seen, scores)
     return 0
 

@@ -69,6 +69,11 @@ class RosbagSequence:
         if not self._pairs:
             raise InputError(f"{path}: no usable frame: {'; '.join(self.skip_reasons.values())}")
 
+    @property
+    def stamps_ns(self) -> list[int]:
+        """Return the stamp of each frame."""
+        return [pair.color.stamp_ns for pair in self._pairs]
+
     def __len__(self) -> int:
         """Return the number of usable frames."""
         return len(self._pairs)

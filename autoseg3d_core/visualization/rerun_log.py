@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32, Int32, Int64
 
-from autoseg3d_core.structures import Frame, InputError, LabelledCloud, SceneUpdate
+from autoseg3d_core.structures import Frame, InputError, LabelledCloud
 from autoseg3d_core.visualization.palette import COLORS, colors_of
 
 
@@ -30,7 +31,14 @@ class RerunLog:
         context = rerun.AnnotationContext([(number, str(number), color) for number, color in colors])
         self._stream.log("world/camera/image/tracks", context, static=True)
 
-    def log(self, frame: Frame, update: SceneUpdate) -> None:
+    def log(
+        self,
+        frame: Frame,
+        label_image: Int32[np.ndarray, "height width"],
+        cloud: LabelledCloud,
+        ids: Int64[np.ndarray, " boxes"],
+        boxes: Float32[np.ndarray, "boxes 6"],
+    ) -> None:
         """Log the camera with its image and masks, the cloud and the boxes of one frame."""
         rerun, stream, camera = self._rerun, self._stream, frame.camera
         stream.set_time("camera time", duration=frame.stamp_ns / 1e9)
@@ -40,19 +48,16 @@ class RerunLog:
         pinhole = rerun.Pinhole(image_from_camera=matrix, resolution=[camera.width, camera.height])
         stream.log("world/camera/image", pinhole)
         stream.log("world/camera/image/rgb", rerun.Image(frame.rgb).compress(jpeg_quality=80))
-        labels = update.label_image
-        masks = np.where(labels > 0, (labels - 1) % COLORS + 1, 0).astype(np.uint16)  # as the palette repeats
-        stream.log("world/camera/image/tracks", rerun.SegmentationImage(masks))
-        cloud = update.cloud
+        masks = np.where(label_image > 0, (label_image - 1) % COLORS + 1, 0)  # as the palette repeats
+        stream.log("world/camera/image/tracks", rerun.SegmentationImage(masks.astype(np.uint16)))
         stream.log("world/points", rerun.Points3D(cloud.xyz, colors=colors_of(cloud.ids), radii=0.01))
-        tracks = update.tracks[update.tracks.is_mature]
-        boxes = rerun.Boxes3D(
-            mins=tracks.boxes[:, :3],
-            sizes=tracks.boxes[:, 3:] - tracks.boxes[:, :3],
-            colors=colors_of(tracks.ids),
-            labels=[f"#{track_id}" for track_id in tracks.ids.tolist()],
+        drawn = rerun.Boxes3D(
+            mins=boxes[:, :3],
+            sizes=boxes[:, 3:] - boxes[:, :3],
+            colors=colors_of(ids),
+            labels=[f"#{track_id}" for track_id in ids.tolist()],
         )
-        stream.log("world/tracks", boxes)
+        stream.log("world/tracks", drawn)
 
     def log_map(self, cloud: LabelledCloud) -> None:
         """Log the scene map."""

@@ -19,6 +19,9 @@ FINER = 2
 BACKGROUND = 255
 CUT_AWAY = 0.75
 """Share of the height that is kept, so that one looks into a room past its ceiling."""
+NEVER_CUT_M = 1.8
+"""What is lower above the floor is kept in any case."""
+LARGEST_POINT_PX = 31
 MARGIN = 1.1
 DISTANCE = 1.8
 """How far off a perspective view is taken, in sizes of the scene."""
@@ -87,7 +90,7 @@ def scene_view(
     up = np.array([0, 0, 1.0]) if up is None else up / np.linalg.norm(up)
     vertical = cloud.xyz @ up
     low, high = np.quantile(vertical, (0.01, 0.99))
-    shown = cloud[vertical <= low + CUT_AWAY * (high - low)]
+    shown = cloud[vertical <= low + max(CUT_AWAY * (high - low), NEVER_CUT_M)]
     size = (SIZE[0] * FINER, SIZE[1] * FINER)
     azimuth = _best_azimuth(shown, view, up, point_m) if view.azimuth is None else view.azimuth
     eye = _eye(shown.xyz, _axes(azimuth, view.elevation, up), size, view.perspective)
@@ -106,7 +109,7 @@ def _painted(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the picture, the point at each pixel, and how far away it is."""
     at, away = eye.project(cloud.xyz)
-    across = max(1, round(point_m * eye.scale * 1.15))
+    across = min(max(1, round(point_m * eye.scale * 1.15)), LARGEST_POINT_PX)
     index = nearest_points(at, away, across, size[::-1])
     own = np.where(cloud.ids > 0, tint, 0.0)[:, None]
     color = (cloud.rgb * (1 - own) + colors_of(cloud.ids) * own).astype(np.float32)

@@ -30,9 +30,10 @@ from autoseg3d_ros.demo.show import show
 
 NODE = "/autoseg3d"
 CAMERA = "/camera"
+TARGET_FRAME = "odom"
 PARAMETERS = {
     "use_sim_time": True,
-    "target_frame": "odom",
+    "target_frame": TARGET_FRAME,
     "input.color_transport": "compressed",
     "input.depth_transport": "compressedDepth",
     "publish.cloud_color": "instance",
@@ -58,6 +59,8 @@ INPUTS = {
     "/tf": "tf2_msgs/msg/TFMessage",
     "/tf_static": "tf2_msgs/msg/TFMessage",
 }
+HEARD = {*INPUTS, f"{CAMERA}/depth/image_raw/compressedDepth"}
+"""What the node listens to; of these the inputs are recorded too."""
 LATCHED = {f"{NODE}/map_points", "/tf_static"}
 START_TIMEOUT_S = 60.0
 SETTLE_S = 2.0
@@ -88,12 +91,13 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
+    outputs = out / "outputs"
     with LiveNode(PARAMETERS, REMAPPINGS, out / "node.log") as node:
-        _play_and_record(bag, out / "outputs", args.rate, node)
-    results = show(bag, out, NODE)
+        _play_and_record(bag, outputs, args.rate, node)
+    summary = show(bag, TARGET_FRAME, outputs, NODE, out)
     if node.exit_code != 0:
         print(f"the node ended with code {node.exit_code}: see {out / 'node.log'}", file=sys.stderr)
-    return 0 if results.outcomes["processed"] and node.exit_code == 0 else 1
+    return 0 if summary.outcomes["processed"] and node.exit_code == 0 else 1
 
 
 def _play_and_record(bag: Path, outputs: Path, rate: float, live: LiveNode) -> None:
@@ -144,7 +148,7 @@ def _wait_until_active(studio: Node, player: BagPlayer, live: LiveNode) -> None:
             waited = time.monotonic() + 1.0
             while not future.done() and time.monotonic() < waited:
                 time.sleep(0.02)
-            listening = studio.count_subscribers(next(iter(INPUTS))) > 1  # the node besides the recorder
+            listening = all(studio.count_subscribers(topic) > (topic in INPUTS) for topic in HEARD)
             answer = future.result() if future.done() else None
             if answer and answer.current_state.id == State.PRIMARY_STATE_ACTIVE and listening:
                 return

@@ -24,13 +24,6 @@ from autoseg3d_core.resources import resource_path
 from autoseg3d_ros.demo.player import message_class
 
 OWN_MESSAGES = ("Instance", "InstanceArray", "InstanceEvent", "FrameStatus")
-VISION_MESSAGES = (
-    "ObjectHypothesis",
-    "ObjectHypothesisWithPose",
-    "BoundingBox3D",
-    "Detection3D",
-    "Detection3DArray",
-)
 
 
 def typestore() -> Typestore:

@@ -1,4 +1,4 @@
-"""What a recording of the node's outputs says: drops by cause, times per stage, tracks, scores."""
+"""What a recording of the node's outputs says: its frames, drops by cause, times per stage, the map."""
 
 from __future__ import annotations
 
@@ -9,84 +9,129 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32, Int32, Int64
 from rosbags.rosbag2 import Reader
 
 from autoseg3d_core.structures import LabelledCloud
+from autoseg3d_ros.conversions import stamp_to_ns
 from autoseg3d_ros.demo.recorder import typestore
+from autoseg3d_ros.messages import UNLABELLED_CLASS, points_of
 
 OUTCOMES = ("processed", "dropped: busy", "dropped: no TF", "dropped: sync", "dropped: invalid", "failed")
 """In the order of FrameStatus.outcome."""
 STAGES = ("tf_wait", "decode", "masks2d", "lift", "backbone", "decoder", "tracker", "publish", "output_age")
-POINT = np.dtype(
-    [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("bgr", "u1", 4), ("instance", "<u4"), ("label", "<u4")]
-)
+TENTATIVE = 0
 
 
-@dataclass(frozen=True)
-class NodeResults:
-    """What the node published: rows of FrameStatus by outcome, and what it knew at the end."""
+@dataclass(frozen=True, eq=False)
+class Instances:
+    """The confirmed instances of one message: a row each."""
+
+    ids: Int64[np.ndarray, " instances"]
+    boxes: Float32[np.ndarray, "instances 6"]
+    existence: Float32[np.ndarray, " instances"]
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedFrame:
+    """What the node published about one frame."""
+
+    stamp_ns: int
+    label_image: Int32[np.ndarray, "height width"]
+    cloud: LabelledCloud
+    instances: Instances
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """What became of the frames, how long each stage took, and what the node knew at the end."""
 
     outcomes: Counter[str]
-    stage_ms: dict[str, float]
-    label_images: dict[int, np.ndarray]
-    instances: Any
+    stage_ms: dict[str, tuple[float, float]]
+    events: Counter[str]
+    instances: Instances
     map_cloud: LabelledCloud
-    messages: Counter[str]
 
 
-def messages(bag: Path, *topics: str) -> Iterator[tuple[str, Any]]:
-    """Return the decoded messages of some topics, or of all, in order."""
-    store = typestore()
-    with Reader(bag) as reader:
-        chosen = [c for c in reader.connections if not topics or c.topic in topics]
-        for connection, _, data in reader.messages(connections=chosen):
-            yield connection.topic, store.deserialize_cdr(data, connection.msgtype)
+def published_frames(bag: Path, node: str) -> Iterator[PublishedFrame]:
+    """Return frame by frame what the node of this name published."""
+    kinds = ("label_image", "points", "instances")
+    pending: dict[int, dict[str, Any]] = {}
+    for topic, message in _messages(bag, *(f"{node}/{kind}" for kind in kinds)):
+        stamp = stamp_to_ns(message.header.stamp)
+        parts = pending.setdefault(stamp, {})
+        parts[topic.removeprefix(f"{node}/")] = message
+        if len(parts) == len(kinds):
+            image = parts["label_image"]
+            labels = image.data.view(np.int32).reshape(image.height, image.width)
+            yield PublishedFrame(
+                stamp, labels, _labelled_cloud(parts["points"]), _instances(parts["instances"])
+            )
+            pending = {later: kept for later, kept in pending.items() if later > stamp}
 
 
-def read_results(bag: Path, node: str) -> NodeResults:
-    """Read what the node of this name published."""
+def read_summary(bag: Path, node: str) -> Summary:
+    """Read what the node of this name published beside its frames."""
     outcomes: Counter[str] = Counter()
-    counts: Counter[str] = Counter()
-    processed, images, last = [], {}, {}
-    topics = [f"{node}/{name}" for name in ("status", "label_image", "instances", "map_points")]
-    for topic, message in messages(bag, *topics):
+    events: Counter[str] = Counter()
+    times: list[list[float]] = []
+    last: dict[str, Any] = {}
+    topics = [f"{node}/{kind}" for kind in ("status", "instances", "map_points", "events")]
+    for topic, message in _messages(bag, *topics):
         kind = topic.removeprefix(f"{node}/")
-        counts[kind] += 1
         last[kind] = message
         if kind == "status":
             outcomes[OUTCOMES[message.outcome]] += 1
             if message.outcome == 0:
-                processed.append([getattr(message, f"{stage}_ms") for stage in STAGES])
-        elif kind == "label_image":
-            images[stamp_ns(message)] = message.data.view(np.int32).reshape(message.height, message.width)
-    medians = np.median(np.array(processed), axis=0) if processed else np.zeros(len(STAGES))
-    return NodeResults(
+                times.append([getattr(message, f"{stage}_ms") for stage in STAGES])
+        elif kind == "events":
+            events[_event_name(message)] += 1
+    spread = np.quantile(np.array(times), (0.5, 0.95), axis=0).T if times else np.zeros((len(STAGES), 2))
+    return Summary(
         outcomes=outcomes,
-        stage_ms={stage: round(float(ms), 1) for stage, ms in zip(STAGES, medians, strict=True)},
-        label_images=images,
-        instances=last.get("instances"),
-        map_cloud=labelled_cloud(last["map_points"]) if "map_points" in last else _empty_cloud(),
-        messages=counts,
+        stage_ms={stage: (float(row[0]), float(row[1])) for stage, row in zip(STAGES, spread, strict=True)},
+        events=events,
+        instances=_instances(last.get("instances")),
+        map_cloud=_labelled_cloud(last["map_points"]) if "map_points" in last else _EMPTY,
     )
 
 
-def stamp_ns(message: Any) -> int:
-    """Return a message's header stamp in nanoseconds."""
-    return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
+def _messages(bag: Path, *topics: str) -> Iterator[tuple[str, Any]]:
+    store = typestore()
+    with Reader(bag) as reader:
+        chosen = [connection for connection in reader.connections if connection.topic in topics]
+        for connection, _, data in reader.messages(connections=chosen):
+            yield connection.topic, store.deserialize_cdr(data, connection.msgtype)
 
 
-def labelled_cloud(message: Any) -> LabelledCloud:
-    """Return a PointCloud2 of the node as a cloud."""
-    points = np.frombuffer(message.data.tobytes(), POINT)
+def _instances(message: Any) -> Instances:
+    rows = [] if message is None else [one for one in message.instances if one.state != TENTATIVE]
+    box = [
+        [getattr(part, axis) for part in (o.box_pose.position, o.box_size) for axis in "xyz"] for o in rows
+    ]
+    center, size = np.split(np.array(box, np.float32).reshape(-1, 6), 2, axis=1)
+    return Instances(
+        ids=np.array([one.track_id for one in rows], np.int64),
+        boxes=np.hstack([center - size / 2, center + size / 2]),
+        existence=np.array([one.existence for one in rows], np.float32),
+    )
+
+
+def _labelled_cloud(message: Any) -> LabelledCloud:
+    points = points_of(message)
     labels = points["label"].astype(np.int64)
     return LabelledCloud(
         xyz=np.stack([points["x"], points["y"], points["z"]], axis=1),
-        rgb=np.ascontiguousarray(points["bgr"][:, 2::-1]),
+        rgb=np.stack([points["rgb"] >> shift & 255 for shift in (16, 8, 0)], axis=1).astype(np.uint8),
         ids=points["instance"].astype(np.int64),
-        labels=np.where(labels == 65535, -1, labels),
+        labels=np.where(labels == UNLABELLED_CLASS, -1, labels),
     )
 
 
-def _empty_cloud() -> LabelledCloud:
-    none = np.zeros(0, np.int64)
-    return LabelledCloud(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.uint8), none, none)
+def _event_name(message: Any) -> str:
+    names = {value: name.lower() for name, value in vars(type(message)).items() if name.isupper()}
+    return names[message.type]
+
+
+_NONE = np.zeros(0, np.int64)
+_EMPTY = LabelledCloud(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.uint8), _NONE, _NONE)

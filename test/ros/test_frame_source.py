@@ -70,11 +70,11 @@ def test_inputs_match_every_publisher_and_never_slow_one_down():
     assert (qos.reliability.name, qos.durability.name, qos.depth) == ("BEST_EFFORT", "VOLATILE", 5)
 
 
-def test_transports_change_topic_and_type():
+def test_transports_change_topic_and_type(node):
     config = NodeConfig(input=InputConfig(color_transport="compressed", depth_transport="compressedDepth"))
-    color, depth, info = subscriptions(config)
-    assert (color.topic, color.message_type.__name__) == ("rgb/image/compressed", "CompressedImage")
-    assert (depth.topic, depth.message_type.__name__) == ("depth/image/compressedDepth", "CompressedImage")
+    color, depth, info = subscriptions(node, config)
+    assert (color.topic, color.message_type.__name__) == ("/rgb/image/compressed", "CompressedImage")
+    assert (depth.topic, depth.message_type.__name__) == ("/depth/image/compressedDepth", "CompressedImage")
     assert (info.topic, info.message_type.__name__) == ("rgb/camera_info", "CameraInfo")
 
 

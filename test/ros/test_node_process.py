@@ -48,6 +48,13 @@ def test_remapping_and_namespace_reach_the_inputs():
     assert "/eye/color, /robot/depth/image, /robot/rgb/camera_info" in lines[-1]
 
 
+def test_remapping_an_image_takes_its_transports_along():
+    process, lines = start("-p", "input.color_transport:=compressed", "-r", "rgb/image:=/eye/color")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert "/eye/color/compressed" in lines[-1]
+
+
 def test_a_bad_parameter_ends_with_code_1_and_its_name():
     process, lines = start("-p", "tf.timeout_s:=-1.0")
     rest, _ = process.communicate(timeout=START_TIMEOUT_S)

@@ -1,0 +1,102 @@
+"""What came out of the demo: tables on the screen, and files to look at."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from autoseg3d_core.datasets.rosbag import RosbagSequence
+from autoseg3d_core.evaluation.runner import Evaluation, Scores
+from autoseg3d_core.visualization.overlay import overlay
+from autoseg3d_core.visualization.ply import write_ply
+from autoseg3d_core.visualization.report import text_table
+from autoseg3d_core.visualization.rerun_log import RerunLog
+from autoseg3d_core.visualization.scene_view import ASLANT, FROM_ABOVE, scene_view
+from autoseg3d_ros.demo.results import OUTCOMES, PublishedFrame, Summary, published_frames, read_summary
+
+PICTURES = 8
+
+
+def show(bag: Path, target_frame: str, outputs: Path, node: str, out: Path) -> Summary:
+    """Compare what the node published with the recording's truth, if it has one; print and write it all."""
+    summary = read_summary(outputs, node)
+    sequence = RosbagSequence(bag, target_frame=target_frame)
+    scores = _look_at_frames(sequence, outputs, node, out, summary)
+    cloud, instances = summary.map_cloud, summary.instances
+    write_ply(out / "scene.ply", cloud)
+    for name, view in (("scene", ASLANT), ("from_above", FROM_ABOVE)):
+        _write(out / f"{name}.png", scene_view(cloud, instances.ids, instances.boxes, view))
+    report = {
+        "frames": {"recorded": len(sequence), **{name: summary.outcomes[name] for name in OUTCOMES}},
+        "median_and_p95_ms": summary.stage_ms,
+        "events": dict(sorted(summary.events.items())),
+        "tracks": len(instances.ids),
+        "scores": asdict(scores) if scores else None,
+    }
+    (out / "summary.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    _print(len(sequence), summary, scores)
+    files = "scene.png from_above.png frames/ scene.ply summary.json outputs/ (MCAP: RViz, Foxglove)"
+    print(f"\nwritten to {out}: {files}{' recording.rrd (Rerun)' if _has_rerun() else ''}")
+    return summary
+
+
+def _look_at_frames(
+    sequence: RosbagSequence, outputs: Path, node: str, out: Path, summary: Summary
+) -> Scores | None:
+    """Write pictures and the Rerun recording; return the scores where the truth is known."""
+    (out / "frames").mkdir()
+    index_of = {stamp: index for index, stamp in enumerate(sequence.stamps_ns)}
+    pictured = set(np.linspace(0, len(sequence) - 1, PICTURES).round().astype(int).tolist())
+    evaluation = Evaluation()
+    rerun = RerunLog(out / "recording.rrd") if _has_rerun() else None
+    for published in published_frames(outputs, node):
+        index = index_of.get(published.stamp_ns)
+        if index is None:
+            continue
+        truth = sequence.truth(index)
+        if truth is not None:
+            evaluation.add(truth, published.label_image)
+        if index in pictured:
+            picture = overlay(sequence[index].rgb, published.label_image)
+            _write(out / "frames" / f"{index:06d}.png", picture)
+        if rerun is not None:
+            _log(rerun, sequence, index, published)
+    if rerun is not None:
+        rerun.log_map(summary.map_cloud)
+        rerun.close()
+    truth_of_scene = sequence.scene_truth()
+    if truth_of_scene is None:
+        return None
+    known = summary.instances
+    existence = dict(zip(known.ids.tolist(), known.existence.tolist(), strict=True))
+    return evaluation.scores(truth_of_scene, summary.map_cloud, existence)
+
+
+def _log(rerun: RerunLog, sequence: RosbagSequence, index: int, published: PublishedFrame) -> None:
+    instances = published.instances
+    rerun.log(sequence[index], published.label_image, published.cloud, instances.ids, instances.boxes)
+
+
+def _print(recorded: int, summary: Summary, scores: Scores | None) -> None:
+    received = sum(summary.outcomes.values())
+    rows = [("recorded", recorded), ("received", received)]
+    rows += [(name, summary.outcomes[name]) for name in OUTCOMES]
+    print("\n" + text_table(("frames", "count"), rows))
+    times = [(stage, *ms) for stage, ms in summary.stage_ms.items()]
+    print("\n" + text_table(("stage", "median ms", "p95 ms"), times))
+    print("\n" + text_table(("event", "count"), sorted(summary.events.items())))
+    rows = [("confirmed tracks", len(summary.instances.ids)), *(asdict(scores).items() if scores else ())]
+    print("\n" + text_table(("against the truth" if scores else "result", "value"), rows))
+
+
+def _has_rerun() -> bool:
+    return importlib.util.find_spec("rerun") is not None
+
+
+def _write(path: Path, rgb: np.ndarray) -> None:
+    cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
