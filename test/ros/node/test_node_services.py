@@ -1,0 +1,180 @@
+"""The node over real DDS with a fake segmenter: services, parameters, lifecycle."""
+
+import time
+
+import pytest
+from autoseg3d.msg import InstanceEvent
+from autoseg3d.srv import GetInstances, RemoveInstance, SaveMap
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import PointCloud2
+from std_srvs.srv import SetBool, Trigger
+
+from autoseg3d_core.structures import InputError
+from autoseg3d_ros.messages import points_of
+from autoseg3d_ros.node import SegmenterNode
+
+SECOND = 10**9
+
+
+def test_reset_starts_an_epoch_and_ids_go_on(make_robot):
+    robot = make_robot().start()
+    robot.play([SECOND, 2 * SECOND])
+    answer = robot.call(Trigger, "reset", Trigger.Request())
+    assert answer.success
+    assert "2 tracks" in answer.message
+    robot.play([3 * SECOND])
+    assert robot.spin(lambda: len(robot.heard["instances"]) == 3)
+    last = robot.heard["instances"][-1]
+    assert (last.epoch, last.frame_index, [i.track_id for i in last.instances]) == (1, 0, [3])
+    assert robot.spin(lambda: any(m.markers[0].action == 3 for m in robot.heard["markers"]))
+
+
+def test_disabling_ignores_frames(make_robot):
+    robot = make_robot().start()
+    assert robot.call(SetBool, "enable", SetBool.Request(data=False)).success
+    robot.send(SECOND)
+    robot.spin(lambda: False, 0.3)
+    assert robot.totals() == {}
+    assert robot.call(SetBool, "enable", SetBool.Request(data=True)).success
+    robot.play([2 * SECOND])
+    assert robot.totals() == {"PROCESSED": 1}
+
+
+def test_the_map_is_saved_once_unless_overwritten(make_robot, tmp_path):
+    robot = make_robot().start()
+    robot.play([SECOND, 2 * SECOND])
+    request = SaveMap.Request(path=str(tmp_path / "map.ply"))
+    answer = robot.call(SaveMap, "save_map", request)
+    assert (answer.success, answer.instances, answer.points) == (True, 2, 2)
+    assert (tmp_path / "map.ply").is_file()
+    answer = robot.call(SaveMap, "save_map", request)
+    assert not answer.success
+    assert "overwrite" in answer.message
+
+
+def test_instances_can_be_asked_for(make_robot):
+    robot = make_robot().start()
+    robot.play([SECOND, 2 * SECOND])
+    answer = robot.call(
+        GetInstances, "get_instances", GetInstances.Request(track_ids=[2], include_points=True)
+    )
+    assert [i.track_id for i in answer.instances.instances] == [2]
+    assert answer.instances.header.frame_id == "odom"
+    assert points_of(answer.points)["instance"].tolist() == [2]
+    everything = robot.call(GetInstances, "get_instances", GetInstances.Request())
+    assert [i.track_id for i in everything.instances.instances] == [1, 2]
+
+
+def test_an_instance_can_be_removed(make_robot):
+    robot = make_robot().start()
+    robot.play([SECOND])
+    assert robot.call(RemoveInstance, "remove_instance", RemoveInstance.Request(track_id=1)).success
+    answer = robot.call(RemoveInstance, "remove_instance", RemoveInstance.Request(track_id=1))
+    assert not answer.success
+    assert "no track 1" in answer.message
+    assert robot.spin(lambda: any(e.type == InstanceEvent.REMOVED for e in robot.heard["events"]))
+
+
+def test_services_answer_while_inactive(make_robot):
+    robot = make_robot().start()
+    robot.play([SECOND])
+    robot.node.trigger_deactivate()
+    assert robot.call(Trigger, "reset", Trigger.Request()).success
+    assert not robot.call(SetBool, "enable", SetBool.Request(data=True)).success
+
+
+def test_live_parameters_take_effect_on_the_next_frame_and_others_are_refused(make_robot):
+    robot = make_robot().start()
+    [result] = robot.node.set_parameters([Parameter("publish.include_occluded", value=False)])
+    assert result.successful
+    [result] = robot.node.set_parameters([Parameter("assignment.min_affinity", value=0.75)])
+    assert result.successful
+    robot.play([SECOND, 2 * SECOND])
+    assert robot.spin(lambda: len(robot.heard["instances"]) == 2)
+    assert [i.track_id for i in robot.heard["instances"][1].instances] == [2]
+    assert robot.segmenter.configs[-1].assignment.min_affinity == 0.75
+    for name, value in (("target_frame", "map"), ("debug.opacity", 7.0), ("markers.style", "ball")):
+        [result] = robot.node.set_parameters([Parameter(name, value=value)])
+        assert not result.successful
+        assert result.reason
+
+
+def test_the_node_can_be_activated_again_and_again(make_robot):
+    robot = make_robot().start()
+    for round_number in range(5):
+        robot.play([(round_number + 1) * SECOND])
+        start = time.monotonic()
+        robot.node.trigger_deactivate()
+        assert time.monotonic() - start < 2
+        assert robot.node._worker is None
+        robot.node.trigger_activate()
+        assert robot.spin(lambda: all(p.get_subscription_count() for p in robot.publishers))
+        assert robot.spin(lambda: robot.side.count_subscribers("/tf") > 0)
+        robot.spin(lambda: False, 0.2)
+    assert robot.totals() == {"PROCESSED": 5}
+
+
+def test_cleaning_up_frees_the_segmenter_and_reuses_no_id(make_robot):
+    robot = make_robot().start()
+    robot.play([SECOND, 2 * SECOND])
+    robot.node.trigger_deactivate()
+    robot.node.trigger_cleanup()
+    assert robot.node._built is None
+    assert robot.spin(lambda: any(e.reason == "lifecycle" for e in robot.heard["events"]))
+    robot.start()
+    robot.play([3 * SECOND])
+    assert robot.segmenter.ids == [3]
+    assert robot.spin(lambda: len(robot.heard["instances"]) == 3)
+    assert robot.heard["instances"][-1].epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ImportError("No module named 'spconv'"), "doctor"),
+        (InputError("weights missing: run this"), "run this"),
+        (RuntimeError("a bug"), "Traceback"),
+    ],
+)
+def test_a_segmenter_that_cannot_be_built_is_reported_and_the_node_lives(ros, monkeypatch, error, words):
+    def fail(config, first_id):
+        raise error
+
+    node = SegmenterNode(build=fail)
+    lines = []
+    logger = node.get_logger()
+    monkeypatch.setattr(type(logger), "error", lambda self, text, **_: lines.append(text))
+    assert not node.start()
+    assert any(words in line for line in lines)
+    assert node._built is None
+    node.close()
+    node.destroy_node()
+
+
+def test_stopping_in_the_middle_of_a_step_takes_less_than_two_seconds(make_robot):
+    robot = make_robot({"step_s": 1.0}).start()
+    robot.send(SECOND)
+    assert robot.spin(lambda: robot.node._worker.pending() == 1)
+    start = time.monotonic()
+    robot.node.trigger_deactivate()
+    assert time.monotonic() - start < 2
+
+
+def test_the_map_reaches_a_viewer_that_comes_late(make_robot):
+    robot = make_robot().start()
+    robot.play([SECOND])
+    late = []
+    qos = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    robot.side.create_subscription(PointCloud2, "autoseg3d/map_points", late.append, qos)
+    assert robot.spin(lambda: late, 3)
+
+
+def test_two_nodes_in_two_namespaces_do_not_hear_each_other(make_robot):
+    left, right = make_robot(namespace="left").start(), make_robot(namespace="right").start()
+    left.play([SECOND, 2 * SECOND])
+    right.spin(lambda: False, 0.3)
+    assert left.totals() == {"PROCESSED": 2}
+    assert right.totals() == {}
+    assert left.spin(lambda: len(left.heard["instances"]) == 2)
+    assert right.heard["instances"] == []

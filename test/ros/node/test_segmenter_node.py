@@ -1,0 +1,187 @@
+"""The node over real DDS with a fake segmenter: topics, time, bad input, diagnostics."""
+
+import numpy as np
+import pytest
+from autoseg3d.msg import FrameStatus, InstanceEvent
+
+from autoseg3d_core.structures import InputError
+from autoseg3d_ros.messages import points_of
+
+SECOND = 10**9
+IN_CAMERA = {"label_image", "debug_image", "status"}
+
+
+def stamp_of(message):
+    return message.header.stamp.sec * SECOND + message.header.stamp.nanosec
+
+
+def test_a_frame_comes_out_on_every_topic_with_its_own_stamp(make_robot):
+    robot = make_robot().start()
+    stamp_ns = 5 * SECOND + 123
+    robot.send(stamp_ns)
+    assert robot.spin(lambda: all(robot.heard.values())), {k: len(v) for k, v in robot.heard.items()}
+    for name in robot.heard.keys() - {"markers"}:
+        message = robot.heard[name][0]
+        assert stamp_of(message) == stamp_ns, name
+        assert message.header.frame_id == ("camera" if name in IN_CAMERA else "odom"), name
+    marker = robot.heard["markers"][0].markers[0]
+    assert (stamp_of(marker), marker.header.frame_id) == (stamp_ns, "odom")
+    [instance] = robot.heard["instances"][0].instances
+    assert instance.track_id == 1
+    assert points_of(robot.heard["points"][0])["instance"].tolist() == [1] * 5
+    assert robot.heard["status"][0].outcome == FrameStatus.PROCESSED
+    assert robot.heard["events"][0].type == InstanceEvent.CREATED
+
+
+def test_topics_without_listeners_are_not_built(make_robot, monkeypatch):
+    from autoseg3d_ros import messages
+
+    robot = make_robot()
+    for name in ("points", "map_points", "label_image", "debug_image", "markers"):
+        for subscription in list(robot.side.subscriptions):
+            if subscription.topic_name == f"/autoseg3d/{name}":
+                robot.side.destroy_subscription(subscription)
+    robot.start()
+    made = []
+    for function in ("point_cloud", "label_image", "image_message"):
+        monkeypatch.setattr(messages, function, lambda *_, name=function: made.append(name))
+    robot.play([SECOND])
+    assert robot.heard["instances"]
+    assert made == []
+
+
+def test_a_looped_bag_gives_as_many_outputs_in_each_loop_and_a_new_epoch(make_robot):
+    robot = make_robot().start()
+    stamps = [SECOND + i * SECOND // 10 for i in range(15)]
+    for loop in range(3):
+        robot.play(stamps)
+        assert robot.totals() == {"PROCESSED": 15 * (loop + 1)}
+    assert robot.segmenter.resets == 2
+    assert robot.spin(lambda: len(robot.heard["instances"]) == 45)
+    epochs = [array.epoch for array in robot.heard["instances"]]
+    assert epochs == [0] * 15 + [1] * 15 + [2] * 15
+    reasons = [e.reason for e in robot.heard["events"] if e.type == InstanceEvent.RESET]
+    assert reasons == ["time_jump"] * 2
+    ids = [array.instances[-1].track_id for array in robot.heard["instances"]]
+    assert ids == list(range(1, 46)), "an id was used twice"
+    frames = [array.frame_index for array in robot.heard["instances"]]
+    assert len(set(frames[:15])) == 15
+    assert frames[:15] == frames[15:30]
+
+
+def test_tracks_can_be_kept_over_a_jump(make_robot):
+    robot = make_robot(**{"input.on_time_jump": "keep"}).start()
+    robot.play([5 * SECOND, SECOND])
+    assert robot.segmenter.resets == 0
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "outcome"),
+    [(0.0, "PROCESSED"), (0.05, "PROCESSED"), (0.15, "PROCESSED"), (0.4, "DROPPED_NO_TF")],
+)
+def test_a_pose_may_be_late_up_to_the_timeout(make_robot, delay_s, outcome):
+    robot = make_robot(**{"tf.timeout_s": 0.25}).start()
+    robot.send(SECOND, tf=False)
+    robot.spin(lambda: False, delay_s)
+    robot.send_tf(SECOND)
+    assert robot.spin(lambda: robot.totals() == {outcome: 1})
+
+
+def test_a_slow_segmenter_works_on_fresh_frames_and_every_frame_is_accounted_for(make_robot):
+    robot = make_robot({"step_s": 0.1}).start()
+    robot.send_tf(SECOND // 2)
+    robot.send_tf(8 * SECOND)
+    for index in range(40):
+        robot.send(SECOND + index * SECOND // 40, tf=False)
+        robot.spin(lambda: False, 0.02)
+    assert robot.spin(lambda: robot.node._worker.pending() == 0)
+    totals = robot.totals()
+    received = robot.node._source.gates[0].received
+    assert totals["PROCESSED"] >= 5
+    assert totals["DROPPED_BUSY"] >= 10
+    assert received == sum(totals.values()) + robot.node._source.pending()
+
+
+def test_with_policy_every_no_frame_is_dropped(make_robot):
+    robot = make_robot({"step_s": 0.02}, **{"input.policy": "every"}).start()
+    robot.send_tf(SECOND // 2)
+    robot.send_tf(8 * SECOND)
+    for index in range(10):
+        robot.send(SECOND + index * SECOND // 10, tf=False)
+        robot.spin(lambda: False, 0.005)
+    assert robot.spin(lambda: robot.totals() == {"PROCESSED": 10}), robot.totals()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda color, depth, info: setattr(color, "encoding", "nonsense"), "/rgb/image"),
+        (lambda color, depth, info: setattr(depth, "encoding", "nonsense"), "/depth/image"),
+        (lambda color, depth, info: setattr(info, "k", np.zeros(9)), "/rgb/camera_info"),
+        (lambda color, depth, info: setattr(info, "width", 99), "/rgb/camera_info"),
+    ],
+)
+def test_a_bad_message_is_dropped_by_name_and_the_node_goes_on(make_robot, monkeypatch, spoil, words):
+    robot = make_robot().start()
+    lines = []
+    monkeypatch.setattr(robot.node._ledger, "warning", lambda cause, text: lines.append(text))
+    good = robot.camera_set
+
+    def bad(stamp_ns, **options):
+        messages = good(stamp_ns, **options)
+        spoil(*messages)
+        if not messages[2].k[0]:
+            messages[2].p = np.zeros(12)
+        return messages
+
+    robot.camera_set = bad
+    robot.play([SECOND])
+    robot.camera_set = good
+    robot.play([2 * SECOND])
+    assert robot.totals() == {"DROPPED_INVALID": 1, "PROCESSED": 1}
+    assert any(words in line for line in lines), lines
+    assert robot.spin(lambda: len(robot.heard["status"]) == 2)
+
+
+def test_a_step_that_raises_fails_one_frame_only(make_robot):
+    errors = [RuntimeError("CUDA out of memory"), InputError("depth: nothing to see"), None]
+    robot = make_robot({"errors": errors}).start()
+    robot.play([SECOND, 2 * SECOND, 3 * SECOND])
+    assert robot.totals() == {"FAILED": 1, "DROPPED_INVALID": 1, "PROCESSED": 1}
+    assert robot.spin(lambda: len(robot.heard["status"]) == 3)
+    assert {s.outcome for s in robot.heard["status"]} == {0, 4, 5}
+
+
+def test_failures_in_a_row_deactivate(make_robot):
+    parameters = {"diagnostics.failures_in_a_row": 2}
+    robot = make_robot({"errors": [RuntimeError("broken")] * 3}, **parameters).start()
+    robot.play([SECOND, 2 * SECOND])
+    assert robot.spin(lambda: robot.node._worker is None, 3)
+
+
+def test_silence_is_explained_by_name(make_robot, monkeypatch):
+    parameters = {"diagnostics.silence_s": 0.5}
+    robot = make_robot(**parameters).start()
+    lines = []
+    monkeypatch.setattr(robot.node._diagnostics._log, "warning", lambda cause, text: lines.append(text))
+    for index in range(3):
+        robot.publishers[0].publish(robot.camera_set((index + 1) * SECOND)[0])
+    assert robot.spin(lambda: lines, 4)
+    assert "color /rgb/image: 1 publishers, 3 messages" in lines[0]
+    assert "depth /depth/image: 1 publishers, 0 messages" in lines[0]
+    assert "no message has come" in lines[0]
+
+
+def test_diagnostics_tell_rates_drops_and_memory(make_robot):
+    robot = make_robot().start()
+    robot.play([SECOND, 2 * SECOND])
+    assert robot.spin(lambda: any(len(d.status) == 3 for d in robot.diagnostics), 3)
+    robot.diagnostics.clear()
+    assert robot.spin(lambda: robot.diagnostics, 3)
+    parts = {s.name.split(": ")[1]: {v.key: v.value for v in s.values} for s in robot.diagnostics[0].status}
+    assert parts["input"]["color topic"] == "/rgb/image"
+    assert parts["input"]["color received"] == "2"
+    assert parts["frames"]["processed"] == "2"
+    assert parts["frames"]["dropped_busy"] == "0"
+    assert "segment median [ms]" in parts["frames"]
+    assert int(parts["memory"]["process [MB]"]) > 10
