@@ -30,12 +30,12 @@ class GeometricConfig:
     width: int = setting(320, "images are worked on at this width", unit="px", low=80, high=1920)
     window: int = setting(7, "size of the window that fits a surface", unit="px", low=3, high=31)
     step: float = setting(
-        0.02, "jump of inverse depth that is a border", unit="1/m", low=1e-4, high=1.0, live=True
+        0.012, "jump of inverse depth that is a border", unit="1/m", low=1e-4, high=1.0, live=True
     )
     concave: float = setting(
-        0.35, "inward bend (about the sine of its angle) that is a border", low=0.01, high=2.0, live=True
+        0.26, "inward bend (about the sine of its angle) that is a border", low=0.01, high=2.0, live=True
     )
-    color: float = setting(40.0, "change of colour (CIELAB) that is a border", low=1.0, high=500.0, live=True)
+    color: float = setting(30.0, "change of colour (CIELAB) that is a border", low=1.0, high=500.0, live=True)
     join: float = setting(
         0.7,
         "regions are joined when their border is weaker than this on average",

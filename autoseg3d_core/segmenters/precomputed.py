@@ -80,7 +80,7 @@ class LabelImageFolder:
 def _read_labels(file: Path) -> Int[np.ndarray, "height width"]:
     try:
         labels = np.load(file) if file.suffix == ".npy" else cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise InputError(f"{file}: cannot be read ({error})") from error
     if labels is None or labels.ndim != 2 or labels.dtype.kind not in "iu":
         found = "nothing" if labels is None else f"{labels.dtype} of shape {labels.shape}"

@@ -92,6 +92,8 @@ def _slopes(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
     offsets = np.arange(-half, half + 1, dtype=np.float32)
     slope = offsets / (offsets @ offsets)
     mean = np.full(len(offsets), 1 / len(offsets), np.float32)
-    across = cv2.sepFilter2D(values, -1, slope, mean, borderType=cv2.BORDER_REPLICATE)
-    down = cv2.sepFilter2D(values, -1, mean, slope, borderType=cv2.BORDER_REPLICATE)
+    beyond = np.pad(values, half, mode="reflect", reflect_type="odd")  # so that planes go on past the border
+    inner = np.s_[half : half + values.shape[0], half : half + values.shape[1]]
+    across = cv2.sepFilter2D(beyond, -1, slope, mean)[inner]
+    down = cv2.sepFilter2D(beyond, -1, mean, slope)[inner]
     return across, down

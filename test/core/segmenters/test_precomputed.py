@@ -1,0 +1,91 @@
+import cv2
+import numpy as np
+import pytest
+
+from autoseg3d_core.segmenters.precomputed import LabelImageFolder, PrecomputedSegmenter
+from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
+
+LABELS = np.array([[0, 0, 7], [300, 300, 7]], np.uint16)
+
+
+def frame(stamp_ns, shape=(2, 3)):
+    camera = CameraIntrinsics(10.0, 10.0, 1.0, 1.0, shape[1], shape[0])
+    return Frame(np.zeros((*shape, 3), np.uint8), np.ones(shape, np.float32), camera, np.eye(4), stamp_ns)
+
+
+def write(path, labels):
+    if path.suffix == ".npy":
+        np.save(path, labels)
+    else:
+        cv2.imwrite(str(path), labels)
+
+
+@pytest.mark.parametrize("ending", [".png", ".npy"])
+def test_each_value_but_the_void_one_is_a_mask(tmp_path, ending):
+    write(tmp_path / f"123{ending}", LABELS)
+    masks = PrecomputedSegmenter(LabelImageFolder(tmp_path))(frame(123))
+    assert masks.index.tolist() == [[-1, -1, 0], [1, 1, 0]]
+    assert masks.score.tolist() == [1, 1]
+
+
+def test_another_void_value_can_be_named(tmp_path):
+    write(tmp_path / "123.png", LABELS)
+    masks = PrecomputedSegmenter(LabelImageFolder(tmp_path), void=300)(frame(123))
+    assert masks.index.tolist() == [[0, 0, 1], [-1, -1, 1]]
+
+
+def test_numbered_files_are_taken_in_the_order_of_frames(tmp_path):
+    for number in range(3):
+        write(tmp_path / f"{number:06d}.npy", np.full((2, 3), number))
+    segmenter = PrecomputedSegmenter(LabelImageFolder(tmp_path), void=-1)
+    counts = [segmenter(frame(stamp)).index.max() for stamp in (50, 70, 90)]
+    assert counts == [0, 0, 0]
+    with pytest.raises(InputError, match="frame number 3"):
+        segmenter(frame(99))
+
+
+def test_the_same_stamp_gives_the_same_file_again(tmp_path):
+    for number in range(2):
+        write(tmp_path / f"{number}.npy", np.full((2, 3), number))
+    folder = LabelImageFolder(tmp_path)
+    assert [int(folder.label_image(stamp)[0, 0]) for stamp in (5, 6, 5, 6)] == [0, 1, 0, 1]
+
+
+def test_a_folder_that_is_not_there_is_named():
+    with pytest.raises(InputError, match="nowhere"):
+        LabelImageFolder("nowhere")
+    with pytest.raises(InputError, match=r"segmenter\.precomputed\.folder"):
+        LabelImageFolder("")
+
+
+def test_a_folder_without_label_images_says_what_it_should_hold(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match="STAMP_NS"):
+        LabelImageFolder(tmp_path)
+
+
+def test_a_missing_stamp_is_named(tmp_path):
+    write(tmp_path / "123.png", LABELS)
+    with pytest.raises(InputError, match="stamp 124"):
+        LabelImageFolder(tmp_path).label_image(124)
+
+
+def test_a_label_image_of_another_size_is_refused(tmp_path):
+    write(tmp_path / "123.png", LABELS)
+    with pytest.raises(InputError, match="3x2 but the frame is 5x4"):
+        PrecomputedSegmenter(LabelImageFolder(tmp_path))(frame(123, (4, 5)))
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("5.png", b"not a picture"), ("5.npy", b"not an array"), ("5.npy", b"")]
+)
+def test_a_broken_file_is_named(tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(InputError, match=name):
+        LabelImageFolder(tmp_path).label_image(5)
+
+
+def test_a_colour_picture_is_no_label_image(tmp_path):
+    write(tmp_path / "5.png", np.zeros((2, 3, 3), np.uint8))
+    with pytest.raises(InputError, match="one per pixel"):
+        LabelImageFolder(tmp_path).label_image(5)
