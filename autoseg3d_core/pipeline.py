@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -18,10 +19,12 @@ from autoseg3d_core.report import labelled_map, named, scene_update, track_table
 from autoseg3d_core.scene_map import MapChange, MapConfig, SceneMap
 from autoseg3d_core.segmenters.interface import Segmenter
 from autoseg3d_core.structures import (
+    CameraIntrinsics,
     Event,
     EventKind,
     Frame,
     LabelledCloud,
+    MaskImage,
     Memory,
     SceneUpdate,
     Tracks,
@@ -93,6 +96,20 @@ class OnlineSegmenter:
             timings_ms=timer.milliseconds(),
         )
 
+    def warm_up(self) -> None:
+        """Do everything once on a made-up frame, so that the first real one is not slow; keep nothing."""
+        frame, masks = _made_up()
+        self.segmenter.warm_up(frame)
+        rehearsal = OnlineSegmenter(
+            lambda _: masks,  # type: ignore[arg-type]
+            self.model,
+            self.assigner,
+            self.config,
+            self.device,
+        )
+        for _ in range(2):  # the second time there are tracks
+            rehearsal.step(frame)
+
     def reconfigure(self, config: PipelineConfig) -> None:
         """Take other policies from the next frame on; the scene map keeps the config it was made with."""
         self.config = dataclasses.replace(config, map=self.config.map)
@@ -146,3 +163,14 @@ class OnlineSegmenter:
 
 def _counted(tracks: Tracks, change: MapChange) -> Tracks:
     return with_voxels(tracks, change.ids, change.voxels)
+
+
+def _made_up() -> tuple[Frame, MaskImage]:
+    """Return a frame of a wall before the camera, and masks of its two halves."""
+    height, width = 480, 640
+    camera = CameraIntrinsics(500.0, 500.0, width / 2, height / 2, width, height)
+    index = np.zeros((height, width), np.int32)
+    index[:, width // 2 :] = 1
+    rgb = np.full((height, width, 3), 128, np.uint8)
+    frame = Frame(rgb, np.full((height, width), 2.0, np.float32), camera, np.eye(4), 1)
+    return frame, MaskImage(index, np.ones(2, np.float32))

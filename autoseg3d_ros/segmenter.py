@@ -21,13 +21,14 @@ class BuiltSegmenter:
 
 
 def build_segmenter(config: Any, first_id: int) -> BuiltSegmenter:
-    """Return the core's segmenter; its ids start at `first_id`, so that cleaning up reuses none.
+    """Return the core's segmenter; its ids start at `first_id`, so that cleaning up reuses none; warmed up.
 
     Raises `InputError` or `ImportError` when something it needs is missing.
     """
     from autoseg3d_core import build
 
     pipeline = build.online_segmenter(config)
+    pipeline.warm_up()
     pipeline.memory = dataclasses.replace(pipeline.memory, next_id=first_id)
     return BuiltSegmenter(
         pipeline, lambda other: build.reconfigure(pipeline, other), lambda: pipeline.memory.next_id

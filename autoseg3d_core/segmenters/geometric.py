@@ -67,6 +67,10 @@ class GeometricSegmenter:
         index = cv2.resize(labels, frame.depth.shape[::-1], interpolation=cv2.INTER_NEAREST) - 1
         return MaskImage(index.astype(np.int32), score)
 
+    def warm_up(self, frame: Frame) -> None:
+        """Run once."""
+        self(frame)
+
     def _reduced(
         self, frame: Frame
     ) -> tuple[Float32[np.ndarray, "height width"], UInt8[np.ndarray, "height width 3"]]:

@@ -13,3 +13,7 @@ class Segmenter(Protocol):
     def __call__(self, frame: Frame) -> MaskImage:
         """Return the masks of this frame; none at all is a valid answer."""
         ...
+
+    def warm_up(self, frame: Frame) -> None:
+        """Do once what makes a first call slow; the frame is made up, and nothing may be kept of it."""
+        ...

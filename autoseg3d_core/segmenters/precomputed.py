@@ -53,6 +53,9 @@ class PrecomputedSegmenter:
         index = np.where(values == self._void, -1, rank)[index.reshape(labels.shape)]
         return MaskImage(index.astype(np.int32), np.ones(int((values != self._void).sum()), np.float32))
 
+    def warm_up(self, frame: Frame) -> None:
+        """Nothing to do: reading a file is never slow the first time only."""
+
 
 class LabelImageFolder:
     """Label images on disk, found by `STAMP_NS.png`; or, numbered from 0, in the order they are asked for."""

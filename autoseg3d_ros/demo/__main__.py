@@ -18,9 +18,11 @@ from lifecycle_msgs.srv import GetState
 from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
 from autoseg3d_core.config import ConfigError
+from autoseg3d_core.datasets.rosbag import RosbagSequence
 from autoseg3d_core.resources import resource_path
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.demo.live_node import LiveNode
@@ -30,6 +32,9 @@ from autoseg3d_ros.demo.show import show
 
 NODE = "/autoseg3d"
 CAMERA = "/camera"
+COLOR = f"{CAMERA}/color/image_raw/compressed"
+DEPTH = f"{CAMERA}/depth/image_raw/compressedDepth"
+INFO = f"{CAMERA}/color/camera_info"
 TARGET_FRAME = "odom"
 PARAMETERS = {
     "use_sim_time": True,
@@ -41,7 +46,7 @@ PARAMETERS = {
 REMAPPINGS = {
     "rgb/image": f"{CAMERA}/color/image_raw",
     "depth/image": f"{CAMERA}/depth/image_raw",
-    "rgb/camera_info": f"{CAMERA}/color/camera_info",
+    "rgb/camera_info": INFO,
 }
 OUTPUTS = {
     f"{NODE}/points": "sensor_msgs/msg/PointCloud2",
@@ -54,12 +59,12 @@ OUTPUTS = {
     "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
 }
 INPUTS = {
-    f"{CAMERA}/color/image_raw/compressed": "sensor_msgs/msg/CompressedImage",
-    f"{CAMERA}/color/camera_info": "sensor_msgs/msg/CameraInfo",
+    COLOR: "sensor_msgs/msg/CompressedImage",
+    INFO: "sensor_msgs/msg/CameraInfo",
     "/tf": "tf2_msgs/msg/TFMessage",
     "/tf_static": "tf2_msgs/msg/TFMessage",
 }
-HEARD = {*INPUTS, f"{CAMERA}/depth/image_raw/compressedDepth"}
+HEARD = {*INPUTS, DEPTH}
 """What the node listens to; of these the inputs are recorded too."""
 LATCHED = {f"{NODE}/map_points", "/tf_static"}
 START_TIMEOUT_S = 60.0
@@ -76,6 +81,8 @@ def main(argv: list[str] | None = None) -> int:
     except (InputError, ConfigError) as error:
         print(f"autoseg3d demo: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,20 +95,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Play, record, and show."""
     bag = Path(args.bag) if args.bag else resource_path("demo/recording")
+    sequence = _opened(bag)
     out = Path(args.out)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     outputs = out / "outputs"
     with LiveNode(PARAMETERS, REMAPPINGS, out / "node.log") as node:
         _play_and_record(bag, outputs, args.rate, node)
-    summary = show(bag, TARGET_FRAME, outputs, NODE, out)
+    summary = show(sequence, outputs, NODE, out)
     if node.exit_code != 0:
         print(f"the node ended with code {node.exit_code}: see {out / 'node.log'}", file=sys.stderr)
     return 0 if summary.outcomes["processed"] and node.exit_code == 0 else 1
 
 
+def _opened(bag: Path) -> RosbagSequence:
+    """Return the recording; raises `InputError` when the node of this demo would hear nothing of it."""
+    sequence = RosbagSequence(bag, target_frame=TARGET_FRAME)
+    topics = sequence.topics
+    missing = {COLOR, DEPTH, INFO} - {topics.color, topics.depth, topics.info}
+    if missing:
+        raise InputError(
+            f"{bag}: the demo plays recordings with {COLOR}, {DEPTH} and {INFO}; for others use `autoseg3d "
+            "replay`, or `ros2 launch autoseg3d segmenter.launch.py` and `ros2 bag play --clock`"
+        )
+    return sequence
+
+
 def _play_and_record(bag: Path, outputs: Path, rate: float, live: LiveNode) -> None:
-    rclpy.init()
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)  # Ctrl-C is for us to handle
     studio = Node("autoseg3d_demo")
     now = _Now()
     player = BagPlayer(studio, bag, rate)
@@ -121,7 +142,7 @@ def _play_and_record(bag: Path, outputs: Path, rate: float, live: LiveNode) -> N
                 live.check_alive()
 
             player.play(watch)
-        time.sleep(SETTLE_S)
+        player.run_on(SETTLE_S)
     finally:
         executor.shutdown()
         spinner.join()

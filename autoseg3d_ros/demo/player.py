@@ -17,6 +17,7 @@ from rosgraph_msgs.msg import Clock
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.messages import stamp_from_ns
 
+CLOCK_STEP_S = 0.02
 LATCHED_TOPICS = ("/tf_static",)
 
 
@@ -56,6 +57,14 @@ class BagPlayer:
                 self._clock.publish(Clock(clock=stamp_from_ns(stamp_ns)))
                 self._publishers[connection.topic].publish(bytes(data))
                 watch(played_s)
+
+    def run_on(self, seconds: float) -> None:
+        """Let the clock go on after the end, so that what waits for time is done."""
+        end_ns = self.start_ns + round(self.duration_s * 1e9)
+        begin = time.monotonic()
+        while (passed := time.monotonic() - begin) < seconds:
+            self._clock.publish(Clock(clock=stamp_from_ns(end_ns + round(passed * self._rate * 1e9))))
+            time.sleep(CLOCK_STEP_S)
 
 
 def message_class(name: str) -> Any:

@@ -17,8 +17,17 @@ from autoseg3d_ros.conversions import stamp_to_ns
 from autoseg3d_ros.demo.recorder import typestore
 from autoseg3d_ros.messages import UNLABELLED_CLASS, points_of
 
-OUTCOMES = ("processed", "dropped: busy", "dropped: no TF", "dropped: sync", "dropped: invalid", "failed")
-"""In the order of FrameStatus.outcome."""
+OUTCOMES = {
+    "processed": "processed",
+    "dropped_busy": "dropped: busy",
+    "dropped_no_tf": "dropped: no TF",
+    "dropped_sync": "dropped: sync",
+    "dropped_invalid": "dropped: invalid",
+    "failed": "failed",
+    "pending": "still waiting",
+}
+"""Keys of the node's diagnostics, which count every frame, and what they mean."""
+DIAGNOSTICS = "/diagnostics"
 STAGES = ("tf_wait", "decode", "masks2d", "lift", "backbone", "decoder", "tracker", "publish", "output_age")
 TENTATIVE = 0
 
@@ -72,23 +81,21 @@ def published_frames(bag: Path, node: str) -> Iterator[PublishedFrame]:
 
 def read_summary(bag: Path, node: str) -> Summary:
     """Read what the node of this name published beside its frames."""
-    outcomes: Counter[str] = Counter()
     events: Counter[str] = Counter()
     times: list[list[float]] = []
     last: dict[str, Any] = {}
     topics = [f"{node}/{kind}" for kind in ("status", "instances", "map_points", "events")]
+    topics.append(DIAGNOSTICS)
     for topic, message in _messages(bag, *topics):
         kind = topic.removeprefix(f"{node}/")
         last[kind] = message
-        if kind == "status":
-            outcomes[OUTCOMES[message.outcome]] += 1
-            if message.outcome == 0:
-                times.append([getattr(message, f"{stage}_ms") for stage in STAGES])
+        if kind == "status" and message.outcome == message.PROCESSED:
+            times.append([getattr(message, f"{stage}_ms") for stage in STAGES])
         elif kind == "events":
             events[_event_name(message)] += 1
     spread = np.quantile(np.array(times), (0.5, 0.95), axis=0).T if times else np.zeros((len(STAGES), 2))
     return Summary(
-        outcomes=outcomes,
+        outcomes=_outcomes(last.get(DIAGNOSTICS)),
         stage_ms={stage: (float(row[0]), float(row[1])) for stage, row in zip(STAGES, spread, strict=True)},
         events=events,
         instances=_instances(last.get("instances")),
@@ -102,6 +109,11 @@ def _messages(bag: Path, *topics: str) -> Iterator[tuple[str, Any]]:
         chosen = [connection for connection in reader.connections if connection.topic in topics]
         for connection, _, data in reader.messages(connections=chosen):
             yield connection.topic, store.deserialize_cdr(data, connection.msgtype)
+
+
+def _outcomes(diagnostics: Any) -> Counter[str]:
+    values = [] if diagnostics is None else [pair for status in diagnostics.status for pair in status.values]
+    return Counter({OUTCOMES[pair.key]: int(pair.value) for pair in values if pair.key in OUTCOMES})
 
 
 def _instances(message: Any) -> Instances:

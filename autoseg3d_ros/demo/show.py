@@ -22,17 +22,16 @@ from autoseg3d_ros.demo.results import OUTCOMES, PublishedFrame, Summary, publis
 PICTURES = 8
 
 
-def show(bag: Path, target_frame: str, outputs: Path, node: str, out: Path) -> Summary:
+def show(sequence: RosbagSequence, outputs: Path, node: str, out: Path) -> Summary:
     """Compare what the node published with the recording's truth, if it has one; print and write it all."""
     summary = read_summary(outputs, node)
-    sequence = RosbagSequence(bag, target_frame=target_frame)
     scores = _look_at_frames(sequence, outputs, node, out, summary)
     cloud, instances = summary.map_cloud, summary.instances
     write_ply(out / "scene.ply", cloud)
     for name, view in (("scene", ASLANT), ("from_above", FROM_ABOVE)):
         _write(out / f"{name}.png", scene_view(cloud, instances.ids, instances.boxes, view))
     report = {
-        "frames": {"recorded": len(sequence), **{name: summary.outcomes[name] for name in OUTCOMES}},
+        "frames": {"recorded": len(sequence), **{name: summary.outcomes[name] for name in OUTCOMES.values()}},
         "median_and_p95_ms": summary.stage_ms,
         "events": dict(sorted(summary.events.items())),
         "tracks": len(instances.ids),
@@ -85,7 +84,7 @@ def _log(rerun: RerunLog, sequence: RosbagSequence, index: int, published: Publi
 def _print(recorded: int, summary: Summary, scores: Scores | None) -> None:
     received = sum(summary.outcomes.values())
     rows = [("recorded", recorded), ("received", received)]
-    rows += [(name, summary.outcomes[name]) for name in OUTCOMES]
+    rows += [(name, summary.outcomes[name]) for name in OUTCOMES.values()]
     print("\n" + text_table(("frames", "count"), rows))
     times = [(stage, *ms) for stage, ms in summary.stage_ms.items()]
     print("\n" + text_table(("stage", "median ms", "p95 ms"), times))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from autoseg3d_core import build
 from autoseg3d_core.geometry.transforms import pose_from_quaternion
 from autoseg3d_core.lifting import LiftingConfig
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
@@ -172,3 +173,13 @@ def test_no_tensor_of_a_step_needs_a_gradient(wall_frame, halves):
     assert all(
         not c.requires_grad for c in vars(online.memory.tracks).values() if isinstance(c, torch.Tensor)
     )
+
+
+def test_warming_up_leaves_no_trace(wall_frame):
+    warm, cold = (build.online_segmenter(build.Config()) for _ in range(2))
+    warm.warm_up()
+    assert warm.memory.next_id == 1
+    assert len(warm.map_cloud()) == 0
+    updates = [pipeline.step(wall_frame()) for pipeline in (warm, cold)]
+    assert np.array_equal(updates[0].label_image, updates[1].label_image)
+    assert updates[0].frame_index == updates[1].frame_index == 0

@@ -1,0 +1,65 @@
+"""The demo over real DDS: the bundled recording into the live node, and what is shown of it."""
+
+import json
+import subprocess
+import sys
+
+import cv2
+import pytest
+
+from autoseg3d_core.resources import resource_path
+from autoseg3d_ros.demo.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo") / "out"
+    command = [sys.executable, "-m", "autoseg3d_ros.demo", "--out", str(out), "--rate", "2"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False), out
+
+
+def test_the_demo_ends_well_and_accounts_for_every_frame(demo):
+    process, out = demo
+    assert process.returncode == 0, process.stderr
+    frames = json.loads((out / "summary.json").read_text())["frames"]
+    recorded = frames.pop("recorded")
+    assert recorded == 90
+    assert sum(frames.values()) == recorded
+    assert frames["processed"] >= 45
+
+
+def test_the_demo_scores_against_the_truth(demo):
+    summary = json.loads((demo[1] / "summary.json").read_text())
+    assert summary["scores"]["objects"] == 32
+    assert summary["scores"]["ap25"] > 0.25
+    assert summary["tracks"] > 20
+    assert summary["events"]["confirmed"] >= summary["tracks"]
+
+
+def test_the_demo_leaves_files_to_look_at(demo):
+    out = demo[1]
+    for name in ("scene.png", "from_above.png", "frames/000000.png"):
+        picture = cv2.imread(str(out / name))
+        assert picture.std() > 20, name
+    assert (out / "scene.ply").stat().st_size > 100_000
+    assert list((out / "outputs").glob("*.mcap"))
+
+
+def test_the_demo_prints_its_tables(demo):
+    for words in ("recorded", "dropped: busy", "median ms", "confirmed tracks", "id_switches"):
+        assert words in demo[0].stdout
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a bag"])
+def test_a_recording_that_cannot_be_read_is_named(tmp_path, capsys, content):
+    bag = tmp_path / "walk.mcap"
+    if content is not None:
+        bag.write_bytes(content)
+    assert main([str(bag), "--out", str(tmp_path / "out")]) == 2
+    assert "walk" in capsys.readouterr().err
+
+
+def test_a_recording_of_other_topics_is_refused_with_what_to_do_instead(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("autoseg3d_ros.demo.__main__.DEPTH", "/elsewhere")
+    assert main([str(resource_path("demo/recording")), "--out", str(tmp_path / "out")]) == 2
+    assert "ros2 bag play" in capsys.readouterr().err
