@@ -5,6 +5,8 @@ Pure functions. Every error is an `InputError` that names the topic and says wha
 
 from __future__ import annotations
 
+import sys
+from array import array
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,7 @@ from autoseg3d_core.geometry.transforms import is_rigid, pose_from_quaternion
 from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
 
 EXOTIC_ENCODINGS = ("bayer_", "yuv", "yuyv", "uyvy", "nv")
+OLDER_NAMES = {"yuyv": "yuv422_yuy2", "uyvy": "yuv422"}
 PLAUSIBLE_DEPTH_M = (0.05, 50.0)
 ALIGNMENT_ADVICE = (
     "depth must be registered to the colour camera: realsense2_camera align_depth.enable:=true and the topic "
@@ -111,16 +114,42 @@ def decode_depth(message: Any, topic: str, scale: float = 0.0) -> Float32[np.nda
 def decode_with_cv_bridge(message: Any) -> UInt8[np.ndarray, "height width 3"]:
     """Return an image of an encoding that NumPy alone cannot read; imports cv_bridge only here."""
     try:
-        from cv_bridge import CvBridge, CvBridgeError
+        from cv_bridge import CvBridge
     except ImportError as error:
         raise InputError(
             f"encoding {message.encoding} needs cv_bridge ({error}): install ros-$ROS_DISTRO-cv-bridge, "
             "or let image_proc convert the image to rgb8"
         ) from error
     try:
-        return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(message, "rgb8"))
-    except CvBridgeError as error:
+        return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(_as_cv_bridge_reads(message), "rgb8"))
+    except ImportError as error:  # a cv_bridge built against another NumPy says so only now
+        raise InputError(
+            f"encoding {message.encoding} needs cv_bridge, which fails ({error}): run `autoseg3d doctor`"
+        ) from error
+    except (TypeError, ValueError) as error:
         raise InputError(f"cv_bridge cannot convert {message.encoding} to rgb8: {error}") from error
+
+
+def _as_cv_bridge_reads(message: Any) -> Any:
+    """Return the image in this machine's byte order, under the older name of its encoding.
+
+    cv_bridge does not know the newer names, and beside NumPy 2 fails at every foreign byte order.
+    """
+    encoding = OLDER_NAMES.get(message.encoding, message.encoding)
+    is_foreign = bool(message.is_bigendian) != (sys.byteorder == "big")
+    if encoding == message.encoding and not is_foreign:
+        return message
+    data = message.data
+    if is_foreign and encoding.endswith("16"):
+        data = array("B", np.frombuffer(data, np.uint16).byteswap().tobytes())
+    return type(message)(
+        height=message.height,
+        width=message.width,
+        step=message.step,
+        encoding=encoding,
+        is_bigendian=int(sys.byteorder == "big"),
+        data=data,
+    )
 
 
 def intrinsics(info: Any, topic: str) -> tuple[CameraIntrinsics, Any]:

@@ -1,14 +1,18 @@
 """Messages become frames; every unusable one is refused by topic, with what to do about it."""
 
+from array import array
+
 import numpy as np
 import pytest
 from geometry_msgs.msg import Transform
+from sensor_msgs.msg import Image
 
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.conversions import (
     CameraMessages,
     TopicNames,
     check_pose,
+    decode_color,
     frame_from_messages,
     implausible_depth,
     pose_from_transform,
@@ -76,6 +80,57 @@ def test_an_exotic_encoding_without_cv_bridge_names_the_package(camera_set, enco
     messages[0].encoding = encoding
     with pytest.raises(InputError, match=r"/color.*cv_bridge"):
         convert(messages)
+
+
+def exotic(encoding, pixels, **fields):
+    """Return a message of 2-byte or 1-byte pixels, height x width (x 2 for yuv)."""
+    message = Image(height=pixels.shape[0], width=pixels.shape[1], encoding=encoding, **fields)
+    message.data.frombytes(pixels.tobytes())
+    message.step = len(message.data) // message.height
+    return message
+
+
+def test_exotic_encodings_of_either_byte_order_give_the_same_image():
+    pixels = (np.arange(48, dtype=np.uint16).reshape(6, 8) * 1000).astype(np.uint16)
+    expected = decode_color(exotic("bayer_rggb16", pixels), "/color")
+    big = exotic("bayer_rggb16", pixels.astype(">u2"), is_bigendian=1)
+    assert (decode_color(big, "/color") == expected).all()
+    small = pixels.astype(np.uint8)
+    expected = decode_color(exotic("bayer_rggb8", small), "/color")
+    assert (decode_color(exotic("bayer_rggb8", small, is_bigendian=1), "/color") == expected).all()
+
+
+@pytest.mark.parametrize(("new", "old"), [("yuyv", "yuv422_yuy2"), ("uyvy", "yuv422")])
+def test_new_names_of_old_encodings_are_read(new, old):
+    pixels = np.random.default_rng(0).integers(0, 255, (6, 8, 2), np.uint8)
+    expected = decode_color(exotic(old, pixels), "/color")
+    assert (decode_color(exotic(new, pixels), "/color") == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "size", "words"),
+    [
+        ("nv21", 72, "nv21"),
+        ("bayer_rggb8", 40, "bayer_rggb8"),
+        ("bayer_rggb16", 47, "bayer_rggb16"),
+        ("bayer_rggb8", 0, "bayer_rggb8"),
+    ],
+)
+@pytest.mark.parametrize("is_bigendian", [0, 1])
+def test_an_exotic_image_that_cannot_be_converted_is_refused(encoding, size, words, is_bigendian):
+    message = exotic(encoding, np.zeros((6, 8), np.uint8), is_bigendian=is_bigendian)
+    message.data = array("B", bytes(size))
+    with pytest.raises(InputError, match=f"/color.*{words}"):
+        decode_color(message, "/color")
+
+
+def test_a_cv_bridge_of_another_numpy_names_the_cure(monkeypatch):
+    def fail(*_):
+        raise ImportError("numpy.core.multiarray failed to import")
+
+    monkeypatch.setattr("cv_bridge.CvBridge.imgmsg_to_cv2", fail)
+    with pytest.raises(InputError, match=r"multiarray.*autoseg3d doctor"):
+        decode_color(exotic("bayer_rggb8", np.zeros((6, 8), np.uint8)), "/color")
 
 
 def test_an_uncalibrated_camera_is_refused(camera_set):

@@ -72,9 +72,14 @@ def test_padding_of_whole_pixels_is_left_out():
     assert BRIDGE.imgmsg_to_cv2(message).tolist() == [[1, 2], [3, 4]]
 
 
-def test_a_big_endian_image_keeps_its_values():
-    message = Image(height=1, width=2, step=4, encoding="16UC1", is_bigendian=1, data=[1, 2, 3, 4])
-    assert BRIDGE.imgmsg_to_cv2(message).tolist() == [[0x0102, 0x0304]]
+@pytest.mark.parametrize(("encoding", "expected"), [("16UC1", [0x0102, 0x0304]), ("mono8", [1, 2])])
+def test_a_big_endian_image_keeps_its_values_beside_numpy_1_and_fails_beside_2(encoding, expected):
+    message = Image(height=1, width=2, step=4, encoding=encoding, is_bigendian=1, data=[1, 2, 3, 4])
+    if hasattr(np.ndarray, "newbyteorder"):
+        assert BRIDGE.imgmsg_to_cv2(message).tolist() == [expected]
+    else:
+        with pytest.raises(AttributeError, match="newbyteorder"):
+            BRIDGE.imgmsg_to_cv2(message)
 
 
 def test_a_short_buffer_is_refused():
@@ -127,6 +132,12 @@ def test_numbers_never_become_colors(array, source, target):
         BRIDGE.imgmsg_to_cv2(image(array, source), target)
 
 
+@pytest.mark.parametrize(("target", "factor"), [("8UC3", 1), ("16UC3", 257), ("32FC3", 1)])
+def test_colors_become_numbers_of_as_many_channels(target, factor):
+    expected = (PIXEL.astype(int) * factor).tolist()
+    assert BRIDGE.imgmsg_to_cv2(image(PIXEL, "rgb8"), target).tolist() == expected
+
+
 @pytest.mark.parametrize("target", ["32FC1", "yuv422"])
 def test_colors_do_not_become_other_types(target):
     with pytest.raises(cv_bridge.CvBridgeError):
@@ -137,9 +148,10 @@ def test_unknown_encodings_are_named():
     message = image(PIXEL, "rgb8")
     with pytest.raises(cv_bridge.CvBridgeError, match="Unknown encoding nonsense"):
         BRIDGE.imgmsg_to_cv2(message, "nonsense")
-    message.encoding = "foo"
-    with pytest.raises(cv_bridge.CvBridgeError, match=r"Unrecognized image encoding \[foo\]"):
-        BRIDGE.imgmsg_to_cv2(message)
+    for unknown in ("foo", "8UC", "uyvy", "yuyv"):
+        message.encoding = unknown
+        with pytest.raises(cv_bridge.CvBridgeError, match=rf"Unrecognized image encoding \[{unknown}\]"):
+            BRIDGE.imgmsg_to_cv2(message)
     assert issubclass(cv_bridge.CvBridgeError, TypeError)
 
 

@@ -24,12 +24,15 @@ class CvBridge:
     def imgmsg_to_cv2(self, img_msg: Image, desired_encoding: str = "passthrough") -> np.ndarray:
         """Return the image; without row padding or conversion it shares the message's memory.
 
-        Padding is honoured only where `step` is a whole number of pixels, as in the original.
+        As in the original padding is honoured only where `step` is a whole number of pixels, and a
+        big-endian image, of single bytes too, ends in an AttributeError beside NumPy 2.
         """
         source = encodings.find(img_msg.encoding)
         if source is None:
             raise CvBridgeError(f"Unrecognized image encoding [{img_msg.encoding}]")
         image = _as_array(img_msg, source)
+        if img_msg.is_bigendian and not hasattr(image, "newbyteorder"):
+            raise AttributeError("'numpy.ndarray' object has no attribute 'newbyteorder'")
         return image if desired_encoding == "passthrough" else _converted(image, source, desired_encoding)
 
     def compressed_imgmsg_to_cv2(

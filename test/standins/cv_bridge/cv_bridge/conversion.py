@@ -29,7 +29,7 @@ def _check(source: Encoding, target: Encoding) -> None:
         )
     if not source.color and source.channels != target.channels:
         raise ValueError(f"{names[0]} and {names[1]} do not have the same number of channel")
-    if source.color and not target.color and source.opencv_type != target.opencv_type:
+    if source.color and not target.color and source.channels != target.channels:
         raise ValueError(
             f"{names[0]} is a color format but {names[1]} is not so they must have the same OpenCV type, "
             "CV_8UC3, CV16UC1 ...."

@@ -17,7 +17,7 @@ DEPTHS = {
     "float64": "64F",
 }
 DTYPES = {depth: np.dtype(name) for name, depth in DEPTHS.items()}
-TYPE = re.compile(r"(8U|8S|16U|16S|32S|32F|64F)C(\d*)")
+TYPE = re.compile(r"(8U|8S|16U|16S|32S|32F|64F)(?:C(\d+))?")
 COLOR = re.compile(r"(mono|rgb|bgr|rgba|bgra)(8|16)")
 BAYER = re.compile(r"bayer_(rggb|bggr|gbrg|grbg)(8|16)")
 CHANNELS = {"mono": 1, "rgb": 3, "bgr": 3, "rgba": 4, "bgra": 4}
@@ -29,7 +29,8 @@ OPENCV_NAME = {
     "gbrg": "BayerGR",
     "grbg": "BayerGB",
 }
-YUV = {"yuv422": "YUV_UYVY", "uyvy": "YUV_UYVY", "yuv422_yuy2": "YUV_YUY2", "yuyv": "YUV_YUY2"}
+YUV = {"yuv422": "YUV_UYVY", "yuv422_yuy2": "YUV_YUY2"}
+"""The original does not know sensor_msgs' later names for these two, uyvy and yuyv."""
 
 
 @dataclass(frozen=True)
