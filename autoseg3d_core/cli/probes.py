@@ -30,7 +30,7 @@ CV_BRIDGE_TRIP = (
     "import numpy, cv_bridge; b = cv_bridge.CvBridge(); "
     "b.imgmsg_to_cv2(b.cv2_to_imgmsg(numpy.zeros((2, 2, 3), 'uint8'), 'rgb8'), 'bgr8')"
 )
-GL_CONTEXT = "import mujoco; c = mujoco.GLContext(32, 32); c.make_current(); c.free()"
+GL_CONTEXT = "from autoseg3d_core.simulation.gl_context import make_context; make_context(32, 32).free()"
 
 
 @dataclass(frozen=True)
@@ -149,14 +149,13 @@ def spconv() -> Finding:
 
 def gl() -> Finding:
     """Probe the library with which MuJoCo renders."""
-    backend = os.environ.get("MUJOCO_GL", "glfw (the default; needs a display)")
     if not _is_there("mujoco"):
         return Finding("GL", MISSING, "MuJoCo is missing", _pip("mujoco"))
     error = _error_of(GL_CONTEXT)
     if error:
-        mend = "export MUJOCO_GL=egl" if "MUJOCO_GL" not in os.environ else "sudo apt install libegl1"
-        return Finding("GL", BROKEN, f"{backend}: {error}", mend)
-    return Finding("GL", OK, backend)
+        is_chosen = "MUJOCO_GL" in os.environ
+        return Finding("GL", BROKEN, error, "unset MUJOCO_GL" if is_chosen else "sudo apt install libegl1")
+    return Finding("GL", OK, available_backend())
 
 
 def recording() -> Finding:

@@ -116,7 +116,7 @@ def _opened(bag: Path) -> RosbagSequence:
     if missing:
         raise InputError(
             f"{bag}: the demo plays recordings with {COLOR}, {DEPTH} and {INFO}; for others use `autoseg3d "
-            "replay`, or `ros2 launch autoseg3d segmenter.launch.py` and `ros2 bag play --clock`"
+            "replay`, or `ros2 launch autoseg3d autoseg3d.launch.py` and `ros2 bag play --clock`"
         )
     return sequence
 
