@@ -155,6 +155,8 @@ def gl() -> Finding:
     if error:
         is_chosen = "MUJOCO_GL" in os.environ
         return Finding("GL", BROKEN, error, "unset MUJOCO_GL" if is_chosen else "sudo apt install libegl1")
+    from autoseg3d_core.simulation.gl_context import available_backend  # heavy
+
     return Finding("GL", OK, available_backend())
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from autoseg3d_core.cli import doctor, probes
 from autoseg3d_core.cli.probes import BROKEN, MISSING, OK, STAND_IN, Finding
+from autoseg3d_core.simulation.gl_context import LIBRARIES
 
 
 class Blocker(importlib.abc.MetaPathFinder):
@@ -192,3 +193,16 @@ def test_json_has_every_finding(monkeypatch, capsys):
 def test_paths_are_matched_by_whole_folders():
     assert not probes.is_stand_in(Path("/opt/rebuild/ros/x"))
     assert not probes.is_stand_in(Path("/opt/build/other/ros/x"))
+
+
+def test_the_gl_probe_names_the_library_that_the_simulation_would_use(monkeypatch):
+    pytest.importorskip("mujoco")
+    monkeypatch.delenv("MUJOCO_GL", raising=False)
+    found = probes.gl()
+    assert (found.state, found.detail) in {(OK, name) for name in LIBRARIES} or found.mend
+
+
+def test_a_gl_library_that_does_not_exist_is_to_be_unset(monkeypatch):
+    pytest.importorskip("mujoco")
+    monkeypatch.setenv("MUJOCO_GL", "nonsense")
+    assert probes.gl().mend == "unset MUJOCO_GL"
