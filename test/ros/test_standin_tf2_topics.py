@@ -41,26 +41,16 @@ def test_several_transforms_travel_in_one_message(node, spin_until):
     assert isinstance(buffer.listener.group, ReentrantCallbackGroup)
 
 
-def test_late_listeners_hear_all_static_transforms(node, spin_until):
+def test_late_listeners_hear_all_static_transforms_of_one_call(node, spin_until):
     broadcaster = tf2_ros.StaticTransformBroadcaster(node)
-    broadcaster.sendTransform(transform(0, 1))
-    broadcaster.sendTransform(transform(0, 2, "camera", "eye"))
+    broadcaster.sendTransform([transform(0, 1), transform(0, 2, "camera", "eye")])
     buffer = listening_buffer(node)
     assert spin_until([node], lambda: buffer.can_transform("odom", "eye", Time()))
     assert x_of(buffer, "odom", "eye", 77) == 3
 
 
-def test_a_second_static_transform_of_a_child_is_dropped(node, spin_until):
-    broadcaster = tf2_ros.StaticTransformBroadcaster(node)
-    broadcaster.sendTransform(transform(0, 1))
-    broadcaster.sendTransform([transform(0, 5), transform(0, 0, "odom", "mark")])
-    buffer = listening_buffer(node)
-    assert spin_until([node], lambda: buffer.can_transform("odom", "mark", Time()))
-    assert x_of(buffer, "odom", "camera") == 1
-
-
 @pytest.mark.parametrize("with_node", [True, False])
-def test_a_jump_back_of_the_clock_clears_a_buffer_with_a_node(node, spin_until, with_node):
+def test_a_jump_back_of_the_clock_clears_a_buffer_with_a_node_since_jazzy(node, spin_until, with_node):
     node.set_parameters([Parameter("use_sim_time", value=True)])
     clock = node.create_publisher(Clock, "/clock", 10)
     buffer = tf2_ros.Buffer(None, node) if with_node else tf2_ros.Buffer()
@@ -75,7 +65,8 @@ def test_a_jump_back_of_the_clock_clears_a_buffer_with_a_node(node, spin_until, 
     show(101)
     assert buffer.can_transform("odom", "camera", Time())
     show(5)
-    assert bool(buffer.can_transform("odom", "camera", Time())) is not with_node
+    is_cleared = with_node and hasattr(tf2_ros.Buffer, "time_jump_callback")
+    assert bool(buffer.can_transform("odom", "camera", Time())) is not is_cleared
 
 
 def test_a_future_is_done_when_the_transform_comes():

@@ -39,7 +39,9 @@ class Buffer(BufferCore):
             threshold = JumpThreshold(
                 min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True
             )
-            self._jumps = node.get_clock().create_jump_callback(threshold, post_callback=self._jumped)
+            self._jumps = node.get_clock().create_jump_callback(
+                threshold, post_callback=self.time_jump_callback
+            )
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
         """Add a transform and wake those who wait for it."""
@@ -128,7 +130,8 @@ class Buffer(BufferCore):
     def _wake(self) -> None:
         self._waiting = [settle for settle in self._waiting if not settle()]
 
-    def _jumped(self, jump: TimeJump) -> None:
+    def time_jump_callback(self, jump: TimeJump) -> None:
+        """Forget all but static transforms, as the original does since Jazzy."""
         if jump.clock_change in CLOCK_CHANGES or jump.delta.nanoseconds < 0:
             self.clear()
 

@@ -13,7 +13,8 @@ from tf2_msgs.msg import TFMessage
 class StaticTransformBroadcaster:
     """Publishes all transforms so far on /tf_static, for late listeners too.
 
-    A second transform of the same child is dropped, as the original does.
+    A second transform of the same child is dropped, as Jazzy and Kilted do; Lyrical replaces the first,
+    and Humble sends the transforms of the last call only.
     """
 
     def __init__(self, node: Node, qos: QoSProfile | int | None = None) -> None:
