@@ -1,5 +1,5 @@
 import array
-import io
+import struct
 from types import SimpleNamespace
 
 import cv2
@@ -215,13 +215,12 @@ def test_rectified_images_are_told_by_their_topic(topic, expected):
 
 
 def test_a_turn_noted_in_a_jpeg_is_not_carried_out():
-    from PIL import Image
-
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    stream = io.BytesIO()
-    Image.fromarray(RGB).save(stream, "jpeg", exif=turned)
-    assert f.decode_compressed_color(stream.getvalue()).shape == RGB.shape
+    jpeg = cv2.imencode(".jpg", RGB)[1].tobytes()
+    orientation = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)  # a quarter turn
+    exif = b"Exif\0\0II" + struct.pack("<HIH", 42, 8, 1) + orientation + b"\0\0\0\0"
+    turned = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+    assert cv2.imdecode(np.frombuffer(turned, np.uint8), cv2.IMREAD_COLOR).shape != RGB.shape
+    assert f.decode_compressed_color(turned).shape == RGB.shape
 
 
 def test_a_distorted_camera_uses_its_own_matrix_and_says_how_it_bends():
