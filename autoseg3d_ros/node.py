@@ -33,7 +33,7 @@ from autoseg3d_ros.publisher import ScenePublisher
 from autoseg3d_ros.segmenter import BuiltSegmenter, build_segmenter
 from autoseg3d_ros.services import SceneServices
 from autoseg3d_ros.session import Session
-from autoseg3d_ros.worker import Job, Worker
+from autoseg3d_ros.worker import Job, Worker, WorkerStoppedError
 
 TICK_S = 1.0
 STOP_TIMEOUT_S = 1.0
@@ -226,7 +226,7 @@ class SegmenterNode(LifecycleNode):
             self.trigger_deactivate()
         elif not self._is_refreshing:
             self._is_refreshing = True
-            self._hand_over(self._refresh)
+            self._worker.submit(Job(self._refresh, lambda _: None, self._on_refresh_failed))
 
     def _refresh(self) -> None:
         self._is_refreshing = False
@@ -257,8 +257,12 @@ class SegmenterNode(LifecycleNode):
             return
         self._worker.submit(Job(run, lambda _: None, self._on_job_failed))
 
-    def _on_job_failed(self, error: Exception) -> None:
+    def _on_refresh_failed(self, error: Exception) -> None:
         self._is_refreshing = False
+        if not isinstance(error, WorkerStoppedError):  # it would be due again in a second anyway
+            self._on_job_failed(error)
+
+    def _on_job_failed(self, error: Exception) -> None:
         if self.context.ok():
             self.get_logger().warning(f"not done: {type(error).__name__}: {error}")
 

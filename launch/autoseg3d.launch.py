@@ -69,6 +69,8 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the node, and RViz if asked for."""
     given = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
     use_sim_time = given["use_sim_time"] == "true"
+    if not Path(given["params_file"]).is_file():  # launch itself would only warn, and start with defaults
+        raise FileNotFoundError(f"params_file: there is no file {given['params_file']}")
     parameters: list[str | dict[str, object]] = [given["params_file"]]
     if given["camera"] != "none":
         parameters.append(str(SHARE / "config" / f"{given['camera']}.yaml"))

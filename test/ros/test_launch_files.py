@@ -24,3 +24,37 @@ def test_arguments_are_few_and_described(path):
     arguments = description_of(path.name).get_launch_arguments()
     assert 0 < len(arguments) <= 20
     assert all(argument.description for argument in arguments)
+
+
+def started(**arguments):
+    """Return what the launch file would start with these arguments."""
+    from launch.actions import DeclareLaunchArgument, OpaqueFunction
+
+    from launch import LaunchContext
+
+    context = LaunchContext()
+    context.launch_configurations.update(arguments)
+    found = []
+    for entity in description_of("autoseg3d.launch.py").entities:
+        if isinstance(entity, DeclareLaunchArgument):
+            entity.execute(context)
+        elif isinstance(entity, OpaqueFunction):
+            found += entity.execute(context)
+    return found
+
+
+def test_a_missing_parameter_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"params_file.*nope\.yaml"):
+        started(params_file=str(tmp_path / "nope.yaml"))
+
+
+@pytest.mark.parametrize("camera", ["none", "realsense", "zed", "oak", "orbbec"])
+@pytest.mark.parametrize("rviz", ["true", "false"])
+def test_every_camera_starts_one_node_and_rviz_on_request(camera, rviz):
+    nodes = started(camera=camera, rviz=rviz)
+    assert [node.node_package for node in nodes] == ["autoseg3d", "rviz2"][: 1 + (rviz == "true")]
+
+
+def test_an_unknown_camera_is_refused():
+    with pytest.raises(RuntimeError, match="realsense"):
+        started(camera="kinect")

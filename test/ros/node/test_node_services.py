@@ -161,6 +161,21 @@ def test_stopping_in_the_middle_of_a_step_takes_less_than_two_seconds(make_robot
     assert time.monotonic() - start < 2
 
 
+def test_stopping_says_nothing_of_what_is_done_every_second_anyway(make_robot, monkeypatch):
+    robot = make_robot({"step_s": 0.5}).start()
+    lines = []
+    logger = robot.node.get_logger()
+    monkeypatch.setattr(type(logger), "warning", lambda self, text, **_: lines.append(text))
+    robot.send(SECOND)
+    assert robot.spin(lambda: robot.node._worker.pending() == 1)
+    robot.node._is_refreshing = False
+    robot.node._tick()
+    assert robot.node._is_refreshing
+    robot.node.trigger_deactivate()
+    assert not [line for line in lines if "not done" in line]
+    assert not robot.node._is_refreshing
+
+
 def test_the_map_reaches_a_viewer_that_comes_late(make_robot):
     robot = make_robot().start()
     robot.play([SECOND])
