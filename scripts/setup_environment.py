@@ -70,17 +70,19 @@ def install_packages(with_ros_wheels: bool) -> None:
         say("making .venv")
         run([sys.executable, "-m", "venv", *system, str(VENV)])
     (VENV / "COLCON_IGNORE").touch()
-    constraints = REQUIREMENTS / "constraints.txt"
-    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--retries", "5"]
-    command += ["--disable-pip-version-check", "-c", str(constraints), "setuptools<80"]
+    constraints, masks = REQUIREMENTS / "constraints.txt", REQUIREMENTS / "masks.txt"
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--retries", "5"]
+    pip += ["--disable-pip-version-check"]
+    command = [*pip, "-c", str(constraints), "setuptools<80"]
     for path in lists:
         command += ["-r", str(path)]
 
     def install() -> None:
         say("installing the pinned packages (about 2 GB with torch and ROS; minutes)")
         run(command, attempts=3)
+        run([*pip, "--no-deps", "-r", str(masks)], attempts=3)
 
-    once("packages", digest([*lists, constraints]), install)
+    once("packages", digest([*lists, constraints, masks]), install)
 
 
 def once(name: str, key: str, step: Callable[[], None]) -> None:

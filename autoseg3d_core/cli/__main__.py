@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "play the bundled recording into the live ROS 2 node and show what comes out",
     "replay": "run the core offline on a bag, a folder of posed images or a simulated scene",
     "synthesize": "write simulated scenes as folders or bags",
+    "train": "train the bundled weights, going on where it was left",
     "bench": "measure time per stage, growth over frames and memory",
     "doctor": "say what is installed, what is missing, and the command that mends it",
 }

@@ -1,0 +1,1 @@
+"""Training: everything that makes weights; needs torch, NumPy and SciPy."""
