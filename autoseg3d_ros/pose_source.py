@@ -34,11 +34,13 @@ class LoopingBuffer(tf2_ros.Buffer):
     """A TF buffer that empties itself when the stamps of a transform start again.
 
     The original ignores transforms older than its cache, so that after a long bag's end its second loop
-    has no poses at all. Static transforms stay.
+    has no poses at all. Static transforms stay; the original forgets them too since Lyrical, and nobody
+    sends them twice.
     """
 
     def __init__(self, cache_s: float, node: Node) -> None:
         self._newest_ns: dict[str, int] = {}
+        self._static: dict[str, tuple[Any, str]] = {}  # by child frame: transform, authority
         self._cleared_at = -SAME_JUMP_S
         super().__init__(Duration(nanoseconds=int(cache_s * 1e9)), node)
 
@@ -49,6 +51,17 @@ class LoopingBuffer(tf2_ros.Buffer):
             self.start_again()
         self._newest_ns[child] = max(stamp_ns, self._newest_ns.get(child, stamp_ns))
         super().set_transform(transform, authority)
+
+    def set_transform_static(self, transform: Any, authority: str) -> None:
+        """Add a transform that holds at any time, as the listener does."""
+        self._static[transform.child_frame_id] = transform, authority
+        super().set_transform_static(transform, authority)
+
+    def clear(self) -> None:
+        """Forget all but static transforms; the original calls it too, when its clock jumps back."""
+        super().clear()
+        for transform, authority in list(self._static.values()):
+            super().set_transform_static(transform, authority)
 
     def start_again(self) -> None:
         """Forget all but static transforms, unless that has just been done."""

@@ -183,11 +183,10 @@ def test_can_transform_gives_a_number_or_a_number_and_the_reason():
 
 def test_bad_transforms_are_ignored():
     buffer = filled(transform(1, 1))
-    zero, long, lost = (transform(2, 9) for _ in range(3))
+    zero, lost = transform(2, 9), transform(2, 9)
     zero.transform.rotation.w = 0.0
-    long.transform.rotation.w = 1.5
     lost.transform.translation.x = math.nan
-    for message in (zero, long, lost, transform(2, 9, "camera", "camera")):
+    for message in (zero, lost, transform(2, 9, "camera", "camera")):
         buffer.set_transform(message, "test")
     assert buffer.lookup_transform("odom", "camera", Time()).header.stamp.sec == 1
 
@@ -213,10 +212,12 @@ def test_a_new_parent_replaces_the_old():
         buffer.lookup_transform("odom", "camera", Time())
 
 
-def test_clearing_keeps_static_transforms():
-    buffer = filled(transform(1), static=[transform(0, 1, "camera", "eye")])
-    buffer.clear()
+def test_clearing_forgets_transforms_and_static_ones_can_be_given_again():
+    eye = transform(0, 1, "camera", "eye")
+    buffer = filled(transform(1), static=[eye])
+    buffer.clear()  # until Kilted it keeps static transforms
     assert not buffer.can_transform("odom", "camera", at(1))
+    buffer.set_transform_static(eye, "test")
     assert buffer.can_transform("camera", "eye", at(1))
 
 

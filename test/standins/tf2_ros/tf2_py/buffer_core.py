@@ -100,7 +100,7 @@ class BufferCore:
             )
 
     def clear(self) -> None:
-        """Forget all transforms but static ones."""
+        """Forget all transforms."""
         with self._guard:
             for history in self._histories.values():
                 history.clear()

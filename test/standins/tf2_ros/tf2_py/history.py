@@ -31,7 +31,8 @@ class StaticHistory:
         return True
 
     def clear(self) -> None:
-        """Keep the transform: it does not age."""
+        """Forget the transform, as the original does since Lyrical."""
+        self.sample = None
 
     def latest(self) -> Sample | None:
         """Return the transform; its stamp is 0."""

@@ -131,7 +131,7 @@ class Buffer(BufferCore):
         self._waiting = [settle for settle in self._waiting if not settle()]
 
     def time_jump_callback(self, jump: TimeJump) -> None:
-        """Forget all but static transforms, as the original does since Jazzy."""
+        """Forget all transforms, as the original does since Jazzy."""
         if jump.clock_change in CLOCK_CHANGES or jump.delta.nanoseconds < 0:
             self.clear()
 
