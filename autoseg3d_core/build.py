@@ -8,12 +8,15 @@ from pathlib import Path
 
 import torch
 
+from autoseg3d_core.checkpoints.mask_network import mask_network
+from autoseg3d_core.checkpoints.weights import weights_path
 from autoseg3d_core.config import load_config, section, setting
 from autoseg3d_core.lifting import LiftingConfig
 from autoseg3d_core.models.interface import Model
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
 from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
+from autoseg3d_core.segmenters.fastsam import FastSam, FastSamConfig
 from autoseg3d_core.segmenters.geometric import GeometricConfig, GeometricSegmenter
 from autoseg3d_core.segmenters.interface import Segmenter
 from autoseg3d_core.segmenters.precomputed import (
@@ -30,8 +33,9 @@ from autoseg3d_core.tracking.lifecycle import TracksConfig
 class SegmenterConfig:
     """Which 2D front-end, and the settings of each."""
 
-    name: str = setting("geometric", "the 2D front-end", choices=("geometric", "precomputed"))
+    name: str = setting("geometric", "the 2D front-end", choices=("geometric", "fastsam", "precomputed"))
     geometric: GeometricConfig = section(GeometricConfig)
+    fastsam: FastSamConfig = section(FastSamConfig)
     precomputed: PrecomputedConfig = section(PrecomputedConfig)
 
 
@@ -65,12 +69,28 @@ class Config:
     map: MapConfig = section(MapConfig)
 
 
-SEGMENTERS: dict[str, Callable[[SegmenterConfig], Segmenter]] = {
-    "geometric": lambda config: GeometricSegmenter(config.geometric),
-    "precomputed": lambda config: PrecomputedSegmenter(
-        LabelImageFolder(config.precomputed.folder), config.precomputed.void
-    ),
+def _geometric(config: Config, previous: Segmenter | None) -> Segmenter:
+    return GeometricSegmenter(config.segmenter.geometric)
+
+
+def _precomputed(config: Config, previous: Segmenter | None) -> Segmenter:
+    settings = config.segmenter.precomputed
+    return PrecomputedSegmenter(LabelImageFolder(settings.folder), settings.void)
+
+
+def _fastsam(config: Config, previous: Segmenter | None) -> Segmenter:
+    settings = config.segmenter.fastsam
+    if isinstance(previous, FastSam) and previous.config.weights == settings.weights:
+        return previous.with_config(settings)
+    return FastSam(mask_network(weights_path(settings.weights)), settings, device(config.device))
+
+
+SEGMENTERS: dict[str, Callable[[Config, Segmenter | None], Segmenter]] = {
+    "geometric": _geometric,
+    "fastsam": _fastsam,
+    "precomputed": _precomputed,
 }
+"""How each front-end is made; one that holds a network takes it over from the previous of its kind."""
 MODELS: dict[str, Callable[[Config], tuple[Model, Assigner]]] = {
     "overlap": lambda config: (Overlap(config.model.overlap), ManyToOne(config.assignment.min_affinity)),
 }
@@ -85,7 +105,7 @@ def online_segmenter(config: Config, segmenter: Segmenter | None = None) -> Onli
     """Return the pipeline that a config describes; `segmenter` replaces the one it names."""
     model, assigner = MODELS[config.model.name](config)
     return OnlineSegmenter(
-        segmenter or SEGMENTERS[config.segmenter.name](config.segmenter),
+        segmenter or SEGMENTERS[config.segmenter.name](config, None),
         model,
         assigner,
         pipeline_config(config),
@@ -101,7 +121,7 @@ def pipeline_config(config: Config) -> PipelineConfig:
 def reconfigure(pipeline: OnlineSegmenter, config: Config) -> None:
     """Give a running pipeline the settings that may change live; its memory and networks stay."""
     model, assigner = MODELS[config.model.name](config)
-    segmenter = SEGMENTERS[config.segmenter.name](config.segmenter)
+    segmenter = SEGMENTERS[config.segmenter.name](config, pipeline.segmenter)
     pipeline.segmenter, pipeline.model, pipeline.assigner = segmenter, model, assigner
     pipeline.reconfigure(pipeline_config(config))
 

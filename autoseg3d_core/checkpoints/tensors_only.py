@@ -88,20 +88,24 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     Raises `InputError` when there is no such file, it holds anything but weights where they belong,
     or it asks for code that weights do not need.
     """
+    return _weights_of(read_pickle(path, TensorUnpickler), path)
+
+
+def read_pickle(path: str | Path, unpickler: type[pickle.Unpickler]) -> Any:
+    """Return what a file of `torch.save` holds, as far as an unpickler admits it; else raise `InputError`."""
     if not Path(path).is_file():
         raise InputError(f"no file at {path}: download the published checkpoint first")
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path} is no checkpoint that torch.save writes: download it again")
-    restricted = types.SimpleNamespace(Unpickler=TensorUnpickler, load=pickle.load, __name__="tensors_only")
+    restricted = types.SimpleNamespace(Unpickler=unpickler, load=pickle.load, __name__="tensors_only")
     try:
-        content = torch.load(path, map_location="cpu", pickle_module=restricted, weights_only=False)
+        return torch.load(path, map_location="cpu", pickle_module=restricted, weights_only=False)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} is refused: {error}, which weights do not need; do not trust this file"
         ) from error
     except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise InputError(f"{path} is damaged ({error}): download it again") from error
-    return _weights_of(content, path)
 
 
 def _weights_of(content: Any, path: str | Path) -> dict[str, Tensor]:

@@ -31,6 +31,6 @@ def ultralytics_module(name: str) -> Any:
         ) from error
 
 
-def empty_network(architecture: str = SMALL, classes: int = 1) -> nn.Module:
-    """Return a segmentation network of one of ultralytics' architectures with random weights."""
+def empty_network(architecture: str | dict[str, Any] = SMALL, classes: int = 1) -> nn.Module:
+    """Return a segmentation network with random weights; ultralytics names or describes architectures."""
     return ultralytics_module("nn.tasks").SegmentationModel(architecture, nc=classes, verbose=False)

@@ -1,0 +1,113 @@
+"""Weights by path, by the name of a bundled file, or by the name of one that was fetched before.
+
+Nothing is fetched but by `fetch`, which a person asks for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoseg3d_core.resources import resource_path
+from autoseg3d_core.structures import InputError
+
+ENDINGS = (".safetensors", ".pt", ".pth")
+AGPL = "AGPL-3.0 (Ultralytics): see NOTICE"
+APACHE = "Apache-2.0"
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """Weights that somebody publishes: where, under which licence, and what they are."""
+
+    url: str
+    licence: str
+    about: str
+
+    @property
+    def file_name(self) -> str:
+        """Return the name of the file."""
+        return self.url.rsplit("/", 1)[-1]
+
+
+_ASSETS = "https://github.com/ultralytics/assets/releases/download/v8.3.0/"
+PUBLISHED = {
+    "fastsam-s": PublishedWeights(_ASSETS + "FastSAM-s.pt", AGPL, "FastSAM, small"),
+    "fastsam-x": PublishedWeights(
+        _ASSETS + "FastSAM-x.pt", AGPL, "FastSAM, large: what ESAM was trained with"
+    ),
+    "mobile-sam": PublishedWeights(_ASSETS + "mobile_sam.pt", APACHE, "MobileSAM"),
+    "sam-b": PublishedWeights(_ASSETS + "sam_b.pt", APACHE, "SAM, ViT-B"),
+    "sam2-t": PublishedWeights(_ASSETS + "sam2_t.pt", APACHE, "SAM 2, tiny"),
+}
+
+
+def cache_folder() -> Path:
+    """Return where fetched weights lie: `$AUTOSEG3D_WEIGHTS`, or the user's cache."""
+    chosen = os.environ.get("AUTOSEG3D_WEIGHTS")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(chosen) if chosen else Path(base) / "autoseg3d" / "weights"
+
+
+def weights_path(name: str) -> Path:
+    """Return the file of some weights; raises `InputError` that says how to get them when there is none."""
+    given = Path(name).expanduser()
+    if given.suffix in ENDINGS:
+        if given.is_file():
+            return given
+        raise InputError(f"no weights at {name}: check the path")
+    if name in PUBLISHED:
+        fetched = cache_folder() / PUBLISHED[name].file_name
+        if fetched.is_file():
+            return fetched
+        raise InputError(f"the weights {name} have not been fetched: run `autoseg3d weights {name}`")
+    try:
+        return resource_path(f"weights/{name}.safetensors")
+    except InputError as error:
+        known = ", ".join(PUBLISHED)
+        raise InputError(
+            f"no weights are called {name!r}: give the path of a .safetensors or .pt file, a bundled name, "
+            f"or one that `autoseg3d weights` can fetch ({known})"
+        ) from error
+
+
+def fetch(name: str, sha256: str = "") -> tuple[Path, str]:
+    """Fetch published weights into the cache; return the file and its sha256.
+
+    Raises `InputError` for an unknown name, when it cannot be reached, and for another sha256 than the one
+    that is given; nothing is kept then.
+    """
+    if name not in PUBLISHED:
+        raise InputError(f"no weights called {name!r} to fetch: there are {', '.join(PUBLISHED)}")
+    published = PUBLISHED[name]
+    target = cache_folder() / published.file_name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".part")
+    try:
+        with urllib.request.urlopen(published.url, timeout=60) as source, partial.open("wb") as file:
+            shutil.copyfileobj(source, file)
+    except (urllib.error.URLError, OSError) as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(
+            f"{published.url} cannot be fetched ({error}): fetch it elsewhere and put it into {target.parent}"
+        ) from error
+    found = sha256_of(partial)
+    if sha256 and found != sha256.lower():
+        partial.unlink()
+        raise InputError(f"{published.url} has the sha256 {found}, not {sha256}: do not trust it")
+    partial.replace(target)
+    return target, found
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file."""
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            total.update(block)
+    return total.hexdigest()

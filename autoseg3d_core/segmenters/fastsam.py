@@ -1,0 +1,182 @@
+"""FastSAM (Zhao et al., Fast Segment Anything, 2023): masks of everything from one pass of a YOLO network.
+
+Network and suppression are ultralytics'; all between the image and the finished mask image stays on the
+device, and one transfer brings it back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor, nn
+from torch.nn import functional
+
+from autoseg3d_core.config import setting
+from autoseg3d_core.segmenters.fastsam_network import ultralytics_module
+from autoseg3d_core.segmenters.flatten import flatten, renumbered
+from autoseg3d_core.structures import Frame, MaskImage
+
+STRIDE = 32
+GRAY = 114 / 255
+OUTSIDE = -4.0
+"""Logit of a pixel outside the box of its mask: small enough to end it at the box's border, not before."""
+FEATURE_LAYER = 14
+"""The layer whose output ESAM's image-feature branch takes."""
+
+
+@dataclass(frozen=True)
+class FastSamConfig:
+    """Which weights, and how its detections become masks; the published settings are imgsz 640, 0.1, 0.9."""
+
+    weights: str = setting("fastsam_small", "a bundled or fetched name, or the path of a .safetensors or .pt")
+    size: int = setting(320, "longer side of the network's input", unit="px", low=64, high=2048)
+    confidence: float = setting(0.25, "least score of a mask", low=0.0, high=1.0, live=True)
+    iou: float = setting(0.7, "boxes that overlap more are one mask", low=0.0, high=1.0, live=True)
+    retry_iou: float = setting(0.7, "the same for a second try when nothing was found", low=0.0, high=1.0)
+    max_masks: int = setting(150, "masks per frame", low=1, high=1000, live=True)
+    min_share: float = setting(
+        0.0005, "share of the image below which a mask is left out", low=0.0, high=0.5, live=True
+    )
+    fine: bool = setting(False, "assemble masks at the image's size, not at the network's", live=True)
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """Where the image lies in the network's input: its size there, the padding before it, and the whole."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+    padded_height: int
+    padded_width: int
+
+
+class FastSam:
+    """Runs a YOLO segmentation network and paints its masks, the largest first."""
+
+    def __init__(self, network: nn.Module, config: FastSamConfig, device: torch.device) -> None:
+        self.config, self.device = config, device
+        self.dtype = torch.float16 if device.type == "cuda" else torch.float32
+        self._network = network.to(device, self.dtype).eval().requires_grad_(False)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._suppress = ultralytics_module("utils.nms").non_max_suppression
+
+    def __call__(self, frame: Frame) -> MaskImage:
+        """Return the masks; a frame in which nothing is found has none."""
+        return self._run(frame)
+
+    def with_features(self, frame: Frame) -> tuple[MaskImage, Float[Tensor, "channels rows columns"]]:
+        """Return the masks, and the features after layer 14 where the image lies, from the same pass."""
+        kept: list[Tensor] = []
+        layer = self._network.model[FEATURE_LAYER]  # type: ignore[index]
+        hook = layer.register_forward_hook(lambda _, __, output: kept.append(output))  # type: ignore
+        try:
+            masks = self._run(frame)
+        finally:
+            hook.remove()
+        features = kept[0][0]
+        box = letterbox_of(frame.depth.shape, self.config.size)
+        step = box.padded_width // features.shape[2]
+        rows = slice(box.top // step, (box.top + box.height) // step)
+        columns = slice(box.left // step, (box.left + box.width) // step)
+        return masks, features[:, rows, columns]
+
+    def with_config(self, config: FastSamConfig) -> FastSam:
+        """Return a front-end with the same network and other settings."""
+        return FastSam(self._network, config, self.device)
+
+    def warm_up(self, frame: Frame) -> None:
+        """Run twice: the first pass chooses its algorithms."""
+        for _ in range(2):
+            self(frame)
+
+    @torch.inference_mode()
+    def _run(self, frame: Frame) -> MaskImage:
+        height, width = frame.rgb.shape[:2]
+        box = letterbox_of((height, width), self.config.size)
+        found, prototypes = self._detected(letterboxed(frame.rgb, box, self.device, self.dtype))
+        if len(found) == 0:
+            return MaskImage(np.full((height, width), -1, np.int32), np.zeros(0, np.float32))
+        size = (height, width) if self.config.fine else (box.height, box.width)
+        masks = assembled(found[:, 6:], found[:, :4], prototypes, box, size)
+        large = masks.flatten(1).sum(dim=1) >= self.config.min_share * size[0] * size[1]
+        index, shown = renumbered(flatten(masks & large[:, None, None]), len(masks))
+        packed = torch.cat([index.flatten().float(), found[shown, 4].float()]).cpu().numpy()
+        labels = packed[: index.numel()].reshape(size)
+        if size != (height, width):
+            labels = np.asarray(cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST))
+        return MaskImage(labels.astype(np.int32), packed[index.numel() :])
+
+    def _detected(
+        self, image: Float[Tensor, "1 3 rows columns"]
+    ) -> tuple[Float[Tensor, "masks columns"], Float[Tensor, "channels rows columns"]]:
+        """Return rows of box (corners), score, class and coefficients, and the prototypes."""
+        said = self._network(image)
+        newer = isinstance(said[0], tuple)  # ultralytics 8.4; before, the prototypes come last in the second
+        rows, prototypes = said[0] if newer else (said[0], said[1][-1])
+        config = self.config
+        for iou in (config.iou, config.retry_iou):
+            found = self._suppress(
+                rows.float(),
+                config.confidence,
+                iou,
+                agnostic=True,
+                max_det=config.max_masks,
+                nc=rows.shape[1] - 4 - prototypes.shape[1],
+            )[0]
+            if len(found):
+                break
+        return found, prototypes[0].float()
+
+
+def letterbox_of(shape: tuple[int, ...], size: int) -> Letterbox:
+    """Return where an image of some rows and columns lies in an input whose longer side is `size`."""
+    scale = size / max(shape[:2])
+    height, width = (max(1, round(side * scale)) for side in shape[:2])
+    rows, columns = (-(-side // STRIDE) * STRIDE for side in (height, width))
+    return Letterbox(height, width, (rows - height) // 2, (columns - width) // 2, rows, columns)
+
+
+def letterboxed(
+    rgb: UInt8[np.ndarray, "height width 3"], box: Letterbox, device: torch.device, dtype: torch.dtype
+) -> Float[Tensor, "1 3 rows columns"]:
+    """Return the image as the network's input, in [0, 1], on gray."""
+    image = torch.from_numpy(rgb).to(device).permute(2, 0, 1)[None].to(dtype) / 255
+    if image.shape[2:] != (box.height, box.width):
+        image = functional.interpolate(image, (box.height, box.width), mode="bilinear", align_corners=False)
+    right = box.padded_width - box.left - box.width
+    bottom = box.padded_height - box.top - box.height
+    padded = functional.pad(image, (box.left, right, box.top, bottom), value=GRAY)
+    return padded.contiguous(memory_format=torch.channels_last)
+
+
+def assembled(
+    coefficients: Float[Tensor, "masks channels"],
+    boxes: Float[Tensor, "masks 4"],
+    prototypes: Float[Tensor, "channels rows columns"],
+    box: Letterbox,
+    size: tuple[int, int],
+) -> Bool[Tensor, "masks height width"]:
+    """Return masks of `size` (rows, columns) of the image: prototypes mixed, cut to their boxes, above 0.
+
+    `boxes` are corners in pixels of the network's input (Bolya et al., YOLACT, 2019).
+    """
+    rows, columns = prototypes.shape[1:]
+    logits = (coefficients @ prototypes.flatten(1)).reshape(-1, rows, columns)
+    scale = logits.new_tensor([columns / box.padded_width, rows / box.padded_height])
+    corners = boxes * scale.repeat(2)
+    x = torch.arange(columns, device=logits.device)
+    y = torch.arange(rows, device=logits.device)
+    inside_x = (x >= corners[:, 0:1].floor()) & (x < corners[:, 2:3].ceil())
+    inside_y = (y >= corners[:, 1:2].floor()) & (y < corners[:, 3:4].ceil())
+    logits = torch.where(inside_y[:, :, None] & inside_x[:, None, :], logits, OUTSIDE)
+    whole = functional.interpolate(logits[None], (box.padded_height, box.padded_width), mode="bilinear")[0]
+    image = whole[:, box.top : box.top + box.height, box.left : box.left + box.width]
+    if size != (box.height, box.width):
+        image = functional.interpolate(image[None], size, mode="bilinear")[0]
+    return image > 0
