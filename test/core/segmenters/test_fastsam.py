@@ -105,10 +105,7 @@ def test_features_come_from_the_same_pass_and_lie_over_the_image(network):
     front_end = segmenter(network, size=320)
     masks, features = front_end.with_features(frame(120, 320))
     assert np.array_equal(masks.index, front_end(frame(120, 320)).index)
-    assert features.shape[1:] == (
-        7,
-        20,
-    )  # stride 16 in this network: 120 rows padded to 128, 4 on either side
+    assert features.shape[1:] == (15, 40)  # of stride 8: 120 rows, padded to 128
 
 
 def test_other_settings_share_the_network(network):
