@@ -101,16 +101,21 @@ def load(path: str | Path | None = None, overrides: tuple[str, ...] = ()) -> Con
     return load_config(Config, path, overrides)
 
 
-def online_segmenter(config: Config, segmenter: Segmenter | None = None) -> OnlineSegmenter:
-    """Return the pipeline that a config describes; `segmenter` replaces the one it names."""
+def online_segmenter(config: Config, front_end: Segmenter | None = None) -> OnlineSegmenter:
+    """Return the pipeline that a config describes; `front_end` replaces the one it names."""
     model, assigner = MODELS[config.model.name](config)
     return OnlineSegmenter(
-        segmenter or SEGMENTERS[config.segmenter.name](config, None),
+        front_end or segmenter(config),
         model,
         assigner,
         pipeline_config(config),
         device(config.device),
     )
+
+
+def segmenter(config: Config) -> Segmenter:
+    """Return the 2D front-end that a config names."""
+    return SEGMENTERS[config.segmenter.name](config, None)
 
 
 def pipeline_config(config: Config) -> PipelineConfig:
@@ -121,8 +126,8 @@ def pipeline_config(config: Config) -> PipelineConfig:
 def reconfigure(pipeline: OnlineSegmenter, config: Config) -> None:
     """Give a running pipeline the settings that may change live; its memory and networks stay."""
     model, assigner = MODELS[config.model.name](config)
-    segmenter = SEGMENTERS[config.segmenter.name](config, pipeline.segmenter)
-    pipeline.segmenter, pipeline.model, pipeline.assigner = segmenter, model, assigner
+    pipeline.segmenter = SEGMENTERS[config.segmenter.name](config, pipeline.segmenter)
+    pipeline.model, pipeline.assigner = model, assigner
     pipeline.reconfigure(pipeline_config(config))
 
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "replay": "run the core offline on a bag, a folder of posed images or a simulated scene",
     "synthesize": "write simulated scenes as folders or bags",
     "train": "train the bundled weights, going on where it was left",
+    "masks": "score a 2D front-end on simulated frames, and picture its masks",
     "weights": "fetch published weights of a 2D front-end, or list them",
     "bench": "measure time per stage, growth over frames and memory",
     "doctor": "say what is installed, what is missing, and the command that mends it",

@@ -1,0 +1,81 @@
+"""`autoseg3d masks`: scores a 2D front-end on simulated frames, and pictures its masks on any source."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from autoseg3d_core import build
+from autoseg3d_core.cli.source import add_config_arguments, open_source
+from autoseg3d_core.evaluation.mask_quality import MaskEvaluation
+from autoseg3d_core.visualization.overlay import overlay
+from autoseg3d_core.visualization.report import text_table
+
+PICTURE = (480, 360)
+PER_ROW = 4
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("source", nargs="+", help="bags, folders, simulation:SEED or simulation:FIRST-LAST")
+    parser.add_argument("--frames", type=int, default=8, help="frames per source, evenly spread")
+    parser.add_argument("--out", help="folder for scores.json and masks.png")
+    parser.add_argument("--simulation", metavar="KEY=VALUE", nargs="+", default=[], help="simulated settings")
+    add_config_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score and picture; returns the exit code."""
+    config = build.load(args.config, tuple(args.set))
+    segmenter = build.segmenter(config)
+    evaluation, times, pictures, counts, known = MaskEvaluation(), [], [], [], False
+    for source in tqdm(_expanded(args.source), desc="masks", unit="source", disable=None):
+        sequence = open_source(source, tuple(args.simulation))
+        for index in np.linspace(0, len(sequence) - 1, args.frames).round().astype(int).tolist():
+            frame, truth = sequence[index], sequence.truth(index)
+            begin = time.perf_counter()
+            masks = segmenter(frame)
+            times.append((time.perf_counter() - begin) * 1e3)
+            counts.append(len(masks.score))
+            if truth is not None:
+                known = True
+                evaluation.add(masks, truth)
+            pictures.append(cv2.resize(overlay(frame.rgb, masks.index + 1, names=False), PICTURE))
+    scores = {name: asdict(s) for name, s in evaluation.scores().items()} if known else {}
+    rows = [(name, *values.values()) for name, values in scores.items()]
+    if rows:
+        print(text_table(("against", *next(iter(scores.values()))), rows))
+    print(f"{len(times)} frames, {np.mean(counts):.1f} masks each, {np.median(times):.1f} ms median")
+    if args.out:
+        _write(Path(args.out), scores, pictures)
+    return 0
+
+
+def _expanded(sources: list[str]) -> list[str]:
+    """Return simulation:FIRST-LAST as one source per seed."""
+    found = []
+    for source in sources:
+        name, _, seeds = source.partition(":")
+        first, dash, last = seeds.partition("-")
+        if name == "simulation" and dash and first.isdigit() and last.isdigit():
+            found += [f"simulation:{seed}" for seed in range(int(first), int(last) + 1)]
+        else:
+            found.append(source)
+    return found
+
+
+def _write(out: Path, scores: dict[str, dict[str, float]], pictures: list[np.ndarray]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+    shown = [pictures[i] for i in np.linspace(0, len(pictures) - 1, min(len(pictures), 16)).astype(int)]
+    shown += [np.full_like(shown[0], 255)] * (-len(shown) % PER_ROW)
+    sheet = np.vstack([np.hstack(shown[i : i + PER_ROW]) for i in range(0, len(shown), PER_ROW)])
+    cv2.imwrite(str(out / "masks.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    print(f"written to {out}: scores.json masks.png")
