@@ -250,7 +250,7 @@ PROBES: tuple[Callable[[], Finding], ...] = (
         for name, module in (
             (OURS, "autoseg3d.msg"),
             ("message_filters", "message_filters"),
-            ("tf2_ros", "tf2_ros"),
+            ("tf2_ros_py", "tf2_ros"),
         )
     ),
     cv_bridge,
