@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from autoseg3d_core.checkpoints.mask_network import mask_network
+from autoseg3d_core.checkpoints.sam_network import sam_network
 from autoseg3d_core.checkpoints.weights import weights_path
 from autoseg3d_core.config import load_config, section, setting
 from autoseg3d_core.lifting import LiftingConfig
@@ -24,6 +25,7 @@ from autoseg3d_core.segmenters.precomputed import (
     PrecomputedConfig,
     PrecomputedSegmenter,
 )
+from autoseg3d_core.segmenters.sam import SamConfig, SamSegmenter
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.tracking.assignment import Assigner, ManyToOne
 from autoseg3d_core.tracking.lifecycle import TracksConfig
@@ -33,9 +35,12 @@ from autoseg3d_core.tracking.lifecycle import TracksConfig
 class SegmenterConfig:
     """Which 2D front-end, and the settings of each."""
 
-    name: str = setting("geometric", "the 2D front-end", choices=("geometric", "fastsam", "precomputed"))
+    name: str = setting(
+        "geometric", "the 2D front-end", choices=("geometric", "fastsam", "sam", "precomputed")
+    )
     geometric: GeometricConfig = section(GeometricConfig)
     fastsam: FastSamConfig = section(FastSamConfig)
+    sam: SamConfig = section(SamConfig)
     precomputed: PrecomputedConfig = section(PrecomputedConfig)
 
 
@@ -85,9 +90,18 @@ def _fastsam(config: Config, previous: Segmenter | None) -> Segmenter:
     return FastSam(mask_network(weights_path(settings.weights)), settings, device(config.device))
 
 
+def _sam(config: Config, previous: Segmenter | None) -> Segmenter:
+    settings = config.segmenter.sam
+    if isinstance(previous, SamSegmenter) and previous.config.weights == settings.weights:
+        return previous.with_config(settings)
+    network, family = sam_network(weights_path(settings.weights))
+    return SamSegmenter(network, family, settings, device(config.device))
+
+
 SEGMENTERS: dict[str, Callable[[Config, Segmenter | None], Segmenter]] = {
     "geometric": _geometric,
     "fastsam": _fastsam,
+    "sam": _sam,
     "precomputed": _precomputed,
 }
 """How each front-end is made; one that holds a network takes it over from the previous of its kind."""

@@ -109,7 +109,11 @@ def read_pickle(path: str | Path, unpickler: type[pickle.Unpickler]) -> Any:
 
 
 def _weights_of(content: Any, path: str | Path) -> dict[str, Tensor]:
-    weights = content.get("state_dict", content) if isinstance(content, Mapping) else content
+    weights = content
+    for key in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            weights = content[key]
+            break
     if not isinstance(weights, Mapping) or not weights:
         raise InputError(f"{path} holds no state dict: give a checkpoint of a trained network")
     for name, value in weights.items():

@@ -1,0 +1,77 @@
+"""SAM, MobileSAM and SAM 2 in their "everything" mode, run by ultralytics: slow, thorough masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from autoseg3d_core.config import setting
+from autoseg3d_core.segmenters.fastsam_network import ultralytics_module
+from autoseg3d_core.segmenters.flatten import flatten, renumbered
+from autoseg3d_core.structures import Frame, MaskImage
+
+PREDICTORS = {"sam": "Predictor", "sam2": "SAM2Predictor"}
+
+
+@dataclass(frozen=True)
+class SamConfig:
+    """Which weights, and how densely and strictly masks are asked for; the defaults are SAM's own."""
+
+    weights: str = setting("mobile-sam", "a fetched name (`autoseg3d weights`) or the path of a .pt")
+    points_per_side: int = setting(32, "the image is asked at this grid of points", low=1, high=128)
+    quality: float = setting(0.88, "least quality that the network expects of a mask", low=-10.0, high=1.0)
+    stability: float = setting(
+        0.95, "least stability of a mask under another threshold", low=0.0, high=1.0, live=True
+    )
+    min_share: float = setting(
+        0.0005, "share of the image below which a mask is left out", low=0.0, high=0.5, live=True
+    )
+
+
+class SamSegmenter:
+    """Asks a SAM network for everything, and paints its masks, the largest first."""
+
+    def __init__(self, network: nn.Module, family: str, config: SamConfig, device: torch.device) -> None:
+        self.config = config
+        options = {
+            "task": "segment",
+            "mode": "predict",
+            "imgsz": 1024,
+            "conf": max(config.quality, 0.0),
+            "save": False,
+            "verbose": False,
+            "device": str(device),
+        }
+        predictor = getattr(ultralytics_module("models.sam"), PREDICTORS[family])
+        self._network, self._family, self._device = network, family, device
+        self._predictor = predictor(overrides=options)
+        self._predictor.setup_model(model=network, verbose=False)
+
+    def __call__(self, frame: Frame) -> MaskImage:
+        """Return the masks; a frame in which nothing is found has none."""
+        with torch.inference_mode():
+            result = self._predictor(
+                source=np.ascontiguousarray(frame.rgb[..., ::-1]),
+                points_stride=self.config.points_per_side,
+                conf_thres=self.config.quality,
+                stability_score_thresh=self.config.stability,
+            )[0]
+        if result.masks is None or len(result.masks.data) == 0:
+            return MaskImage(np.full(frame.depth.shape, -1, np.int32), np.zeros(0, np.float32))
+        masks = result.masks.data > 0
+        large = masks.flatten(1).sum(dim=1) >= self.config.min_share * masks[0].numel()
+        index, shown = renumbered(flatten(masks & large[:, None, None]), len(masks))
+        return MaskImage(
+            index.to(torch.int32).cpu().numpy(), result.boxes.conf[shown].float().clamp(0, 1).cpu().numpy()
+        )
+
+    def with_config(self, config: SamConfig) -> SamSegmenter:
+        """Return a front-end with the same network and other settings."""
+        return SamSegmenter(self._network, self._family, config, self._device)
+
+    def warm_up(self, frame: Frame) -> None:
+        """Run once."""
+        self(frame)
