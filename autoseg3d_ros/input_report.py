@@ -64,7 +64,8 @@ def lost_on_the_way(reports: Sequence[InputReport]) -> list[str]:
     return [
         f"{report.role} has come {report.received} times but {most.role} {most.received} times: if the "
         "camera sends both at one rate, images are lost on the way; with Fast DDS start camera and node "
-        "with FASTDDS_DEFAULT_PROFILES_FILE set to this package's config/fastdds.xml"
+        "with FASTDDS_DEFAULT_PROFILES_FILE (until Jazzy FASTRTPS_DEFAULT_PROFILES_FILE) set to this "
+        "package's config/fastdds.xml"
         for report in reports
         if most.received >= LOSS_NEEDS and 0 < report.received < LOSS_SHARE * most.received
     ]

@@ -34,6 +34,9 @@ PROVIDES = {
 }
 """The stand-ins, and the module whose absence calls for each."""
 
+DDS_PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+"""Fast DDS reads the first; until Jazzy it reads the second."""
+
 
 def real_ros_is_sourced() -> bool:
     """Tell whether a ROS 2 installation is sourced and this Python can import its rclpy."""
@@ -131,8 +134,7 @@ def write_environment(root: Path, venv: Path, real_ros: bool, gl: dict[str, str]
         *(["export _ROS_WHEELS_BOOTSTRAP_COMPLETE=1"] if not real_ros else []),
         "export ROS_PYTHON_CHECK_FIELDS=1",
         # Without it Fast DDS has no room for images, and loses them and the transforms between them.
-        "export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-"
-        + f"{root / 'config' / 'fastdds.xml'}}}",
+        *(f"export {name}=${{{name}:-{root / 'config' / 'fastdds.xml'}}}" for name in DDS_PROFILES),
         "export ROS_AUTOMATIC_DISCOVERY_RANGE=${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}",
         "export ROS_DOMAIN_ID=${ROS_DOMAIN_ID:-$(( $$ % 100 + 1 ))}",
         *([f"export MUJOCO_GL=${{MUJOCO_GL:-{gl['backend']}}}"] if "backend" in gl else []),
