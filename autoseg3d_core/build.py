@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import torch
 
 from autoseg3d_core.checkpoints.mask_network import mask_network
+from autoseg3d_core.checkpoints.network_weights import load_network
 from autoseg3d_core.checkpoints.sam_network import sam_network
 from autoseg3d_core.checkpoints.weights import weights_path
 from autoseg3d_core.config import load_config, section, setting
+from autoseg3d_core.geometry.scene_origin import OriginConfig
 from autoseg3d_core.lifting import LiftingConfig
+from autoseg3d_core.models.esam import Esam, EsamConfig
 from autoseg3d_core.models.interface import Model
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
 from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
@@ -26,8 +30,9 @@ from autoseg3d_core.segmenters.precomputed import (
     PrecomputedSegmenter,
 )
 from autoseg3d_core.segmenters.sam import SamConfig, SamSegmenter
+from autoseg3d_core.sparse.layers import Backend, backend_of
 from autoseg3d_core.structures import InputError
-from autoseg3d_core.tracking.assignment import Assigner, ManyToOne
+from autoseg3d_core.tracking.assignment import Assigner, ManyToOne, OneToOne
 from autoseg3d_core.tracking.lifecycle import TracksConfig
 
 
@@ -48,8 +53,9 @@ class SegmenterConfig:
 class ModelConfig:
     """Which model, and the settings of each."""
 
-    name: str = setting("overlap", "the model", choices=("overlap",))
+    name: str = setting("overlap", "the model", choices=("overlap", "esam"))
     overlap: OverlapConfig = section(OverlapConfig)
+    esam: EsamConfig = section(EsamConfig)
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class Config:
     device: str = setting("auto", "where the core computes; auto takes a GPU when there is one")
     segmenter: SegmenterConfig = section(SegmenterConfig)
     lifting: LiftingConfig = section(LiftingConfig)
+    origin: OriginConfig = section(OriginConfig)
     model: ModelConfig = section(ModelConfig)
     assignment: AssignmentConfig = section(AssignmentConfig)
     tracks: TracksConfig = section(TracksConfig)
@@ -105,9 +112,34 @@ SEGMENTERS: dict[str, Callable[[Config, Segmenter | None], Segmenter]] = {
     "precomputed": _precomputed,
 }
 """How each front-end is made; one that holds a network takes it over from the previous of its kind."""
-MODELS: dict[str, Callable[[Config], tuple[Model, Assigner]]] = {
-    "overlap": lambda config: (Overlap(config.model.overlap), ManyToOne(config.assignment.min_affinity)),
+
+
+def _overlap(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
+    return Overlap(config.model.overlap), ManyToOne(config.assignment.min_affinity)
+
+
+def _esam(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
+    settings = config.model.esam
+    if isinstance(previous, Esam):
+        return Esam(previous.network, settings), OneToOne(0.0)
+    place = device(config.device)
+    network = load_network(settings.weights, _sparse_backend(settings.backend, place)).to(place)
+    return Esam(network.halve_unet() if place.type == "cuda" else network, settings), OneToOne(0.0)
+
+
+def _sparse_backend(name: str, place: torch.device) -> Backend:
+    """Return the backend of a name; auto takes spconv on a GPU, where it is installed."""
+    if name != "auto":
+        return backend_of(name)
+    has_spconv = importlib.util.find_spec("spconv") is not None
+    return backend_of("spconv" if place.type == "cuda" and has_spconv else "torch")
+
+
+MODELS: dict[str, Callable[[Config, Model | None], tuple[Model, Assigner]]] = {
+    "overlap": _overlap,
+    "esam": _esam,
 }
+"""How each model is made, and who assigns its instances; one with a network takes it over."""
 
 
 def load(path: str | Path | None = None, overrides: tuple[str, ...] = ()) -> Config:
@@ -117,7 +149,7 @@ def load(path: str | Path | None = None, overrides: tuple[str, ...] = ()) -> Con
 
 def online_segmenter(config: Config, front_end: Segmenter | None = None) -> OnlineSegmenter:
     """Return the pipeline that a config describes; `front_end` replaces the one it names."""
-    model, assigner = MODELS[config.model.name](config)
+    model, assigner = MODELS[config.model.name](config, None)
     return OnlineSegmenter(
         front_end or segmenter(config),
         model,
@@ -134,12 +166,12 @@ def segmenter(config: Config) -> Segmenter:
 
 def pipeline_config(config: Config) -> PipelineConfig:
     """Return the policies around the model."""
-    return PipelineConfig(lifting=config.lifting, tracks=config.tracks, map=config.map)
+    return PipelineConfig(lifting=config.lifting, origin=config.origin, tracks=config.tracks, map=config.map)
 
 
 def reconfigure(pipeline: OnlineSegmenter, config: Config) -> None:
     """Give a running pipeline the settings that may change live; its memory and networks stay."""
-    model, assigner = MODELS[config.model.name](config)
+    model, assigner = MODELS[config.model.name](config, pipeline.model)
     pipeline.segmenter = SEGMENTERS[config.segmenter.name](config, pipeline.segmenter)
     pipeline.model, pipeline.assigner = model, assigner
     pipeline.reconfigure(pipeline_config(config))

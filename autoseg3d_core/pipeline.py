@@ -12,6 +12,7 @@ from torch import Tensor
 
 from autoseg3d_core.config import section
 from autoseg3d_core.geometry.groups import group_majority, group_mean
+from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
 from autoseg3d_core.geometry.voxels import Voxels, voxelize
 from autoseg3d_core.lifting import LiftingConfig, check_frame, lift
 from autoseg3d_core.models.interface import Model, Sighting
@@ -40,6 +41,7 @@ class PipelineConfig:
     """The policies around the model."""
 
     lifting: LiftingConfig = section(LiftingConfig)
+    origin: OriginConfig = section(OriginConfig)
     tracks: TracksConfig = section(TracksConfig)
     map: MapConfig = section(MapConfig)
 
@@ -73,7 +75,7 @@ class OnlineSegmenter:
             cloud = lift(frame, masks, self.config.lifting, self.device)
             voxels = voxelize(cloud.xyz, self.config.map.voxel_size_m)
         with timer.stage("perceive"):
-            instances, memory = self.model.perceive(cloud, self.memory)
+            instances, memory = self.model.perceive(cloud, self._placed(frame))
         with timer.stage("associate"):
             owner = group_majority(instances.owner, len(instances), voxels.point_voxel, len(voxels))
             sighting = Sighting(owner, self.scene.ids_at(voxels.keys))
@@ -139,6 +141,13 @@ class OnlineSegmenter:
         tracks = self.memory.tracks
         unseen = torch.zeros_like(tracks.hits)
         return track_table(tracks, unseen, unseen.float(), self.config.tracks.mature_hits)
+
+    def _placed(self, frame: Frame) -> Memory:
+        """Return the memory with its scene frame, which the first frame fixes."""
+        if self.memory.origin is not None:
+            return self.memory
+        origin = scene_origin(frame.world_from_camera, self.config.origin, self.device)
+        return dataclasses.replace(self.memory, origin=origin)
 
     def _integrated(
         self,

@@ -208,12 +208,31 @@ class Tracks(Rows):
 
 
 @dataclass(frozen=True, eq=False)
+class SceneOrigin:
+    """A rigid move from the world into the scene frame: `rotation @ (x - position)`."""
+
+    rotation: Float64[Tensor, "3 3"]
+    position: Float64[Tensor, "3"]
+
+    def to_scene(self, xyz: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
+        """Return points of the world in the scene frame."""
+        return ((xyz.double() - self.position) @ self.rotation.T).to(xyz.dtype)
+
+
+@dataclass(frozen=True, eq=False)
 class Memory:
-    """Everything carried from one frame to the next, besides the scene map."""
+    """Everything carried from one frame to the next, besides the scene map.
+
+    `origin` is the scene frame, fixed by the first frame: upright, level and near the start, whatever the
+    world's axes are and wherever its origin lies; a network sees coordinates in it and no others. `kept` is
+    what the network remembers, and nobody else looks into it.
+    """
 
     tracks: Tracks
     together: TogetherVotes
     next_id: int
+    origin: SceneOrigin | None = None
+    kept: Any = None
 
     @staticmethod
     def empty(next_id: int = 1, channels: int = 0, device: torch.device | str = "cpu") -> Memory:

@@ -67,6 +67,11 @@ class Network(nn.Module):
         self.decoder = QueryDecoder(sizes)
         self.embedding = None if shape.embedding == "none" else EmbeddingHead(norm=shape.embedding)
 
+    @property
+    def embedding_channels(self) -> int:
+        """The length of a prediction's embeddings."""
+        return self.decoder.norm.weight.shape[0]
+
     def halve_unet(self) -> Network:
         """Put the voxel parts into half precision, for a GPU; sums over points stay in single."""
         self.unet.half()

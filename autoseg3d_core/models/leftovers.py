@@ -1,0 +1,47 @@
+"""Points on no mask become fragments too: a network wants every point to belong to one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from autoseg3d_core.geometry.groups import group_mean
+from autoseg3d_core.structures import FragmentCloud
+
+ROUNDS = 8
+FULL_COLOUR = 255.0
+"""Colours count as they are published, from 0 to 255, beside metres: they decide."""
+
+
+def with_leftovers(cloud: FragmentCloud, clusters: int) -> FragmentCloud:
+    """Return the cloud with the points of no fragment split into fragments by place and colour.
+
+    Fewer points than clusters make one fragment. The k-means of the published preparation, with starting
+    points spread evenly over the image instead of drawn at random.
+    """
+    loose = (cloud.fragment < 0).nonzero()[:, 0]
+    if len(loose) == 0:
+        return cloud
+    rows = torch.cat([cloud.xyz[loose], cloud.rgb[loose] * FULL_COLOUR], dim=1)
+    cluster = torch.zeros_like(loose) if len(loose) < clusters else k_means(rows, clusters)
+    _, cluster = torch.unique(cluster, return_inverse=True)
+    count = len(cloud.fragment_score)
+    fragment = cloud.fragment.index_copy(0, loose, cluster + count)
+    made = int(cluster.max()) + 1
+    score = torch.cat([cloud.fragment_score, cloud.fragment_score.new_zeros(made)])
+    return dataclasses.replace(cloud, fragment=fragment, fragment_score=score)
+
+
+def k_means(rows: Float[Tensor, "rows columns"], clusters: int) -> Int64[Tensor, " rows"]:
+    """Return the cluster of each row after some rounds of Lloyd's algorithm."""
+    start = torch.linspace(0, len(rows) - 1, clusters, device=rows.device).round().long()
+    centers = rows[start]
+    nearest = torch.cdist(rows, centers).argmin(dim=1)
+    for _ in range(ROUNDS):
+        held = torch.bincount(nearest, minlength=clusters)[:, None] > 0
+        centers = torch.where(held, group_mean(rows, nearest, clusters), centers)
+        nearest = torch.cdist(rows, centers).argmin(dim=1)
+    return nearest
