@@ -21,6 +21,7 @@ def scratch(purpose: str, rows: int, columns: int, like: Tensor) -> Tensor:
     key = f"{purpose} {like.dtype}"
     block = getattr(_blocks, key, None)
     if block is None or block.numel() < rows * columns:
-        block = torch.empty(rows * columns, dtype=like.dtype)
+        with torch.inference_mode(False):  # one made in inference mode could not be written to outside of it
+            block = torch.empty(rows * columns, dtype=like.dtype)
         setattr(_blocks, key, block)
     return block[: rows * columns].view(rows, columns)

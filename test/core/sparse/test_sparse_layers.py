@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+import threading
 
 import pytest
 import torch
@@ -55,3 +56,19 @@ def test_new_weights_keep_the_size_of_features():
         for layer in (SubmanifoldConv(32, 32), DownConv(32, 32), UpConv(32, 32)):
             x = layer(x.replaced(torch.randn_like(x.features)))
             assert 0.1 < float(x.features.std()) < 3
+
+
+def test_a_layer_works_outside_inference_mode_after_its_first_use_inside_it():
+    layer = SubmanifoldConv(64, 8)
+    tensor = sparse_tensor(torch.rand(20, 64), torch.arange(60).view(20, 3) // 3)
+    results = []
+
+    def use():
+        with torch.inference_mode():
+            results.append(layer(tensor).features)
+        results.append(layer(tensor).features)
+
+    thread = threading.Thread(target=use)  # one that has not used any layer
+    thread.start()
+    thread.join()
+    assert torch.equal(*results)

@@ -1,0 +1,229 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import linear_sum_assignment
+
+from autoseg3d_core import build
+from autoseg3d_core.checkpoints.format import Checkpoint, save
+from autoseg3d_core.cli.__main__ import main
+from autoseg3d_core.config import ConfigError
+from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
+from autoseg3d_core.models.esam import Esam, EsamConfig, merging_affinity
+from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.selection import SelectionConfig
+from autoseg3d_core.structures import (
+    Association,
+    FragmentCloud,
+    FrameInstances,
+    InputError,
+    Memory,
+    TogetherVotes,
+)
+from autoseg3d_core.tracking.assignment import OneToOne
+from autoseg3d_core.tracking.lifecycle import TracksConfig, advance
+
+SHAPE = NetworkShape(unet="edge", semantics=4)
+EVERYTHING = SelectionConfig(top_k=6, score_threshold=0.0, min_points=0)
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return Network(SHAPE).eval()
+
+
+def cloud(count=600, seed=0, spread=1.0):
+    generator = torch.Generator().manual_seed(seed)
+    xyz = spread * torch.rand(count, 3, generator=generator)
+    fragment = torch.arange(count) % 7 - 1
+    rgb = torch.rand(count, 3, generator=generator)
+    return FragmentCloud(xyz, rgb, fragment, torch.arange(count), torch.ones(6))
+
+
+def memory_at(pose=None):
+    origin = scene_origin(np.eye(4) if pose is None else pose, OriginConfig(up="z"))
+    return dataclasses.replace(Memory.empty(channels=262), origin=origin)
+
+
+def random_instances(rng, count, labels):
+    low = rng.uniform(0, 1, (count, 3))
+    corners = np.hstack([low, low + rng.uniform(0.2, 1.5, (count, 3))])
+    unit = rng.normal(size=(count, 8))
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    rows = torch.from_numpy(np.hstack([unit, corners])).float()
+    return FrameInstances(
+        masks=torch.ones(count, 5, dtype=torch.bool),
+        scores=torch.from_numpy(rng.random(count)).float(),
+        labels=torch.from_numpy(rng.integers(0, labels, count)),
+        boxes=rows[:, -6:],
+        centroids=rows[:, -6:-3],
+        embeddings=rows,
+    )
+
+
+def iou(a, b):
+    low, high = np.maximum(a[:3], b[:3]), np.minimum(a[3:], b[3:])
+    common = np.prod(np.maximum(high - low, 0))
+    return common / (np.prod(a[3:] - a[:3]) + np.prod(b[3:] - b[:3]) - common)
+
+
+class PublishedMerging:
+    """The merging of method and paper, an instance at a time and in double precision."""
+
+    def __init__(self):
+        self.rows, self.labels, self.scores, self.counts = [], [], [], []
+
+    def take(self, found):
+        rows, labels = found.embeddings.double().numpy(), found.labels.tolist()
+        fit = np.array(
+            [
+                [
+                    max(0.0, own[:-6] @ new[:-6] * iou(own[-6:], new[-6:])) * (label == mine)
+                    for new, label in zip(rows, labels, strict=True)
+                ]
+                for own, mine in zip(self.rows, self.labels, strict=True)
+            ]
+        ).reshape(len(self.rows), len(rows))
+        matched = {}
+        if fit.size:
+            for track, new in zip(*linear_sum_assignment(fit, maximize=True), strict=True):
+                if fit[track, new] > 0:
+                    matched[new] = track
+        for new, row in enumerate(rows):
+            if new not in matched:
+                self.rows.append(row)
+                self.labels.append(labels[new])
+                self.scores.append(float(found.scores[new]))
+                self.counts.append(0)
+                continue
+            track = matched[new]
+            self.counts[track] += 1
+            count = self.counts[track]
+            self.rows[track] = (self.rows[track] * count + row) / (count + 1)
+            self.scores[track] = (self.scores[track] * count + float(found.scores[new])) / (count + 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_merging_over_many_frames_is_the_published_one(seed):
+    rng = np.random.default_rng(seed)
+    published, memory = PublishedMerging(), Memory.empty(channels=14)
+    config = TracksConfig(blend=0.0, tentative_frames=1000)
+    for frame in range(12):
+        found = random_instances(rng, int(rng.integers(0, 7)), labels=2)
+        fit = merging_affinity(found.embeddings, found.labels, memory.tracks.embeddings, memory.tracks.labels)
+        association = Association(fit, found.embeddings, TogetherVotes.empty())
+        memory = advance(memory, found, association, OneToOne(0.0)(fit), config, frame).memory
+        published.take(found)
+    assert len(memory.tracks) == len(published.rows)
+    assert np.allclose(memory.tracks.embeddings.numpy(), published.rows, atol=1e-5)
+    assert np.allclose(memory.tracks.scores.numpy(), published.scores, atol=1e-5)
+    assert memory.tracks.labels.tolist() == published.labels
+    assert (memory.tracks.hits - 1).tolist() == published.counts
+
+
+@torch.inference_mode()
+def test_a_frame_gives_instances_with_embeddings_and_boxes_around_their_points(network):
+    found, after = Esam(network, EsamConfig(selection=EVERYTHING)).perceive(cloud(), memory_at())
+    assert 0 < len(found) <= 6
+    assert found.embeddings.shape == (len(found), 262)
+    assert torch.allclose(found.embeddings[:, :256].norm(dim=1), torch.ones(len(found)), atol=1e-5)
+    for mask, box in zip(found.masks, found.boxes, strict=True):
+        points = cloud().xyz[mask]
+        assert torch.equal(box, torch.cat([points.amin(dim=0), points.amax(dim=0)]))
+    assert after.kept is not None
+
+
+@torch.inference_mode()
+def test_a_world_moved_by_kilometres_and_turned_gives_the_same_instances(network):
+    model = Esam(network, EsamConfig(selection=EVERYTHING))
+    turned = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    world = np.eye(4)
+    world[:3, :3], world[:3, 3] = turned, (2048.0, -4096.0, 64.0)
+    # On a lattice within the voxels, so that single precision far from zero moves no point to another voxel.
+    here = cloud()
+    here = dataclasses.replace(here, xyz=(here.xyz / 0.02).floor() * 0.02 + 0.01)
+    there = dataclasses.replace(
+        here, xyz=(here.xyz.double() @ torch.from_numpy(turned).T + torch.from_numpy(world[:3, 3])).float()
+    )
+    first, _ = model.perceive(here, memory_at())
+    second, _ = model.perceive(there, memory_at(world))
+    assert torch.equal(first.masks, second.masks)
+    assert torch.allclose(first.scores, second.scores, atol=2e-3)
+    assert torch.allclose(first.embeddings, second.embeddings, atol=2e-2)
+
+
+@torch.inference_mode()
+def test_what_the_network_keeps_stays_bounded_on_a_long_way(network):
+    model = Esam(network, EsamConfig(selection=EVERYTHING, max_voxels=1000))
+    memory, sizes = memory_at(), []
+    for frame in range(12):
+        seen = cloud(seed=frame)
+        seen = dataclasses.replace(seen, xyz=seen.xyz + torch.tensor([10.0 * frame, 0, 0]))
+        _, memory = model.perceive(seen, memory)
+        sizes.append(sum(store.voxels for store in memory.kept.stores))
+    assert sizes[-1] <= max(sizes[:4])
+
+
+@torch.inference_mode()
+def test_a_point_kilometres_from_the_start_is_refused_by_name(network):
+    far = dataclasses.replace(cloud(), xyz=torch.full((600, 3), 1e5))
+    with pytest.raises(InputError, match="scene origin"):
+        Esam(network, EsamConfig(selection=EVERYTHING)).perceive(far, memory_at())
+
+
+@pytest.mark.parametrize(
+    "xyz", [torch.zeros(0, 3), torch.zeros(1, 3), torch.full((300, 3), 0.005), torch.full((300, 3), -900.0)]
+)
+@torch.inference_mode()
+def test_degenerate_clouds_are_no_error(network, xyz):
+    whole = cloud(len(xyz)) if len(xyz) else None
+    frame = FragmentCloud(
+        xyz,
+        whole.rgb if whole else torch.zeros(0, 3),
+        whole.fragment if whole else torch.zeros(0, dtype=torch.int64),
+        torch.arange(len(xyz)),
+        torch.ones(6),
+    )
+    found, _ = Esam(network, EsamConfig(selection=EVERYTHING)).perceive(frame, memory_at())
+    assert found.masks.shape[1] == len(xyz)
+    assert torch.isfinite(found.embeddings).all()
+
+
+def test_the_pipeline_runs_it_from_a_file_and_keeps_ids(tmp_path, network, wall_frame):
+    path = tmp_path / "network.safetensors"
+    save(path, Checkpoint(network.state_dict(), {"network": dataclasses.asdict(SHAPE)}))
+    settings = ("model.name=esam", f"model.esam.weights={path}", "lifting.points=800", "device=cpu")
+    loose = ("model.esam.selection.score_threshold=0", "model.esam.selection.min_points=0")
+    online = build.online_segmenter(build.load(None, (*settings, *loose)))
+    updates = [online.step(wall_frame(stamp)) for stamp in (1, 2, 3)]
+    assert len(updates[-1].tracks) > 0
+    assert online.memory.origin is not None
+    build.reconfigure(online, build.load(None, (*settings, "model.esam.selection.top_k=3")))
+    assert online.model.config.selection.top_k == 3
+    online.reset()
+    assert online.memory.origin is None
+    assert online.memory.kept is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [("model.esam.leftovers=20", "autoseg3d convert"), ("model.esam.weights=missing.safetensors", "missing")],
+)
+def test_missing_weights_say_how_to_make_them(setting, words):
+    with pytest.raises((InputError, ConfigError), match=words):
+        build.online_segmenter(build.load(None, ("model.name=esam", setting)))
+
+
+def test_weights_of_something_else_are_refused(tmp_path):
+    save(tmp_path / "a.safetensors", Checkpoint({"x": torch.zeros(1)}, {"architecture": "yolo"}))
+    with pytest.raises(InputError, match="no 3D network"):
+        build.online_segmenter(
+            build.load(None, ("model.name=esam", f"model.esam.weights={tmp_path / 'a.safetensors'}"))
+        )
+
+
+def test_converting_a_file_that_is_not_there_says_so(tmp_path, capsys):
+    assert main(["convert", str(tmp_path / "missing.pth"), str(tmp_path / "out.safetensors")]) == 2
+    assert "missing.pth" in capsys.readouterr().err

@@ -1,0 +1,48 @@
+import torch
+
+from autoseg3d_core.models.leftovers import k_means, with_leftovers
+from autoseg3d_core.structures import FragmentCloud
+
+
+def cloud(fragment, rgb=None):
+    count = len(fragment)
+    torch.manual_seed(0)
+    colour = torch.rand(count, 3) if rgb is None else rgb
+    known = int(max(0, fragment.max() + 1))
+    return FragmentCloud(
+        torch.rand(count, 3), colour, fragment, torch.arange(count), torch.full((known,), 0.5)
+    )
+
+
+def test_every_point_has_a_fragment_afterwards_and_the_known_ones_stay():
+    fragment = torch.cat([torch.zeros(50), torch.ones(30), torch.full((200,), -1)]).long()
+    whole = with_leftovers(cloud(fragment), 20)
+    assert torch.equal(whole.fragment[:80], fragment[:80])
+    assert whole.fragment.min() == 0
+    made = whole.fragment[80:].unique()
+    assert made.min() == 2
+    assert len(made) <= 20
+    assert len(whole.fragment_score) == whole.fragment.max() + 1
+    assert torch.equal(made, torch.arange(2, 2 + len(made))), "without gaps"
+
+
+def test_colours_decide():
+    fragment = torch.full((90,), -1)
+    colour = torch.eye(3).repeat_interleave(30, dim=0)
+    whole = with_leftovers(cloud(fragment, colour), 3)
+    assert [len(part.unique()) for part in whole.fragment.split(30)] == [1, 1, 1]
+    assert len(whole.fragment.unique()) == 3
+
+
+def test_fewer_points_than_clusters_are_one_fragment():
+    fragment = torch.tensor([0, -1, -1, 0, -1])
+    assert with_leftovers(cloud(fragment), 20).fragment.tolist() == [0, 1, 1, 0, 1]
+
+
+def test_without_loose_points_nothing_changes():
+    whole = cloud(torch.tensor([0, 1, 1]))
+    assert with_leftovers(whole, 20) is whole
+
+
+def test_points_of_one_place_and_colour_make_one_cluster():
+    assert len(k_means(torch.ones(40, 6), 5).unique()) == 1
