@@ -18,6 +18,7 @@ COMMANDS = {
     "masks": "score a 2D front-end on simulated frames, and picture its masks",
     "weights": "fetch published weights of a 2D front-end, or list them",
     "bench": "measure time per stage, growth over frames and memory",
+    "bench-network": "measure the 3D network alone: each U-Net on each backend",
     "doctor": "say what is installed, what is missing, and the command that mends it",
 }
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, about in COMMANDS.items():
         verb = verbs.add_parser(name, help=about, description=about)
         if name == wanted:  # only the command that runs is imported
-            module = importlib.import_module(f"autoseg3d_core.cli.{name}")
+            module = importlib.import_module(f"autoseg3d_core.cli.{name.replace('-', '_')}")
             module.add_arguments(verb)
             verb.set_defaults(run=module.run)
     args = parser.parse_args(arguments)

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -87,3 +88,16 @@ def test_other_errors_are_not_hidden(monkeypatch):
     monkeypatch.setattr(doctor, "all_findings", lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         main(["doctor"])
+
+
+def test_the_network_s_bench_measures_each_pair_and_its_memory_is_bounded(tmp_path, capsys):
+    pytest.importorskip("mujoco")
+    figures = tmp_path / "network.json"
+    words = "--frames 4 --points 500 --unet edge --backend torch --max-voxels 1000 --device cpu --json"
+    small = ["--simulation", "width=64", "height=48"]
+    assert main(["bench-network", *words.split(), str(figures), *small]) == 0
+    [row] = json.loads(figures.read_text())
+    assert (row["unet"], row["backend"], row["frames"]) == ("edge", "torch", 2)
+    assert set(row["stages_ms"]) == {"voxels", "stem", "encode", "memory", "decode", "queries"}
+    assert row["whole_ms"] > 0
+    assert "edge" in capsys.readouterr().out
