@@ -87,7 +87,8 @@ def _geometric(config: Config, previous: Segmenter | None) -> Segmenter:
 
 def _precomputed(config: Config, previous: Segmenter | None) -> Segmenter:
     settings = config.segmenter.precomputed
-    return PrecomputedSegmenter(LabelImageFolder(settings.folder), settings.void)
+    folder = LabelImageFolder(settings.folder) if settings.folder else None
+    return PrecomputedSegmenter(folder, settings.void)
 
 
 def _fastsam(config: Config, previous: Segmenter | None) -> Segmenter:

@@ -14,7 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8, UInt16
+from jaxtyping import Float32, Int32, UInt8, UInt16
 
 from autoseg3d_core.structures import CameraIntrinsics, InputError
 
@@ -44,6 +44,14 @@ DEPTH_ENCODINGS = {
     "64FC1": ("f8", 1.0),
 }
 """NumPy type and metres per unit."""
+LABEL_ENCODINGS = {
+    "32SC1": "i4",
+    "16UC1": "u2",
+    "16SC1": "i2",
+    "mono16": "u2",
+    "8UC1": "u1",
+    "mono8": "u1",
+}
 COMPRESSED_HEADER = struct.Struct("<iff")
 """compressedDepth: format, and the two parameters of quantised float depth."""
 INVERSE_DEPTH = 0
@@ -106,6 +114,26 @@ def known_depth(values: np.ndarray) -> Float32[np.ndarray, "height width"]:
     with np.errstate(invalid="ignore"):
         depth[~((depth > 0) & (depth < np.inf))] = 0
     return depth
+
+
+def decode_labels(
+    encoding: str, height: int, width: int, step: int, is_bigendian: bool, data: Any
+) -> Int32[np.ndarray, "height width"]:
+    """Return a label image: a whole number per pixel; raises `InputError` for another encoding."""
+    if encoding not in LABEL_ENCODINGS:
+        raise InputError(
+            f"encoding {encoding!r} is no label image: publish one of {', '.join(LABEL_ENCODINGS)}"
+        )
+    dtype = np.dtype(LABEL_ENCODINGS[encoding]).newbyteorder(">" if is_bigendian else "<")
+    return _rows(data, height, width, step, dtype).astype(np.int32)
+
+
+def decode_compressed_labels(data: Any) -> Int32[np.ndarray, "height width"]:
+    """Return a label image from a PNG of one channel."""
+    labels = _imdecode(data, cv2.IMREAD_UNCHANGED)
+    if labels.ndim != 2 or bytes(data[:4]) != PNG_MAGIC:
+        raise InputError("a compressed label image has to be a PNG of one channel")
+    return labels.astype(np.int32)
 
 
 def decode_compressed_color(data: Any) -> UInt8[np.ndarray, "height width 3"]:
@@ -262,6 +290,16 @@ def undistort(
     across, down = undistortion_maps(camera, distortion)
     straight = cv2.remap(rgb, across, down, cv2.INTER_LINEAR)
     return straight, cv2.remap(depth, across, down, cv2.INTER_NEAREST)
+
+
+def undistort_labels(
+    labels: Int32[np.ndarray, "height width"], camera: CameraIntrinsics, distortion: Distortion
+) -> Int32[np.ndarray, "height width"]:
+    """Return a label image as the same camera without distortion would have seen it."""
+    across, down = undistortion_maps(camera, distortion)
+    index = np.arange(labels.size, dtype=np.float32).reshape(labels.shape)  # exact up to 2^24 pixels
+    source = cv2.remap(index, across, down, cv2.INTER_NEAREST, borderValue=-1)
+    return np.append(labels.ravel(), 0)[source.astype(np.int64)].reshape(labels.shape).astype(np.int32)
 
 
 @functools.lru_cache(maxsize=4)

@@ -58,13 +58,17 @@ class CameraIntrinsics:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One registered RGB-D image pair with its pose; depth in metres, 0 where unknown."""
+    """One registered RGB-D image pair with its pose; depth in metres, 0 where unknown.
+
+    `label_image` holds masks that were made elsewhere, where there are such.
+    """
 
     rgb: UInt8[np.ndarray, "height width 3"]
     depth: Float32[np.ndarray, "height width"]
     camera: CameraIntrinsics
     world_from_camera: Float64[np.ndarray, "4 4"]
     stamp_ns: int
+    label_image: Int32[np.ndarray, "height width"] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64, Int32, UInt8
 
 from autoseg3d_core import image_formats
 from autoseg3d_core.geometry.transforms import is_rigid, pose_from_quaternion
@@ -29,11 +29,12 @@ ALIGNMENT_ADVICE = (
 
 @dataclass(frozen=True, eq=False)
 class CameraMessages:
-    """One colour image, depth image and calibration that belong together, still as messages."""
+    """One colour image, depth image, calibration, and perhaps label image, still as messages."""
 
     color: Any
     depth: Any
     info: Any
+    masks: Any = None
 
     @property
     def stamp_ns(self) -> int:
@@ -48,6 +49,7 @@ class TopicNames:
     color: str
     depth: str
     camera_info: str
+    masks: str = ""
 
 
 def stamp_to_ns(stamp: Any) -> int:
@@ -67,11 +69,13 @@ def frame_from_messages(
     rgb = decode_color(messages.color, names.color)
     depth = decode_depth(messages.depth, names.depth, depth_scale)
     check_sizes(rgb, depth, camera, names)
+    labels = None if messages.masks is None else decode_labels(messages.masks, names.masks, depth.shape)
     if distortion is not None:
         rgb, depth = image_formats.undistort(rgb, depth, camera, distortion)
+        labels = labels if labels is None else image_formats.undistort_labels(labels, camera, distortion)
     # A view of the message would be read-only, and gone with it.
     rgb = rgb if rgb.flags.writeable else rgb.copy()
-    return Frame(rgb, depth, camera, world_from_camera, messages.stamp_ns)
+    return Frame(rgb, depth, camera, world_from_camera, messages.stamp_ns, labels)
 
 
 def decode_color(message: Any, topic: str) -> UInt8[np.ndarray, "height width 3"]:
@@ -109,6 +113,27 @@ def decode_depth(message: Any, topic: str, scale: float = 0.0) -> Float32[np.nda
         )
     except InputError as error:
         raise InputError(f"{topic}: {error}") from error
+
+
+def decode_labels(message: Any, topic: str, shape: tuple[int, ...]) -> Int32[np.ndarray, "height width"]:
+    """Return an Image of whole numbers as label image."""
+    try:
+        labels = image_formats.decode_labels(
+            message.encoding,
+            message.height,
+            message.width,
+            message.step,
+            message.is_bigendian,
+            message.data,
+        )
+    except InputError as error:
+        raise InputError(f"{topic}: {error}") from error
+    if labels.shape != shape:
+        raise InputError(
+            f"{topic} is {labels.shape[1]}x{labels.shape[0]} but the images are {shape[1]}x{shape[0]}: "
+            "publish masks at the colour image's size"
+        )
+    return labels
 
 
 def decode_with_cv_bridge(message: Any) -> UInt8[np.ndarray, "height width 3"]:

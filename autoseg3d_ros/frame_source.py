@@ -27,7 +27,6 @@ from autoseg3d_ros.throttled_log import ThrottledLog
 
 RESIDUAL_WARNING_S = 0.01
 RESIDUALS = 30
-ROLES = ("color", "depth", "camera_info")
 
 
 def input_qos() -> QoSProfile:
@@ -97,7 +96,7 @@ class _Waiting:
     arrived: float
 
 
-def subscriptions(node: Node, config: NodeConfig) -> tuple[Subscription, Subscription, Subscription]:
+def subscriptions(node: Node, config: NodeConfig) -> tuple[Subscription, ...]:
     """Return topic and type per input, with the transports' suffixes.
 
     As in image_transport it is the image's own topic that is remapped, and its transports go with it.
@@ -110,6 +109,7 @@ def subscriptions(node: Node, config: NodeConfig) -> tuple[Subscription, Subscri
         Subscription("color", node.resolve_topic_name(config.topics.color) + color_suffix, color_type),
         Subscription("depth", node.resolve_topic_name(config.topics.depth) + depth_suffix, depth_type),
         Subscription("camera_info", config.topics.camera_info, CameraInfo),
+        *((Subscription("masks", config.topics.masks, Image),) if config.topics.masks else ()),
     )
 
 
@@ -169,10 +169,10 @@ class FrameSource:
         if gate is self.gates[0]:
             self._sink.lost(FrameReport(0, message.header.frame_id, Outcome.DROPPED_INVALID, reason))
 
-    def _on_matched(self, color: Any, depth: Any, info: Any) -> None:
+    def _on_matched(self, color: Any, depth: Any, info: Any, masks: Any = None) -> None:
         if not self.is_enabled:
             return
-        messages = CameraMessages(color, depth, info)
+        messages = CameraMessages(color, depth, info, masks)
         camera_frame = (self.config.camera_frame or color.header.frame_id).lstrip("/")
         self._look_at_stamps(messages)
         self._look_at_frames(messages)
@@ -188,7 +188,8 @@ class FrameSource:
         """Count colour images that found no partners; those of the other inputs are nobody's frames."""
         if index != 0:
             return
-        reason = f"no {self.names.depth} and {self.names.camera_info} within sync.slop_s of its stamp"
+        partners = ", ".join(gate.topic for gate in self.gates[1:])
+        reason = f"not all of {partners} within sync.slop_s of its stamp"
         for stamp_ns in stamps_ns:
             self._sink.lost(FrameReport(stamp_ns, "", Outcome.DROPPED_SYNC, reason))
 

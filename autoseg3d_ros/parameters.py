@@ -36,6 +36,7 @@ class TopicsConfig:
     color: str = setting("rgb/image", "colour image, without the transport's suffix")
     depth: str = setting("depth/image", "depth image registered to the colour image, without suffix")
     camera_info: str = setting("rgb/camera_info", "calibration of the colour camera")
+    masks: str = setting("", "label images at the stamps of the colour images, for the precomputed front-end")
 
 
 @dataclass(frozen=True)

@@ -52,13 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--simulation", metavar="KEY=VALUE", nargs="+", default=[], help="settings of a simulated scene"
     )
+    parser.add_argument(
+        "--masks", metavar="TOPIC", help="a bag's label images, for segmenter.name=precomputed"
+    )
     parser.add_argument("--rerun", action="store_true", help="also write a Rerun recording (needs rerun-sdk)")
     add_config_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Replay, score where the truth is known, and write the results."""
-    sequence = open_source(args.source, tuple(args.simulation))
+    sequence = open_source(args.source, tuple(args.simulation), args.masks)
     online = build.online_segmenter(build.load(args.config, tuple(args.set)))
     out = Path(args.out)
     shutil.rmtree(out, ignore_errors=True)

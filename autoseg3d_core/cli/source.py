@@ -20,10 +20,13 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_source(source: str, simulation: tuple[str, ...] = ()) -> RgbdSequence:
-    """Return the frames of a source; `simulation` holds overrides of a simulated scene's settings."""
+def open_source(source: str, simulation: tuple[str, ...] = (), masks: str | None = None) -> RgbdSequence:
+    """Return the frames of a source.
+
+    `simulation` holds overrides of a simulated scene's settings, `masks` a bag's topic of label images.
+    """
     if not source.startswith(SIMULATION):
-        return open_sequence(source)
+        return open_sequence(source, **({"mask_topic": masks} if masks else {}))
     seed = source[len(SIMULATION) :]
     if not seed.isdigit():
         raise InputError(f"{source}: write the seed as a whole number, e.g. simulation:5000")

@@ -49,12 +49,17 @@ class RosbagSequence:
         info_topic: str | None = None,
         target_frame: str | None = None,
         slop_s: float = 0.02,
+        mask_topic: str | None = None,
     ) -> None:
         self.path = Path(path)
         self.name = self.path.stem
         self._bag = BagIndex(self.path)
         self.topics: BagTopics = find_topics(self._bag.kinds, str(path), color_topic, depth_topic, info_topic)
-        self._bag.index([self.topics.color, self.topics.depth, self.topics.info])
+        self._mask_topic = mask_topic
+        if mask_topic is not None and mask_topic not in self._bag.kinds:
+            raise InputError(f"{path}: no messages on {mask_topic}: name the topic of label images")
+        masks = [] if mask_topic is None else [mask_topic]
+        self._bag.index([self.topics.color, self.topics.depth, self.topics.info, *masks])
         self._infos = self._bag.messages(self.topics.info)
         self._info_stamps = np.array([info.stamp_ns for info in self._infos], np.int64)
         self.skipped: Counter[str] = Counter()
@@ -108,9 +113,11 @@ class RosbagSequence:
                 f"{self.path}: {self.topics.info} describes {camera.width}x{camera.height}, but "
                 f"{self.topics.color} is {rgb.shape[1]}x{rgb.shape[0]}: name the camera info of that image"
             )
+        labels = self._labels_at(pair.color.stamp_ns)
         if distortion is not None:
             rgb, depth = image_formats.undistort(rgb, depth, camera, distortion)
-        return Frame(rgb, depth, camera, self._pose(pair.color.stamp_ns), pair.color.stamp_ns)
+            labels = labels if labels is None else image_formats.undistort_labels(labels, camera, distortion)
+        return Frame(rgb, depth, camera, self._pose(pair.color.stamp_ns), pair.color.stamp_ns, labels)
 
     def truth(self, index: int) -> FrameTruth | None:
         """Return what is really in one frame, None where the bag does not say."""
@@ -197,12 +204,25 @@ class RosbagSequence:
         near = range(max(after - 1, 0), min(after + 1, len(self._infos)))
         return self._infos[min(near, key=lambda i: abs(self._infos[i].stamp_ns - stamp_ns))]
 
-    def _ids_at(self, topic: str, stamp_ns: int) -> np.ndarray | None:
+    def _labels_at(self, stamp_ns: int) -> np.ndarray | None:
+        """Return the label image of a stamp, None where no topic of them was named."""
+        if self._mask_topic is None:
+            return None
+        place = self._place_at(self._mask_topic, stamp_ns)
+        if place is None:
+            raise InputError(f"{self.path}: {self._mask_topic} has no label image at {stamp_ns} ns")
+        return self._decoded(place, _labels_of)
+
+    def _place_at(self, topic: str, stamp_ns: int) -> Stamped | None:
         places = self._bag.messages(topic)
         place = bisect_left(places, stamp_ns, key=lambda p: p.stamp_ns)
-        if place >= len(places) or places[place].stamp_ns != stamp_ns:
+        return places[place] if place < len(places) and places[place].stamp_ns == stamp_ns else None
+
+    def _ids_at(self, topic: str, stamp_ns: int) -> np.ndarray | None:
+        place = self._place_at(topic, stamp_ns)
+        if place is None:
             return None
-        data = np.frombuffer(self._bag.read(places[place]).data, np.uint8)
+        data = np.frombuffer(self._bag.read(place).data, np.uint8)
         ids = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         if ids is None:
             raise InputError(f"{topic}: the image at {stamp_ns} ns is not a PNG: write the recording again")
@@ -221,3 +241,10 @@ def _depth_of(message: Any) -> np.ndarray:
         return image_formats.decode_compressed_depth(message.format, message.data)
     m = message
     return image_formats.decode_depth(m.encoding, m.height, m.width, m.step, m.is_bigendian, m.data)
+
+
+def _labels_of(message: Any) -> np.ndarray:
+    if hasattr(message, "format"):
+        return image_formats.decode_compressed_labels(message.data)
+    m = message
+    return image_formats.decode_labels(m.encoding, m.height, m.width, m.step, m.is_bigendian, m.data)

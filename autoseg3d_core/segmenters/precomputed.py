@@ -1,10 +1,9 @@
-"""Masks made elsewhere: label images from a folder, matched to frames by their stamps or their order."""
+"""Masks made elsewhere: label images that come with the frames, or from a folder by stamp or order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -21,28 +20,27 @@ class PrecomputedConfig:
     """Where the label images lie."""
 
     folder: str = setting(
-        "", "folder of label images, STAMP_NS.png or .npy, or numbered in the order of frames"
+        "",
+        "folder of label images, STAMP_NS.png or .npy, or numbered in the order of frames; empty takes those "
+        "that come with the frames (topics.masks, or replay --masks)",
     )
     void: int = setting(0, "value of pixels without a mask", low=-1, high=65535)
-
-
-class LabelImageSource(Protocol):
-    """Gives the label image that belongs to a stamp: from a folder, a bag, or a live topic."""
-
-    def label_image(self, stamp_ns: int) -> Int[np.ndarray, "height width"]:
-        """Return the label image of a stamp; raises `InputError` when there is none."""
-        ...
 
 
 class PrecomputedSegmenter:
     """Turns a label image into masks: each value but the void one is a mask of score 1."""
 
-    def __init__(self, source: LabelImageSource, void: int = 0) -> None:
-        self._source, self._void = source, void
+    def __init__(self, folder: LabelImageFolder | None, void: int = 0) -> None:
+        self._folder, self._void = folder, void
 
     def __call__(self, frame: Frame) -> MaskImage:
-        """Return the masks of the label image of this frame's stamp."""
-        labels = self._source.label_image(frame.stamp_ns)
+        """Return the masks of the frame's label image, or of the folder's for its stamp."""
+        labels = frame.label_image if self._folder is None else self._folder.label_image(frame.stamp_ns)
+        if labels is None:
+            raise InputError(
+                f"frame at {frame.stamp_ns} ns comes without a label image: set topics.masks (replay: "
+                "--masks), or segmenter.precomputed.folder"
+            )
         if labels.shape != frame.depth.shape:
             raise InputError(
                 f"label image at {frame.stamp_ns} ns is {labels.shape[1]}x{labels.shape[0]} but the frame is "

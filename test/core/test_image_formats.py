@@ -269,3 +269,28 @@ def test_a_straight_line_seen_through_a_bent_lens_is_straight_again():
     rows = straight[:, 25:135, 0].astype(float)
     heights = (rows * np.arange(120)[:, None]).sum(0) / rows.sum(0)
     assert abs(heights - (0.4 * 100 + 59.5)).max() < 1.0
+
+
+@pytest.mark.parametrize(("encoding", "kind"), list(f.LABEL_ENCODINGS.items()))
+@pytest.mark.parametrize("big", [False, True])
+def test_label_images_are_whole_numbers_of_any_width(encoding, kind, big):
+    labels = np.array([[0, 7, 100], [1, 2, 3]])
+    rows, _ = padded(labels.astype(np.dtype(kind).newbyteorder(">" if big else "<")), 4)
+    assert f.decode_labels(encoding, 2, 3, rows.shape[1], big, rows.tobytes()).tolist() == labels.tolist()
+
+
+def test_a_colour_image_is_no_label_image():
+    with pytest.raises(InputError, match="label image"):
+        f.decode_labels("rgb8", 1, 1, 3, False, b"abc")
+    with pytest.raises(InputError, match="one channel"):
+        f.decode_compressed_labels(cv2.imencode(".png", RGB)[1].tobytes())
+
+
+def test_label_images_are_straightened_without_inventing_labels():
+    camera = CameraIntrinsics(50.0, 50.0, 20.0, 15.0, 40, 30)
+    labels = (np.arange(40) // 10 * 1000 + 5).astype(np.int32) * np.ones((30, 1), np.int32)
+    straight = f.undistort_labels(labels, camera, f.Distortion("plumb_bob", (0.2, 0, 0, 0, 0)))
+    assert set(np.unique(straight)) <= {0, *np.unique(labels)}
+    assert straight[15, 20] == labels[15, 20]
+    same = f.undistort_labels(labels, camera, f.Distortion("plumb_bob", (0, 0, 0, 0, 0)))
+    assert np.array_equal(same, labels)

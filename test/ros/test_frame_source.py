@@ -5,9 +5,12 @@ import time
 import numpy as np
 import pytest
 
+from autoseg3d_core.structures import InputError
+from autoseg3d_ros.conversions import CameraMessages, TopicNames, frame_from_messages
 from autoseg3d_ros.frame_source import FrameSource, input_qos, subscriptions
+from autoseg3d_ros.messages import image_message
 from autoseg3d_ros.outcomes import Outcome
-from autoseg3d_ros.parameters import InputConfig, NodeConfig, SyncConfig, TfConfig
+from autoseg3d_ros.parameters import InputConfig, NodeConfig, SyncConfig, TfConfig, TopicsConfig
 
 
 class TablePoses:
@@ -76,6 +79,26 @@ def test_transports_change_topic_and_type(node):
     assert (color.topic, color.message_type.__name__) == ("/rgb/image/compressed", "CompressedImage")
     assert (depth.topic, depth.message_type.__name__) == ("/depth/image/compressedDepth", "CompressedImage")
     assert (info.topic, info.message_type.__name__) == ("rgb/camera_info", "CameraInfo")
+
+
+def test_label_images_are_a_fourth_input_of_the_set(node, monkeypatch, camera_set):
+    bench = Bench(node, monkeypatch, topics=TopicsConfig(masks="masks"))
+    bench.poses.everywhere = np.eye(4)
+    color, depth, info = camera_set()
+    masks = image_message(color.header, "32SC1", np.arange(48, dtype=np.int32).reshape(6, 8))
+    bench.feed((color, depth, info, masks))
+    [frame] = bench.sink.frames
+    decoded = frame_from_messages(frame.messages, np.eye(4), bench.source.names)
+    assert decoded.label_image[5, 7] == 47
+    bench.source.close()
+
+
+def test_label_images_of_another_size_are_refused_by_topic(camera_set):
+    color, depth, info = camera_set()
+    masks = image_message(color.header, "32SC1", np.zeros((3, 8), np.int32))
+    names = TopicNames("c", "d", "i", "/masks")
+    with pytest.raises(InputError, match="/masks is 8x3"):
+        frame_from_messages(CameraMessages(color, depth, info, masks), np.eye(4), names)
 
 
 def test_a_set_with_its_pose_goes_on_at_once(bench, camera_set):

@@ -7,7 +7,7 @@ import pytest
 from autoseg3d_core.datasets.bag_topics import COMPRESSED, IMAGE, INFO, find_topics
 from autoseg3d_core.datasets.open_sequence import open_sequence
 from autoseg3d_core.datasets.pairing import pair_stamps
-from autoseg3d_core.datasets.rosbag import RosbagSequence
+from autoseg3d_core.datasets.rosbag import TRUTH_TOPIC, RosbagSequence
 from autoseg3d_core.structures import InputError
 
 COLOR = "/camera/color/image_raw/compressed"
@@ -207,3 +207,20 @@ def test_of_one_camera_the_better_image_is_taken(images, color, depth):
     kinds = {f"/{name}": COMPRESSED if "compressed" in name else IMAGE for name in images}
     topics = find_topics({**kinds, "/c/camera_info": INFO}, "bag")
     assert (topics.color, topics.depth) == (color, depth)
+
+
+def test_label_images_of_a_bag_come_with_its_frames(tiny_bag):
+    sequence = open_sequence(tiny_bag, mask_topic=TRUTH_TOPIC)
+    assert np.array_equal(sequence[2].label_image, sequence.truth(2).instance)
+    assert open_sequence(tiny_bag)[2].label_image is None
+
+
+def test_a_topic_of_label_images_that_is_not_there_is_named(tiny_bag):
+    with pytest.raises(InputError, match="/masks"):
+        open_sequence(tiny_bag, mask_topic="/masks")
+
+
+def test_a_frame_without_its_label_image_is_named(rewritten):
+    path = rewritten(changing(TRUTH_TOPIC, lambda message: moved(message, 1000)))
+    with pytest.raises(InputError, match=f"{TRUTH_TOPIC} has no label image at"):
+        open_sequence(path, mask_topic=TRUTH_TOPIC)[0]

@@ -1,3 +1,5 @@
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -54,8 +56,6 @@ def test_the_same_stamp_gives_the_same_file_again(tmp_path):
 def test_a_folder_that_is_not_there_is_named():
     with pytest.raises(InputError, match="nowhere"):
         LabelImageFolder("nowhere")
-    with pytest.raises(InputError, match=r"segmenter\.precomputed\.folder"):
-        LabelImageFolder("")
 
 
 def test_a_folder_without_label_images_says_what_it_should_hold(tmp_path):
@@ -89,3 +89,13 @@ def test_a_colour_picture_is_no_label_image(tmp_path):
     write(tmp_path / "5.png", np.zeros((2, 3, 3), np.uint8))
     with pytest.raises(InputError, match="one per pixel"):
         LabelImageFolder(tmp_path).label_image(5)
+
+
+def test_label_images_that_come_with_the_frames_need_no_folder():
+    masks = PrecomputedSegmenter(None)(dataclasses.replace(frame(5), label_image=LABELS.astype(np.int32)))
+    assert masks.index.tolist() == [[-1, -1, 0], [1, 1, 0]]
+
+
+def test_a_frame_without_a_label_image_says_where_one_may_come_from():
+    with pytest.raises(InputError, match=r"topics\.masks"):
+        PrecomputedSegmenter(None)(frame(5))
