@@ -11,7 +11,7 @@ from torch import Tensor
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.camera import back_project
 from autoseg3d_core.geometry.transforms import check_pose
-from autoseg3d_core.structures import FragmentCloud, Frame, InputError, MaskImage
+from autoseg3d_core.structures import FragmentCloud, Frame, ImageView, InputError, MaskImage
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,10 @@ def lift(
     rgb = torch.from_numpy(np.ascontiguousarray(frame.rgb)).to(device).view(-1, 3)[pixel]
     index = torch.from_numpy(np.ascontiguousarray(masks.index)).to(device).flatten()
     score = torch.from_numpy(masks.score).to(device)
-    return FragmentCloud(xyz, rgb.float() / 255, index[pixel].long(), pixel, score)
+    view = None
+    if masks.features is not None:
+        view = ImageView(masks.features, frame.camera, torch.linalg.inv(pose))
+    return FragmentCloud(xyz, rgb.float() / 255, index[pixel].long(), pixel, score, view)
 
 
 def _is_smooth(depth: Tensor, pixel: Tensor, tolerance: float) -> Tensor:

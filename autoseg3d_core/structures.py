@@ -73,10 +73,23 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class MaskImage:
-    """Disjoint 2D masks of one frame: the mask index per pixel (-1 none), a score per mask."""
+    """Disjoint 2D masks of one frame: the mask index per pixel (-1 none), a score per mask.
+
+    `features` is what the front-end's network made of the image, a map over all of it, where asked for.
+    """
 
     index: Int32[np.ndarray, "height width"]
     score: Float32[np.ndarray, " masks"]
+    features: Float[Tensor, "channels rows columns"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ImageView:
+    """A feature map over one frame's image, and how points project onto it."""
+
+    features: Float[Tensor, "channels rows columns"]
+    camera: CameraIntrinsics
+    camera_from_points: Float64[Tensor, "4 4"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +97,7 @@ class FragmentCloud:
     """Sampled 3D points of one frame, each with the fragment it belongs to.
 
     `fragment` is -1 where a point lies on no mask; `pixel` is the flat index `row * width + column`.
+    `view` is the front-end's feature map, where there is one.
     """
 
     xyz: Float[Tensor, "points 3"]
@@ -91,6 +105,7 @@ class FragmentCloud:
     fragment: Int64[Tensor, " points"]
     pixel: Int64[Tensor, " points"]
     fragment_score: Float[Tensor, " fragments"]
+    view: ImageView | None = None
 
     def __len__(self) -> int:
         return len(self.xyz)
@@ -221,6 +236,13 @@ class SceneOrigin:
     def to_scene(self, xyz: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
         """Return points of the world in the scene frame."""
         return ((xyz.double() - self.position) @ self.rotation.T).to(xyz.dtype)
+
+    @property
+    def world_from_scene(self) -> Float64[Tensor, "4 4"]:
+        """The move back, as a matrix."""
+        matrix = torch.eye(4, dtype=torch.float64, device=self.position.device)
+        matrix[:3, :3], matrix[:3, 3] = self.rotation.T, self.position
+        return matrix
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ from autoseg3d_core.structures import (
     FragmentCloud,
     FrameInstances,
     Memory,
+    SceneOrigin,
     TogetherVotes,
 )
 
@@ -62,12 +63,7 @@ class Esam:
         if len(cloud) == 0:
             return _nobody(cloud, self.channels), memory
         kept = memory.kept or self.network.new_memory(self.config.max_voxels)
-        whole = with_leftovers(cloud, self.config.leftovers)
-        scene = (
-            whole
-            if memory.origin is None
-            else dataclasses.replace(whole, xyz=memory.origin.to_scene(whole.xyz))
-        )
+        scene = in_scene(with_leftovers(cloud, self.config.leftovers), memory.origin)
         heads, (kept,) = self.network([scene], [kept])
         found = select_instances(self.network.prediction(heads[0][-1]), scene, self.config.selection)
         instances = dataclasses.replace(
@@ -84,6 +80,16 @@ class Esam:
             instances.embeddings, instances.labels, memory.tracks.embeddings, memory.tracks.labels
         )
         return Association(affinity, instances.embeddings, TogetherVotes.empty(affinity.device))
+
+
+def in_scene(cloud: FragmentCloud, origin: SceneOrigin | None) -> FragmentCloud:
+    """Return the cloud, and how it projects into its image, in the scene frame."""
+    if origin is None:
+        return cloud
+    view = cloud.view
+    if view is not None:
+        view = dataclasses.replace(view, camera_from_points=view.camera_from_points @ origin.world_from_scene)
+    return dataclasses.replace(cloud, xyz=origin.to_scene(cloud.xyz), view=view)
 
 
 def merging_affinity(

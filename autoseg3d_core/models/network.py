@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -15,13 +16,13 @@ from autoseg3d_core.geometry.groups import group_mean
 from autoseg3d_core.geometry.voxels import unpack, voxelize
 from autoseg3d_core.modules.embedding_head import EmbeddingHead
 from autoseg3d_core.modules.fragment_pooling import FragmentPooling
-from autoseg3d_core.modules.image_features import ImageFeatures
+from autoseg3d_core.modules.image_features import ImageFeatures, sample_image
 from autoseg3d_core.modules.query_decoder import DecoderShape, HeadOutput, QueryDecoder, Scene
 from autoseg3d_core.modules.sparse_unet import SHAPES, SparseUNet
 from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
 from autoseg3d_core.sparse.layers import TORCH, Backend
 from autoseg3d_core.sparse.tensor import SparseTensor, sparse_batch
-from autoseg3d_core.structures import FragmentCloud, Prediction
+from autoseg3d_core.structures import FragmentCloud, InputError, Prediction
 
 COLOUR_MEAN = (0.47793126, 0.43032575, 0.37495989)
 COLOUR_SPREAD = (0.28344755, 0.27566158, 0.27018971)
@@ -98,6 +99,8 @@ class Network(nn.Module):
         """Return the features of each frame's points, and the next memories."""
         tensor, point_rows = self.voxels_of(clouds)
         stem = self.unet.stem(tensor)
+        if self.image_features is not None:
+            stem = self.image_features(stem, self._seen_by_the_camera(clouds, tensor))
         levels = self.unet.encode(stem)
         if self.voxel_memory is not None:
             levels, memories = self.voxel_memory(levels, memories)
@@ -116,6 +119,24 @@ class Network(nn.Module):
             rows += len(voxels)
         dtype = next(self.unet.parameters()).dtype
         return sparse_batch([f.to(dtype) for f in features], cells), point_rows
+
+    def _seen_by_the_camera(
+        self, clouds: Sequence[FragmentCloud], tensor: SparseTensor
+    ) -> Float[Tensor, "voxels channels"]:
+        """Return each voxel's image features; raises `InputError` where frames come without."""
+        channels, parts = self.shape.image_channels, []
+        for row, cloud in enumerate(clouds):
+            view = cloud.view
+            if view is None or len(view.features) != channels:
+                given = "none" if view is None else f"{len(view.features)} channels"
+                raise InputError(
+                    f"these weights want image features of {channels} channels and get {given}: set "
+                    "segmenter.name=fastsam, segmenter.fastsam.features=true, and the FastSAM that made them"
+                )
+            cells = tensor.level.cells
+            xyz = cells[cells[:, 0] == row, 1:].double() * self.shape.voxel_m  # a corner, as published
+            parts.append(sample_image(view.features.float(), xyz, view.camera, view.camera_from_points))
+        return torch.cat(parts).to(tensor.features.dtype)
 
     def decode(self, cloud: FragmentCloud, features: Float[Tensor, "points channels"]) -> list[HeadOutput]:
         """Return what each head says of the fragments of one frame."""

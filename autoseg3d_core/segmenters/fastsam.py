@@ -6,6 +6,7 @@ device, and one transfer brings it back.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import cv2
@@ -41,6 +42,7 @@ class FastSamConfig:
     min_share: float = setting(
         0.0005, "share of the image below which a mask is left out", low=0.0, high=0.5, live=True
     )
+    features: bool = setting(False, "hand on the features after layer 14, for weights that want them (+FF)")
     fine: bool = setting(False, "assemble masks at the image's size, not at the network's", live=True)
 
 
@@ -67,11 +69,9 @@ class FastSam:
         self._suppress = ultralytics_module("utils.nms").non_max_suppression
 
     def __call__(self, frame: Frame) -> MaskImage:
-        """Return the masks; a frame in which nothing is found has none."""
-        return self._run(frame)
-
-    def with_features(self, frame: Frame) -> tuple[MaskImage, Float[Tensor, "channels rows columns"]]:
-        """Return the masks, and the features after layer 14 where the image lies, from the same pass."""
+        """Return the masks, with features if asked for; a frame in which nothing is found has none."""
+        if not self.config.features:
+            return self._run(frame)
         kept: list[Tensor] = []
         layer = self._network.model[FEATURE_LAYER]  # type: ignore[index]
         hook = layer.register_forward_hook(lambda _, __, output: kept.append(output))  # type: ignore
@@ -79,12 +79,11 @@ class FastSam:
             masks = self._run(frame)
         finally:
             hook.remove()
-        features = kept[0][0]
         box = letterbox_of(frame.depth.shape, self.config.size)
-        step = box.padded_width // features.shape[2]
+        step = box.padded_width // kept[0].shape[3]
         rows = slice(box.top // step, (box.top + box.height) // step)
         columns = slice(box.left // step, (box.left + box.width) // step)
-        return masks, features[:, rows, columns]
+        return dataclasses.replace(masks, features=kept[0][0, :, rows, columns])
 
     def with_config(self, config: FastSamConfig) -> FastSam:
         """Return a front-end with the same network and other settings."""

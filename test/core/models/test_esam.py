@@ -15,8 +15,10 @@ from autoseg3d_core.models.network import Network, NetworkShape
 from autoseg3d_core.models.selection import SelectionConfig
 from autoseg3d_core.structures import (
     Association,
+    CameraIntrinsics,
     FragmentCloud,
     FrameInstances,
+    ImageView,
     InputError,
     Memory,
     TogetherVotes,
@@ -227,3 +229,44 @@ def test_weights_of_something_else_are_refused(tmp_path):
 def test_converting_a_file_that_is_not_there_says_so(tmp_path, capsys):
     assert main(["convert", str(tmp_path / "missing.pth"), str(tmp_path / "out.safetensors")]) == 2
     assert "missing.pth" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def seeing():
+    torch.manual_seed(1)
+    network = Network(dataclasses.replace(SHAPE, image_channels=4)).eval()
+    torch.nn.init.normal_(network.image_features.linear.weight)
+    return network
+
+
+def with_view(frame, features, camera_from_points=None):
+    camera = CameraIntrinsics(40.0, 40.0, 20.0, 15.0, 41, 31)
+    matrix = torch.eye(4, dtype=torch.float64) if camera_from_points is None else camera_from_points
+    return dataclasses.replace(frame, view=ImageView(features, camera, matrix))
+
+
+@torch.inference_mode()
+def test_image_features_reach_the_network_and_move_with_the_world(seeing):
+    model = Esam(seeing, EsamConfig(selection=EVERYTHING))
+    torch.manual_seed(2)
+    here = cloud()
+    here = dataclasses.replace(here, xyz=(here.xyz / 0.02).floor() * 0.02 + 0.01)
+    image = torch.rand(4, 8, 10)
+    blank, _ = model.perceive(with_view(here, torch.zeros(4, 8, 10)), memory_at())
+    first, _ = model.perceive(with_view(here, image), memory_at())
+    assert not torch.allclose(first.embeddings[0], blank.embeddings[0], atol=1e-4)
+    world = np.eye(4)
+    world[:3, 3] = (512.0, -256.0, 8.0)
+    there = dataclasses.replace(here, xyz=here.xyz + torch.tensor([512.0, -256.0, 8.0]))
+    moved = with_view(there, image, torch.linalg.inv(torch.from_numpy(world)))
+    second, _ = model.perceive(moved, memory_at(world))
+    assert torch.equal(first.masks, second.masks)
+    assert torch.allclose(first.embeddings, second.embeddings, atol=2e-2)
+
+
+@pytest.mark.parametrize("features", [None, torch.rand(3, 8, 10)])
+@torch.inference_mode()
+def test_weights_that_want_image_features_say_how_to_get_them(seeing, features):
+    frame = cloud() if features is None else with_view(cloud(), features)
+    with pytest.raises(InputError, match=r"segmenter\.fastsam\.features"):
+        Esam(seeing, EsamConfig(selection=EVERYTHING)).perceive(frame, memory_at())

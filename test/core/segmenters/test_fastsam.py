@@ -102,10 +102,11 @@ def test_images_of_any_size_are_taken(network, height, width):
 
 
 def test_features_come_from_the_same_pass_and_lie_over_the_image(network):
-    front_end = segmenter(network, size=320)
-    masks, features = front_end.with_features(frame(120, 320))
-    assert np.array_equal(masks.index, front_end(frame(120, 320)).index)
-    assert features.shape[1:] == (15, 40)  # of stride 8: 120 rows, padded to 128
+    masks = segmenter(network, size=320, features=True)(frame(120, 320))
+    without = segmenter(network, size=320)(frame(120, 320))
+    assert np.array_equal(masks.index, without.index)
+    assert without.features is None
+    assert masks.features.shape[1:] == (15, 40)  # of stride 8: 120 rows, padded to 128
 
 
 def test_other_settings_share_the_network(network):
