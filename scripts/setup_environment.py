@@ -63,17 +63,18 @@ def check_tools() -> None:
 
 def install_packages(with_ros_wheels: bool) -> None:
     """Make the virtual environment and install the pinned packages."""
-    lists = [REQUIREMENTS / "core.txt", REQUIREMENTS / "development.txt"]
-    lists += [REQUIREMENTS / "ros.txt"] if with_ros_wheels else []
+    lists, constraints = requirements(with_ros_wheels)
     if not (VENV / "bin" / "python").exists():
         system = [] if with_ros_wheels else ["--system-site-packages"]
         say("making .venv")
         run([sys.executable, "-m", "venv", *system, str(VENV)])
     (VENV / "COLCON_IGNORE").touch()
-    constraints, masks = REQUIREMENTS / "constraints.txt", REQUIREMENTS / "masks.txt"
+    masks = REQUIREMENTS / "masks.txt"
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--retries", "5"]
     pip += ["--disable-pip-version-check"]
-    command = [*pip, "-c", str(constraints), "setuptools<80"]
+    command = [*pip, "--prefer-binary", "setuptools<80"]
+    for path in constraints:
+        command += ["-c", str(path)]
     for path in lists:
         command += ["-r", str(path)]
 
@@ -82,7 +83,15 @@ def install_packages(with_ros_wheels: bool) -> None:
         run(command, attempts=3)
         run([*pip, "--no-deps", "-r", str(masks)], attempts=3)
 
-    once("packages", digest([*lists, constraints, masks]), install)
+    once("packages", digest([*lists, *constraints, masks]), install)
+
+
+def requirements(with_ros_wheels: bool) -> tuple[list[Path], list[Path]]:
+    """Return the lists of packages and of pins: exact beside the wheels, and none beside a sourced ROS."""
+    if not with_ros_wheels:
+        return [REQUIREMENTS / "sourced_ros.txt"], []
+    names = ("core.txt", "development.txt", "ros.txt")
+    return [REQUIREMENTS / name for name in names], [REQUIREMENTS / "constraints.txt"]
 
 
 def once(name: str, key: str, step: Callable[[], None]) -> None:

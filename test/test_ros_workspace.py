@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -46,3 +47,17 @@ def test_a_sourced_ros_stays_on_the_paths_behind_the_workspace(ros_workspace, tm
     assert found["AMENT_PREFIX_PATH"].split(":") == [install, "/ros"]
     assert found["PYTHONPATH"].endswith(":/ros/py")
     assert "_ROS_WHEELS_BOOTSTRAP_COMPLETE" not in found
+
+
+def test_beside_a_sourced_ros_everything_needed_is_asked_for_without_the_pins_of_the_wheels():
+    folder = ROOT / "scripts" / "requirements"
+
+    def names(name):
+        lines = (folder / name).read_text().splitlines()
+        return {re.split(r"[<>=;# ]", line)[0] for line in lines if line and not line.startswith("#")}
+
+    assert names("core.txt") | (names("development.txt") - {"spconv"}) <= names("sourced_ros.txt")
+    numpy = [
+        line for line in (folder / "sourced_ros.txt").read_text().splitlines() if line.startswith("numpy")
+    ]
+    assert 'numpy>=1.23,<2; python_version < "3.13"' in numpy
