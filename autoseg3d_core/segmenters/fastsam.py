@@ -33,7 +33,9 @@ FEATURE_LAYER = 14
 class FastSamConfig:
     """Which weights, and how its detections become masks; the published settings are imgsz 640, 0.1, 0.9."""
 
-    weights: str = setting("fastsam_small", "a bundled or fetched name, or the path of a .safetensors or .pt")
+    weights: str = setting(
+        "fastsam-s", "a fetched name (`autoseg3d weights`), or the path of a .safetensors or .pt"
+    )
     size: int = setting(320, "longer side of the network's input", unit="px", low=64, high=2048)
     confidence: float = setting(0.25, "least score of a mask", low=0.0, high=1.0, live=True)
     iou: float = setting(0.7, "boxes that overlap more are one mask", low=0.0, high=1.0, live=True)
