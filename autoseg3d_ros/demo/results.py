@@ -27,6 +27,7 @@ OUTCOMES = {
     "pending": "still waiting",
 }
 """Keys of the node's diagnostics, which count every frame, and what they mean."""
+RECEIVED = "color received"
 DIAGNOSTICS = "/diagnostics"
 STAGES = ("tf_wait", "decode", "masks2d", "lift", "backbone", "decoder", "tracker", "publish", "output_age")
 TENTATIVE = 0
@@ -53,8 +54,9 @@ class PublishedFrame:
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """What became of the frames, how long each stage took, and what the node knew at the end."""
+    """What became of the frames received, how long each stage took, and what the node knew at the end."""
 
+    received: int
     outcomes: Counter[str]
     stage_ms: dict[str, tuple[float, float]]
     events: Counter[str]
@@ -93,9 +95,11 @@ def read_summary(bag: Path, node: str) -> Summary:
             times.append([getattr(message, f"{stage}_ms") for stage in STAGES])
         elif kind == "events":
             events[_event_name(message)] += 1
+    counts = _diagnosed(last.get(DIAGNOSTICS))
     spread = np.quantile(np.array(times), (0.5, 0.95), axis=0).T if times else np.zeros((len(STAGES), 2))
     return Summary(
-        outcomes=_outcomes(last.get(DIAGNOSTICS)),
+        received=int(counts.get(RECEIVED, 0)),
+        outcomes=Counter({label: int(counts.get(key, 0)) for key, label in OUTCOMES.items()}),
         stage_ms={stage: (float(row[0]), float(row[1])) for stage, row in zip(STAGES, spread, strict=True)},
         events=events,
         instances=_instances(last.get("instances")),
@@ -111,9 +115,10 @@ def _messages(bag: Path, *topics: str) -> Iterator[tuple[str, Any]]:
             yield connection.topic, store.deserialize_cdr(data, connection.msgtype)
 
 
-def _outcomes(diagnostics: Any) -> Counter[str]:
-    values = [] if diagnostics is None else [pair for status in diagnostics.status for pair in status.values]
-    return Counter({OUTCOMES[pair.key]: int(pair.value) for pair in values if pair.key in OUTCOMES})
+def _diagnosed(diagnostics: Any) -> dict[str, str]:
+    """Return the values of all parts of a DiagnosticArray by key."""
+    parts = [] if diagnostics is None else diagnostics.status
+    return {pair.key: pair.value for part in parts for pair in part.values}
 
 
 def _instances(message: Any) -> Instances:

@@ -17,7 +17,7 @@ from autoseg3d_core.visualization.ply import write_ply
 from autoseg3d_core.visualization.report import text_table
 from autoseg3d_core.visualization.rerun_log import RerunLog
 from autoseg3d_core.visualization.scene_view import ASLANT, FROM_ABOVE, scene_view
-from autoseg3d_ros.demo.results import OUTCOMES, PublishedFrame, Summary, published_frames, read_summary
+from autoseg3d_ros.demo.results import PublishedFrame, Summary, published_frames, read_summary
 
 PICTURES = 8
 
@@ -31,7 +31,7 @@ def show(sequence: RosbagSequence, outputs: Path, node: str, out: Path) -> Summa
     for name, view in (("scene", ASLANT), ("from_above", FROM_ABOVE)):
         _write(out / f"{name}.png", scene_view(cloud, instances.ids, instances.boxes, view))
     report = {
-        "frames": {"recorded": len(sequence), **{name: summary.outcomes[name] for name in OUTCOMES.values()}},
+        "frames": {"recorded": len(sequence), "received": summary.received, **summary.outcomes},
         "median_and_p95_ms": summary.stage_ms,
         "events": dict(sorted(summary.events.items())),
         "tracks": len(instances.ids),
@@ -82,9 +82,7 @@ def _log(rerun: RerunLog, sequence: RosbagSequence, index: int, published: Publi
 
 
 def _print(recorded: int, summary: Summary, scores: Scores | None) -> None:
-    received = sum(summary.outcomes.values())
-    rows = [("recorded", recorded), ("received", received)]
-    rows += [(name, summary.outcomes[name]) for name in OUTCOMES.values()]
+    rows = [("recorded", recorded), ("received", summary.received), *summary.outcomes.items()]
     print("\n" + text_table(("frames", "count"), rows))
     times = [(stage, *ms) for stage, ms in summary.stage_ms.items()]
     print("\n" + text_table(("stage", "median ms", "p95 ms"), times))
