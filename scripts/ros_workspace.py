@@ -34,8 +34,8 @@ PROVIDES = {
 }
 """The stand-ins, and the module whose absence calls for each."""
 
-DDS_PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-"""Fast DDS reads the first; until Jazzy it reads the second."""
+OLD_FAST_DDS = ("humble", "iron", "jazzy")
+"""Releases whose Fast DDS calls its profile by the name of before; later ones warn of that name."""
 
 
 def real_ros_is_sourced() -> bool:
@@ -126,6 +126,8 @@ def write_environment(root: Path, venv: Path, real_ros: bool, gl: dict[str, str]
     libraries = [str(install / "lib"), *([] if real_ros else [str(venv / "lib")])]
     libraries += sorted(str(path) for path in site_packages(venv).glob("ros_*.libs"))
     libraries += [gl["library_path"]] if "library_path" in gl else []
+    is_old = real_ros and os.environ.get("ROS_DISTRO") in OLD_FAST_DDS
+    profile = f"{'FASTRTPS' if is_old else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
     lines = [
         f"export PATH={venv / 'bin'}:$PATH",
         f"export PYTHONPATH={python_path}",
@@ -134,7 +136,7 @@ def write_environment(root: Path, venv: Path, real_ros: bool, gl: dict[str, str]
         *(["export _ROS_WHEELS_BOOTSTRAP_COMPLETE=1"] if not real_ros else []),
         "export ROS_PYTHON_CHECK_FIELDS=1",
         # Without it Fast DDS has no room for images, and loses them and the transforms between them.
-        *(f"export {name}=${{{name}:-{root / 'config' / 'fastdds.xml'}}}" for name in DDS_PROFILES),
+        f"export {profile}=${{{profile}:-{root / 'config' / 'fastdds.xml'}}}",
         "export ROS_AUTOMATIC_DISCOVERY_RANGE=${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}",
         "export ROS_DOMAIN_ID=${ROS_DOMAIN_ID:-$(( $$ % 100 + 1 ))}",
         *([f"export MUJOCO_GL=${{MUJOCO_GL:-{gl['backend']}}}"] if "backend" in gl else []),

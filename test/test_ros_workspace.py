@@ -30,13 +30,22 @@ def sourced(ros_workspace, tmp_path, real_ros, **environment):
     return dict(line.split("=", 1) for line in lines)
 
 
-@pytest.mark.parametrize("real_ros", [True, False])
-@pytest.mark.parametrize("name", ["FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"])
-def test_old_and_new_fast_dds_find_room_for_images_unless_the_user_has_a_profile(
-    ros_workspace, tmp_path, real_ros, name
+@pytest.mark.parametrize(
+    ("real_ros", "release", "name", "other"),
+    [
+        (False, "", "FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"),
+        (True, "lyrical", "FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"),
+        (True, "jazzy", "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"),
+        (True, "humble", "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"),
+    ],
+)
+def test_fast_dds_finds_room_for_images_by_its_release_s_name_unless_the_user_has_a_profile(
+    ros_workspace, tmp_path, monkeypatch, real_ros, release, name, other
 ):
+    monkeypatch.setenv("ROS_DISTRO", release)
     found = sourced(ros_workspace, tmp_path / "one", real_ros)
     assert found[name] == str(tmp_path / "one" / "config" / "fastdds.xml")
+    assert other not in found
     found = sourced(ros_workspace, tmp_path / "two", real_ros, **{name: "mine.xml"})
     assert found[name] == "mine.xml"
 
