@@ -39,8 +39,9 @@ def scene_update(
     mask_ids = named(fragment_owner, ids).cpu().numpy()
     paint = np.append(mask_ids, 0).astype(np.int32)  # mask -1 reads the last entry
     row = tracks.index_of(ids)
-    points = torch.zeros_like(tracks.hits).index_add_(0, row, group_size(owner, len(instances)))
-    score = torch.zeros_like(tracks.scores).scatter_reduce(0, row, instances.scores, "amax")
+    held = row >= 0  # where memory is full an instance may be left without a track
+    points = torch.zeros_like(tracks.hits).index_add_(0, row[held], group_size(owner, len(instances))[held])
+    score = torch.zeros_like(tracks.scores).scatter_reduce(0, row[held], instances.scores[held], "amax")
     return SceneUpdate(
         stamp_ns=frame.stamp_ns,
         frame_index=-1,

@@ -183,3 +183,23 @@ def test_warming_up_leaves_no_trace(wall_frame):
     updates = [pipeline.step(wall_frame()) for pipeline in (warm, cold)]
     assert np.array_equal(updates[0].label_image, updates[1].label_image)
     assert updates[0].frame_index == updates[1].frame_index == 0
+
+
+def stripes(frame):
+    """Split a frame into 25 upright stripes."""
+    height, width = frame.depth.shape
+    index = np.broadcast_to(np.arange(width) * 25 // width, (height, width)).astype(np.int32)
+    return MaskImage(index.copy(), np.ones(25, np.float32))
+
+
+def test_a_frame_of_more_objects_than_tracks_may_be_held_is_no_error(wall_frame):
+    config = dataclasses.replace(CONFIG, tracks=TracksConfig(max_tracks=10, mature_hits=2))
+    online = pipeline(stripes, config)
+    for stamp_ns in range(6):
+        update = online.step(wall_frame(stamp_ns=stamp_ns))
+        assert len(update.tracks) == 10
+        shown = np.unique(update.label_image)
+        assert set(shown) - {0} <= set(update.tracks.ids.tolist())
+        assert set(np.unique(update.cloud.ids)) - {0} <= set(update.tracks.ids.tolist())
+    removed = {event.reason for event in update.events if event.kind == EventKind.REMOVED}
+    assert removed == {"memory_limit"}
