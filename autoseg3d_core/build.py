@@ -16,9 +16,12 @@ from autoseg3d_core.checkpoints.weights import weights_path
 from autoseg3d_core.config import load_config, section, setting
 from autoseg3d_core.geometry.scene_origin import OriginConfig
 from autoseg3d_core.lifting import LiftingConfig
-from autoseg3d_core.models.esam import Esam, EsamConfig
+from autoseg3d_core.models.autoseg3d import AutoSeg3D
+from autoseg3d_core.models.esam import Esam
 from autoseg3d_core.models.interface import Model
+from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
+from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
 from autoseg3d_core.segmenters.fastsam import FastSam, FastSamConfig
@@ -53,9 +56,9 @@ class SegmenterConfig:
 class ModelConfig:
     """Which model, and the settings of each."""
 
-    name: str = setting("overlap", "the model", choices=("overlap", "esam"))
+    name: str = setting("overlap", "the model", choices=("overlap", "esam", "autoseg3d"))
     overlap: OverlapConfig = section(OverlapConfig)
-    esam: EsamConfig = section(EsamConfig)
+    network: NetworkConfig = section(NetworkConfig)
 
 
 @dataclass(frozen=True)
@@ -120,12 +123,22 @@ def _overlap(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
 
 
 def _esam(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
-    settings = config.model.esam
-    if isinstance(previous, Esam):
-        return Esam(previous.network, settings), OneToOne(0.0)
-    place = device(config.device)
+    return Esam(_network(config, previous), config.model.network), OneToOne(0.0)
+
+
+def _autoseg3d(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
+    dormant = config.tracks.dormant_after_frames
+    model = AutoSeg3D(_network(config, previous), config.model.network, dormant)
+    return model, OneToOne(config.assignment.min_affinity)
+
+
+def _network(config: Config, previous: Model | None) -> Network:
+    """Return the network of the previous model of a kind, or the one that the config names."""
+    if isinstance(previous, (Esam, AutoSeg3D)):
+        return previous.network
+    settings, place = config.model.network, device(config.device)
     network = load_network(settings.weights, _sparse_backend(settings.backend, place)).to(place)
-    return Esam(network.halve_unet() if place.type == "cuda" else network, settings), OneToOne(0.0)
+    return network.halve_unet() if place.type == "cuda" else network
 
 
 def _sparse_backend(name: str, place: torch.device) -> Backend:
@@ -139,6 +152,7 @@ def _sparse_backend(name: str, place: torch.device) -> Backend:
 MODELS: dict[str, Callable[[Config, Model | None], tuple[Model, Assigner]]] = {
     "overlap": _overlap,
     "esam": _esam,
+    "autoseg3d": _autoseg3d,
 }
 """How each model is made, and who assigns its instances; one with a network takes it over."""
 

@@ -74,14 +74,16 @@ class OnlineSegmenter:
         with timer.stage("lift"):
             cloud = lift(frame, masks, self.config.lifting, self.device)
             voxels = voxelize(cloud.xyz, self.config.map.voxel_size_m)
+        with timer.stage("encode"):
+            encoded, memory = self.model.encode(cloud, self._placed(frame))
         with timer.stage("perceive"):
-            instances, memory = self.model.perceive(cloud, self._placed(frame))
+            instances, memory = self.model.perceive(cloud, encoded, memory)
         with timer.stage("associate"):
             owner = group_majority(instances.owner, len(instances), voxels.point_voxel, len(voxels))
             sighting = Sighting(owner, self.scene.ids_at(voxels.keys))
             association = self.model.associate(instances, memory, sighting)
         with timer.stage("assign"):
-            assignment = self.assigner(association.affinity)
+            assignment = self.assigner(association.affinity, association.stage)
         with timer.stage("advance"):
             change = advance(memory, instances, association, assignment, self.config.tracks, frame.stamp_ns)
         with timer.stage("integrate"):

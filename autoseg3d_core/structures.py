@@ -112,6 +112,18 @@ class FragmentCloud:
 
 
 @dataclass(frozen=True, eq=False)
+class EncodedCloud:
+    """A fragment cloud as a model's network sees it: in the scene frame, each point with its features.
+
+    Every point then belongs to a fragment. A model without a network leaves the cloud as it is, and gives no
+    features.
+    """
+
+    cloud: FragmentCloud
+    features: Float[Tensor, "points channels"]
+
+
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """What a model says of one frame: query rows with soft or hard masks over the cloud's points."""
 
@@ -163,12 +175,14 @@ class TogetherVotes(Rows):
 class Association:
     """Learned or counted fitness of each instance for each track; higher is better, 0 is none.
 
-    `evidence` says which tracks this frame showed under one fragment (+1) or apart (-1).
+    `evidence` says which tracks this frame showed under one fragment (+1) or apart (-1). `stage` says which
+    tracks choose first; those of a later stage choose among what is left. None is all at once.
     """
 
     affinity: Float[Tensor, "instances tracks"]
     embeddings: Float[Tensor, "instances channels"]
     evidence: TogetherVotes
+    stage: Int64[Tensor, " tracks"] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,7 @@ POINT = np.dtype(
 STATUS_STAGES = {
     "masks2d_ms": ("segment",),
     "lift_ms": ("lift",),
-    "backbone_ms": ("encode", "pool"),
+    "backbone_ms": ("encode",),
     "decoder_ms": ("perceive",),
     "tracker_ms": ("associate", "assign", "advance", "integrate", "report"),
 }

@@ -14,7 +14,7 @@ def load_network(path: str | Path, backend: Backend = TORCH) -> Network:
     """Return the network with its weights; raises `InputError` that says how to make such a file."""
     if not str(path):
         raise InputError(
-            "model.esam.weights is not set: convert published weights with `autoseg3d convert SOURCE "
+            "model.network.weights is not set: convert published weights with `autoseg3d convert SOURCE "
             "TARGET.safetensors`, and give the target"
         )
     checkpoint = load(path)

@@ -14,6 +14,7 @@ COMMANDS = {
     "replay": "run the core offline on a bag, a folder of posed images or a simulated scene",
     "synthesize": "write simulated scenes as folders or bags",
     "convert": "convert published weights of ESAM",
+    "prepare": "write scenes with truth and masks, as training and evaluation read them",
     "train": "train the bundled weights, going on where it was left",
     "masks": "score a 2D front-end on simulated frames, and picture its masks",
     "weights": "fetch published weights of a 2D front-end, or list them",

@@ -101,7 +101,7 @@ def _clouds(args: argparse.Namespace, device: torch.device) -> Iterator[Fragment
 def _measured(
     network: Network, backend: str, clouds: Iterator[FragmentCloud], frames: int, max_voxels: int
 ) -> NetworkTimes:
-    memory = network.new_memory(max_voxels)
+    memory = network.new_memory(max_voxels).voxels
     rows = []
     for cloud in tqdm(clouds, total=frames, desc=f"{network.shape.unet} {backend}", disable=None):
         timer = StageTimer()
@@ -146,6 +146,6 @@ def _step(network: Network, cloud: FragmentCloud, memory: VoxelMemory, timer: St
         features = network.unet.decode(stem, levels).features.to(network.decoder.norm.weight.dtype)
         settled()
     with timer.stage("queries"):
-        network.prediction(network.decode(cloud, features[point_rows[0]])[-1])
+        network.decoder(network.scene(cloud, features[point_rows[0]], None))
         settled()
     return memory

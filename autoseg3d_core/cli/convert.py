@@ -22,5 +22,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     shape = convert(args.source, args.target)
     print(f"{args.target}: {shape}")
-    print(f"try it: autoseg3d replay SOURCE --out DIR --set model.name=esam model.esam.weights={args.target}")
+    print(
+        f"try it: autoseg3d replay SOURCE --out DIR --set model.name=esam model.network.weights={args.target}"
+    )
     return 0

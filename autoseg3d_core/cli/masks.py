@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from autoseg3d_core import build
-from autoseg3d_core.cli.source import add_config_arguments, open_source
+from autoseg3d_core.cli.source import add_config_arguments, expanded, open_source
 from autoseg3d_core.evaluation.mask_quality import MaskEvaluation
 from autoseg3d_core.visualization.overlay import overlay
 from autoseg3d_core.visualization.report import text_table
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     config = build.load(args.config, tuple(args.set))
     segmenter = build.segmenter(config)
     evaluation, times, pictures, counts, known = MaskEvaluation(), [], [], [], False
-    for source in tqdm(_expanded(args.source), desc="masks", unit="source", disable=None):
+    for source in tqdm(expanded(args.source), desc="masks", unit="source", disable=None):
         sequence = open_source(source, tuple(args.simulation))
         for index in np.linspace(0, len(sequence) - 1, args.frames).round().astype(int).tolist():
             frame, truth = sequence[index], sequence.truth(index)
@@ -56,19 +56,6 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         _write(Path(args.out), scores, pictures)
     return 0
-
-
-def _expanded(sources: list[str]) -> list[str]:
-    """Return simulation:FIRST-LAST as one source per seed."""
-    found = []
-    for source in sources:
-        name, _, seeds = source.partition(":")
-        first, dash, last = seeds.partition("-")
-        if name == "simulation" and dash and first.isdigit() and last.isdigit():
-            found += [f"simulation:{seed}" for seed in range(int(first), int(last) + 1)]
-        else:
-            found.append(source)
-    return found
 
 
 def _write(out: Path, scores: dict[str, dict[str, float]], pictures: list[np.ndarray]) -> None:

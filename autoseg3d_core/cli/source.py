@@ -33,3 +33,16 @@ def open_source(source: str, simulation: tuple[str, ...] = (), masks: str | None
     from autoseg3d_core.simulation.sequence import SimulatedSequence, SimulationConfig  # needs MuJoCo
 
     return SimulatedSequence(int(seed), load_config(SimulationConfig, None, simulation))
+
+
+def expanded(sources: list[str]) -> list[str]:
+    """Return simulation:FIRST-LAST as one source per seed."""
+    found = []
+    for source in sources:
+        name, _, seeds = source.partition(":")
+        first, dash, last = seeds.partition("-")
+        if name == "simulation" and dash and first.isdigit() and last.isdigit():
+            found += [f"simulation:{seed}" for seed in range(int(first), int(last) + 1)]
+        else:
+            found.append(source)
+    return found

@@ -8,7 +8,7 @@ from typing import Protocol
 from jaxtyping import Int64
 from torch import Tensor
 
-from autoseg3d_core.structures import Association, FragmentCloud, FrameInstances, Memory
+from autoseg3d_core.structures import Association, EncodedCloud, FragmentCloud, FrameInstances, Memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,13 @@ class Model(Protocol):
 
     channels: int
 
-    def perceive(self, cloud: FragmentCloud, memory: Memory) -> tuple[FrameInstances, Memory]:
+    def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
+        """Return the features of the cloud's points, and the memory with what the network keeps."""
+        ...
+
+    def perceive(
+        self, cloud: FragmentCloud, encoded: EncodedCloud, memory: Memory
+    ) -> tuple[FrameInstances, Memory]:
         """Return the objects seen in this frame, and the memory with what the network keeps."""
         ...
 

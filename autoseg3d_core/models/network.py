@@ -15,14 +15,17 @@ from torch import Tensor, nn
 from autoseg3d_core.geometry.groups import group_mean
 from autoseg3d_core.geometry.voxels import unpack, voxelize
 from autoseg3d_core.modules.embedding_head import EmbeddingHead
-from autoseg3d_core.modules.fragment_pooling import FragmentPooling
+from autoseg3d_core.modules.fragment_merging import FragmentMerging
+from autoseg3d_core.modules.fragment_pooling import FragmentPooling, PooledFragments
 from autoseg3d_core.modules.image_features import ImageFeatures, sample_image
 from autoseg3d_core.modules.query_decoder import DecoderShape, HeadOutput, QueryDecoder, Scene
+from autoseg3d_core.modules.recent_queries import Recent, RecentQueries
 from autoseg3d_core.modules.sparse_unet import SHAPES, SparseUNet
+from autoseg3d_core.modules.track_association import TrackAssociation
 from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
 from autoseg3d_core.sparse.layers import TORCH, Backend
 from autoseg3d_core.sparse.tensor import SparseTensor, sparse_batch
-from autoseg3d_core.structures import FragmentCloud, InputError, Prediction
+from autoseg3d_core.structures import FragmentCloud, InputError
 
 COLOUR_MEAN = (0.47793126, 0.43032575, 0.37495989)
 COLOUR_SPREAD = (0.28344755, 0.27566158, 0.27018971)
@@ -33,8 +36,9 @@ COLOUR_SPREAD = (0.28344755, 0.27566158, 0.27018971)
 class NetworkShape:
     """What a network is made of; enough to build it empty.
 
-    `embedding` is the norm of the embedding head ("layer" or "batch"), or "none" where there is no head.
-    `image_channels` is 0 where no image features are added.
+    `query_channels` is the width of queries and tracks. `embedding` is the norm of the embedding head ("layer"
+    or "batch"), or "none" where there is no head. `image_channels` is 0 where no image features are added.
+    `merging`, `recent` and `association` are AutoSeg3D's parts, there or not.
     """
 
     unet: str = "res16unet34c"
@@ -45,6 +49,18 @@ class NetworkShape:
     boxes: bool = True
     embedding: str = "layer"
     image_channels: int = 0
+    query_channels: int = 256
+    merging: bool = False
+    recent: bool = False
+    association: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkMemory:
+    """What a network remembers of one scene: voxels, and the fragments of the frame before."""
+
+    voxels: VoxelMemory
+    recent: Recent | None = None
 
 
 class Network(nn.Module):
@@ -52,9 +68,14 @@ class Network(nn.Module):
 
     def __init__(self, shape: NetworkShape, backend: Backend = TORCH) -> None:
         super().__init__()
-        unet = SHAPES[shape.unet]
+        unet, width = SHAPES[shape.unet], shape.query_channels
         sizes = DecoderShape(
-            unet.channels, classes=shape.classes, semantics=shape.semantics, boxes=shape.boxes
+            unet.channels,
+            width,
+            feedforward=4 * width,
+            classes=shape.classes,
+            semantics=shape.semantics,
+            boxes=shape.boxes,
         )
         self.shape = shape
         self.unet = SparseUNet(unet, backend=backend)
@@ -66,12 +87,11 @@ class Network(nn.Module):
         )
         self.pooling = FragmentPooling(unet.channels)
         self.decoder = QueryDecoder(sizes)
-        self.embedding = None if shape.embedding == "none" else EmbeddingHead(norm=shape.embedding)
-
-    @property
-    def embedding_channels(self) -> int:
-        """The length of a prediction's embeddings."""
-        return self.decoder.norm.weight.shape[0]
+        has_embedding = shape.embedding != "none"
+        self.embedding = EmbeddingHead(width, 2 * width, shape.embedding) if has_embedding else None
+        self.merging = FragmentMerging(width) if shape.merging else None
+        self.recent = RecentQueries(unet.channels) if shape.recent else None
+        self.association = TrackAssociation(width) if shape.association else None
 
     def halve_unet(self) -> Network:
         """Put the voxel parts into half precision, for a GPU; sums over points stay in single."""
@@ -80,18 +100,22 @@ class Network(nn.Module):
             self.voxel_memory.half()
         return self
 
-    def new_memory(self, max_voxels: int = 200_000) -> VoxelMemory:
+    def new_memory(self, max_voxels: int = 200_000) -> NetworkMemory:
         """Return a memory for this network that has seen nothing; the cap is that of its finest level."""
-        return VoxelMemory.empty(
-            0 if self.voxel_memory is None else len(self.voxel_memory.levels), max_voxels
-        )
+        levels = 0 if self.voxel_memory is None else len(self.voxel_memory.levels)
+        return NetworkMemory(VoxelMemory.empty(levels, max_voxels))
 
     def forward(
-        self, clouds: Sequence[FragmentCloud], memories: Sequence[VoxelMemory]
-    ) -> tuple[list[list[HeadOutput]], list[VoxelMemory]]:
+        self, clouds: Sequence[FragmentCloud], memories: Sequence[NetworkMemory]
+    ) -> tuple[list[list[HeadOutput]], list[NetworkMemory]]:
         """Return what each head says of each frame of a batch, and what is to be remembered of its scene."""
-        features, memories = self.encode(clouds, memories)
-        return [self.decode(cloud, f) for cloud, f in zip(clouds, features, strict=True)], list(memories)
+        features, voxels = self.encode(clouds, [memory.voxels for memory in memories])
+        heads, after = [], []
+        for cloud, rows, memory, remembered in zip(clouds, features, memories, voxels, strict=True):
+            scene = self.scene(cloud, rows, memory.recent)
+            heads.append(self.decoder(scene))
+            after.append(NetworkMemory(remembered, self.recent_of(scene)))
+        return heads, after
 
     def encode(
         self, clouds: Sequence[FragmentCloud], memories: Sequence[VoxelMemory]
@@ -138,18 +162,32 @@ class Network(nn.Module):
             parts.append(sample_image(view.features.float(), xyz, view.camera, view.camera_from_points))
         return torch.cat(parts).to(tensor.features.dtype)
 
-    def decode(self, cloud: FragmentCloud, features: Float[Tensor, "points channels"]) -> list[HeadOutput]:
-        """Return what each head says of the fragments of one frame."""
+    def scene(
+        self, cloud: FragmentCloud, features: Float[Tensor, "points channels"], recent: Recent | None
+    ) -> Scene:
+        """Return what the decoder sees of one frame, its fragments merged and aware of the frame before."""
         xyz = cloud.xyz.to(features.dtype)
-        pooled = self.pooling(features, xyz, cloud.fragment, len(cloud.fragment_score))
-        scene = Scene(features, xyz, cloud.fragment, pooled.weights, pooled.features, pooled.centers)
-        return self.decoder(scene)
+        fragment, pooled = self._pooled(features, xyz, cloud.fragment, len(cloud.fragment_score))
+        fragments = pooled.features
+        if self.recent is not None:
+            fragments = self.recent(fragments, pooled.centers, recent)
+        return Scene(features, xyz, fragment, pooled.weights, fragments, pooled.centers)
 
-    def prediction(self, last: HeadOutput) -> Prediction:
-        """Return what the last head says, in single precision, with an embedding per query."""
-        queries = last.queries
-        embeddings = queries if self.embedding is None else self.embedding(queries)
-        boxes = queries.new_zeros(len(queries), 6) if last.boxes is None else last.boxes
-        return Prediction(
-            last.class_logits.float(), last.mask_logits.float(), boxes.float(), embeddings.float()
-        )
+    def recent_of(self, scene: Scene) -> Recent | None:
+        """Return what the next frame is to know of this one; None for a network that does not look back."""
+        return None if self.recent is None else Recent(scene.fragments, scene.centers)
+
+    def _pooled(
+        self, features: Tensor, xyz: Tensor, fragment: Tensor, count: int
+    ) -> tuple[Tensor, PooledFragments]:
+        """Return each point's fragment and the fragments' vectors, after merging where there is such."""
+        pooled = self.pooling(features, xyz, fragment, count)
+        if self.merging is None:
+            return fragment, pooled
+        first = self.decoder.first_look(pooled.features, pooled.centers)
+        group = self.merging(first.queries, first.class_logits, first.boxes)
+        groups = int(group.max()) + 1 if count else 0
+        if groups == count:
+            return fragment, pooled
+        fragment = torch.cat([group, group.new_full((1,), -1)])[fragment]  # -1 reads the last
+        return fragment, self.pooling(features, xyz, fragment, groups)

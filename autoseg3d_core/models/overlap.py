@@ -18,6 +18,7 @@ from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.structures import (
     UNLABELLED,
     Association,
+    EncodedCloud,
     FragmentCloud,
     FrameInstances,
     Memory,
@@ -61,7 +62,13 @@ class Overlap:
     def __init__(self, config: OverlapConfig) -> None:
         self.config = config
 
-    def perceive(self, cloud: FragmentCloud, memory: Memory) -> tuple[FrameInstances, Memory]:
+    def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
+        """Return the cloud as it is: there is no network."""
+        return EncodedCloud(cloud, cloud.xyz.new_zeros(len(cloud), 0)), memory
+
+    def perceive(
+        self, cloud: FragmentCloud, encoded: EncodedCloud, memory: Memory
+    ) -> tuple[FrameInstances, Memory]:
         """Return the fragments with enough points as instances without a class."""
         count = len(cloud.fragment_score)
         sizes = group_size(cloud.fragment, count)

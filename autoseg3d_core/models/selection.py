@@ -16,6 +16,11 @@ from autoseg3d_core.structures import UNLABELLED, FragmentCloud, FrameInstances,
 class SelectionConfig:
     """How queries become instances; the defaults are those of the published class-agnostic model."""
 
+    per_class: bool = setting(
+        False,
+        "a query stands for every class apart, as published for class-aware weights; else for its best class",
+        live=True,
+    )
     top_k: int = setting(20, "candidates kept per frame, by class score", low=1, high=1000, live=True)
     suppress: bool = setting(True, "lower the score of a mask that overlaps a better one", live=True)
     mask_threshold: float = setting(0.4, "a point is on a mask above this", low=0.0, high=1.0, live=True)
@@ -47,7 +52,9 @@ def select_instances(prediction: Prediction, cloud: FragmentCloud, config: Selec
 
     A model of one class is class-agnostic, and its instances have no label.
     """
-    candidates = suppress_overlaps(best_candidates(prediction, config.top_k), config.suppress)
+    candidates = suppress_overlaps(
+        best_candidates(prediction, config.top_k, config.per_class), config.suppress, config.per_class
+    )
     masks = candidates.soft_masks > config.mask_threshold
     kept = (candidates.scores > config.score_threshold) & (masks.sum(dim=1) > config.min_points)
     query = candidates.query[kept]
@@ -65,11 +72,19 @@ def select_instances(prediction: Prediction, cloud: FragmentCloud, config: Selec
     )
 
 
-def best_candidates(prediction: Prediction, top_k: int) -> Candidates:
-    """Return the pairs of query and class with the best scores; a score counts how sure its mask is too."""
+def best_candidates(prediction: Prediction, top_k: int, per_class: bool = True) -> Candidates:
+    """Return the pairs of query and class with the best scores; a score counts how sure its mask is too.
+
+    Without `per_class` there is one pair per query: its best class, with the score of being an object at all.
+    """
     scores = prediction.class_logits.softmax(dim=1)[:, :-1]
+    if not per_class:
+        scores = torch.zeros_like(scores).scatter(
+            1, scores.argmax(1, keepdim=True), scores.sum(1, keepdim=True)
+        )
     classes = scores.shape[1]
-    best, flat = scores.flatten().topk(min(top_k, scores.numel()))
+    wanted = min(top_k, scores.numel() if per_class else len(scores))
+    best, flat = scores.flatten().topk(wanted)
     query = torch.div(flat, classes, rounding_mode="floor")
     soft = prediction.mask_logits[query].sigmoid()
     on = prediction.mask_logits[query] > 0
@@ -77,8 +92,10 @@ def best_candidates(prediction: Prediction, top_k: int) -> Candidates:
     return Candidates(query, flat % classes, best, soft).ranked(best * surety)
 
 
-def suppress_overlaps(candidates: Candidates, enabled: bool = True) -> Candidates:
-    """Lower each score by how much its soft mask overlaps better ones of its label (matrix NMS, linear).
+def suppress_overlaps(candidates: Candidates, enabled: bool = True, per_class: bool = True) -> Candidates:
+    """Lower each score by how much its soft mask overlaps better ones (matrix NMS, linear).
+
+    With `per_class`, only better ones of its label count.
 
     A better mask counts less the more it is itself overlapped by a still better one. None is removed.
     """
@@ -87,8 +104,9 @@ def suppress_overlaps(candidates: Candidates, enabled: bool = True) -> Candidate
     soft = candidates.soft_masks
     common, size = soft @ soft.T, soft.sum(dim=1)
     iou = common / (size[:, None] + size[None, :] - common).clamp(min=1e-6)
-    same = candidates.labels[:, None] == candidates.labels[None, :]
-    iou = torch.triu(iou * same, diagonal=1)  # row: the better one, column: the worse one
+    if per_class:
+        iou = iou * (candidates.labels[:, None] == candidates.labels[None, :])
+    iou = torch.triu(iou, diagonal=1)  # row: the better one, column: the worse one
     overlapped = iou.amax(dim=0)
     decay = ((1 - iou) / (1 - overlapped[:, None]).clamp(min=1e-6)).where(iou > 0, 1.0)
     return candidates.ranked(candidates.scores * decay.amin(dim=0))

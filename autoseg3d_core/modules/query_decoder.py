@@ -46,6 +46,17 @@ class Scene:
     fragments: Float[Tensor, "fragments inputs"]
     centers: Float[Tensor, "fragments 3"]
 
+    def at_points(self, rows: Int64[Tensor, " some"]) -> Scene:
+        """Return the scene with some of its points only; the fragments stay as they are."""
+        return Scene(
+            self.features[rows],
+            self.xyz[rows],
+            self.fragment[rows],
+            self.weights[rows],
+            self.fragments,
+            self.centers,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class HeadOutput:
@@ -140,6 +151,15 @@ class QueryDecoder(nn.Module):
             queries = layer(queries, keys, visible_fragments(outputs[-1], scene), among)
             outputs.append(self._say(queries, scene.centers[chosen], masks, index + 1))
         return outputs
+
+    def first_look(
+        self, fragments: Float[Tensor, "fragments inputs"], centers: Float[Tensor, "fragments 3"]
+    ) -> HeadOutput:
+        """Return what the heads say of fragments before any attention, without masks."""
+        normed = self.norm(self.queries(fragments))
+        nothing = normed.new_zeros(len(normed), 0)
+        boxes = None if self.boxes is None else _corners(self.boxes(normed), centers)
+        return HeadOutput(normed, self.classes(normed), nothing, False, boxes, None)
 
     def _say(self, queries: Tensor, centers: Tensor, masks: MaskFeatures, head: int) -> HeadOutput:
         over_points = head > self.shape.layers - self.shape.point_heads

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from autoseg3d_core.structures import Assignment
 
 Affinity = Float[Tensor, "instances tracks"]
+Stage = Int64[Tensor, " tracks"]
 
 
 class Assigner(Protocol):
     """Chooses pairs from affinities; what it leaves out becomes a new track or a miss."""
 
-    def __call__(self, affinity: Affinity) -> Assignment:
-        """Return the chosen pairs, each instance at most once."""
+    def __call__(self, affinity: Affinity, stage: Stage | None = None) -> Assignment:
+        """Return the chosen pairs, each instance at most once; tracks of an earlier stage choose first."""
         ...
 
 
@@ -28,8 +30,11 @@ class ManyToOne:
     def __init__(self, min_affinity: float) -> None:
         self.min_affinity = min_affinity
 
-    def __call__(self, affinity: Affinity) -> Assignment:
-        """Return the pairs whose affinity is at least the least; the older track wins a tie."""
+    def __call__(self, affinity: Affinity, stage: Stage | None = None) -> Assignment:
+        """Return the pairs whose affinity is at least the least; the older track wins a tie.
+
+        As tracks are shared, no stage takes anything from another.
+        """
         if affinity.numel() == 0:
             return _nobody(affinity)
         best, track = affinity.max(dim=1)
@@ -43,15 +48,21 @@ class OneToOne:
     def __init__(self, min_affinity: float) -> None:
         self.min_affinity = min_affinity
 
-    def __call__(self, affinity: Affinity) -> Assignment:
-        """Return the pairs whose affinity is above the least."""
+    def __call__(self, affinity: Affinity, stage: Stage | None = None) -> Assignment:
+        """Return the pairs whose affinity is above the least, stage by stage."""
         if affinity.numel() == 0:
             return _nobody(affinity)
         worth = affinity.detach().cpu().double().numpy()  # the solver runs on the host
-        rows, columns = linear_sum_assignment(worth, maximize=True)
-        kept = worth[rows, columns] > self.min_affinity
-        device = affinity.device
-        return Assignment(torch.from_numpy(rows[kept]).to(device), torch.from_numpy(columns[kept]).to(device))
+        turn = np.zeros(worth.shape[1]) if stage is None else stage.cpu().numpy()
+        free, pairs = np.arange(len(worth)), []
+        for number in np.unique(turn).tolist():  # two stages at most
+            tracks = np.flatnonzero(turn == number)
+            rows, columns = linear_sum_assignment(worth[free[:, None], tracks], maximize=True)
+            kept = worth[free[rows], tracks[columns]] > self.min_affinity
+            pairs.append((free[rows[kept]], tracks[columns[kept]]))
+            free = np.delete(free, rows[kept])
+        instance, track = (torch.from_numpy(np.concatenate(part)) for part in zip(*pairs, strict=True))
+        return Assignment(instance.to(affinity.device), track.to(affinity.device))
 
 
 def _nobody(affinity: Affinity) -> Assignment:

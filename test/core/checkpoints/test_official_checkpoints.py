@@ -17,6 +17,7 @@ from autoseg3d_core.checkpoints import format as our_format
 from autoseg3d_core.checkpoints import official
 from autoseg3d_core.checkpoints.tensors_only import read_tensors
 from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.perception import predicted
 from autoseg3d_core.structures import FragmentCloud, InputError
 
 PUBLISHED = Path(__file__).with_name("esam_e_ca_tensors.txt")
@@ -165,7 +166,7 @@ def test_a_published_file_converts_and_runs(file, tmp_path):
     with torch.no_grad():
         for _ in range(2):
             [heads], memories = network([cloud], memories)
-    prediction = network.prediction(heads[-1])
+    prediction = predicted(heads[-1], network.embedding or torch.nn.Identity())
     assert prediction.mask_logits.shape == (5, 300)
     assert all(torch.isfinite(v).all() for v in vars(prediction).values())
 

@@ -10,8 +10,9 @@ from autoseg3d_core.checkpoints.format import Checkpoint, save
 from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.config import ConfigError
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
-from autoseg3d_core.models.esam import Esam, EsamConfig, merging_affinity
+from autoseg3d_core.models.esam import Esam, merging_affinity
 from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.selection import SelectionConfig
 from autoseg3d_core.structures import (
     Association,
@@ -42,6 +43,11 @@ def cloud(count=600, seed=0, spread=1.0):
     fragment = torch.arange(count) % 7 - 1
     rgb = torch.rand(count, 3, generator=generator)
     return FragmentCloud(xyz, rgb, fragment, torch.arange(count), torch.ones(6))
+
+
+def perceive(model, seen, memory):
+    encoded, memory = model.encode(seen, memory)
+    return model.perceive(seen, encoded, memory)
 
 
 def memory_at(pose=None):
@@ -127,7 +133,7 @@ def test_merging_over_many_frames_is_the_published_one(seed):
 
 @torch.inference_mode()
 def test_a_frame_gives_instances_with_embeddings_and_boxes_around_their_points(network):
-    found, after = Esam(network, EsamConfig(selection=EVERYTHING)).perceive(cloud(), memory_at())
+    found, after = perceive(Esam(network, NetworkConfig(selection=EVERYTHING)), cloud(), memory_at())
     assert 0 < len(found) <= 6
     assert found.embeddings.shape == (len(found), 262)
     assert torch.allclose(found.embeddings[:, :256].norm(dim=1), torch.ones(len(found)), atol=1e-5)
@@ -139,7 +145,7 @@ def test_a_frame_gives_instances_with_embeddings_and_boxes_around_their_points(n
 
 @torch.inference_mode()
 def test_a_world_moved_by_kilometres_and_turned_gives_the_same_instances(network):
-    model = Esam(network, EsamConfig(selection=EVERYTHING))
+    model = Esam(network, NetworkConfig(selection=EVERYTHING))
     turned = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     world = np.eye(4)
     world[:3, :3], world[:3, 3] = turned, (2048.0, -4096.0, 64.0)
@@ -149,8 +155,8 @@ def test_a_world_moved_by_kilometres_and_turned_gives_the_same_instances(network
     there = dataclasses.replace(
         here, xyz=(here.xyz.double() @ torch.from_numpy(turned).T + torch.from_numpy(world[:3, 3])).float()
     )
-    first, _ = model.perceive(here, memory_at())
-    second, _ = model.perceive(there, memory_at(world))
+    first, _ = perceive(model, here, memory_at())
+    second, _ = perceive(model, there, memory_at(world))
     assert torch.equal(first.masks, second.masks)
     assert torch.allclose(first.scores, second.scores, atol=2e-3)
     assert torch.allclose(first.embeddings, second.embeddings, atol=2e-2)
@@ -158,13 +164,13 @@ def test_a_world_moved_by_kilometres_and_turned_gives_the_same_instances(network
 
 @torch.inference_mode()
 def test_what_the_network_keeps_stays_bounded_on_a_long_way(network):
-    model = Esam(network, EsamConfig(selection=EVERYTHING, max_voxels=1000))
+    model = Esam(network, NetworkConfig(selection=EVERYTHING, max_voxels=1000))
     memory, sizes = memory_at(), []
     for frame in range(12):
         seen = cloud(seed=frame)
         seen = dataclasses.replace(seen, xyz=seen.xyz + torch.tensor([10.0 * frame, 0, 0]))
-        _, memory = model.perceive(seen, memory)
-        sizes.append(sum(store.voxels for store in memory.kept.stores))
+        _, memory = perceive(model, seen, memory)
+        sizes.append(sum(store.voxels for store in memory.kept.voxels.stores))
     assert sizes[-1] <= max(sizes[:4])
 
 
@@ -172,7 +178,7 @@ def test_what_the_network_keeps_stays_bounded_on_a_long_way(network):
 def test_a_point_kilometres_from_the_start_is_refused_by_name(network):
     far = dataclasses.replace(cloud(), xyz=torch.full((600, 3), 1e5))
     with pytest.raises(InputError, match="scene origin"):
-        Esam(network, EsamConfig(selection=EVERYTHING)).perceive(far, memory_at())
+        perceive(Esam(network, NetworkConfig(selection=EVERYTHING)), far, memory_at())
 
 
 @pytest.mark.parametrize(
@@ -188,7 +194,7 @@ def test_degenerate_clouds_are_no_error(network, xyz):
         torch.arange(len(xyz)),
         torch.ones(6),
     )
-    found, _ = Esam(network, EsamConfig(selection=EVERYTHING)).perceive(frame, memory_at())
+    found, _ = perceive(Esam(network, NetworkConfig(selection=EVERYTHING)), frame, memory_at())
     assert found.masks.shape[1] == len(xyz)
     assert torch.isfinite(found.embeddings).all()
 
@@ -196,13 +202,13 @@ def test_degenerate_clouds_are_no_error(network, xyz):
 def test_the_pipeline_runs_it_from_a_file_and_keeps_ids(tmp_path, network, wall_frame):
     path = tmp_path / "network.safetensors"
     save(path, Checkpoint(network.state_dict(), {"network": dataclasses.asdict(SHAPE)}))
-    settings = ("model.name=esam", f"model.esam.weights={path}", "lifting.points=800", "device=cpu")
-    loose = ("model.esam.selection.score_threshold=0", "model.esam.selection.min_points=0")
+    settings = ("model.name=esam", f"model.network.weights={path}", "lifting.points=800", "device=cpu")
+    loose = ("model.network.selection.score_threshold=0", "model.network.selection.min_points=0")
     online = build.online_segmenter(build.load(None, (*settings, *loose)))
     updates = [online.step(wall_frame(stamp)) for stamp in (1, 2, 3)]
     assert len(updates[-1].tracks) > 0
     assert online.memory.origin is not None
-    build.reconfigure(online, build.load(None, (*settings, "model.esam.selection.top_k=3")))
+    build.reconfigure(online, build.load(None, (*settings, "model.network.selection.top_k=3")))
     assert online.model.config.selection.top_k == 3
     online.reset()
     assert online.memory.origin is None
@@ -211,7 +217,10 @@ def test_the_pipeline_runs_it_from_a_file_and_keeps_ids(tmp_path, network, wall_
 
 @pytest.mark.parametrize(
     ("setting", "words"),
-    [("model.esam.leftovers=20", "autoseg3d convert"), ("model.esam.weights=missing.safetensors", "missing")],
+    [
+        ("model.network.leftovers=20", "autoseg3d convert"),
+        ("model.network.weights=missing.safetensors", "missing"),
+    ],
 )
 def test_missing_weights_say_how_to_make_them(setting, words):
     with pytest.raises((InputError, ConfigError), match=words):
@@ -222,7 +231,7 @@ def test_weights_of_something_else_are_refused(tmp_path):
     save(tmp_path / "a.safetensors", Checkpoint({"x": torch.zeros(1)}, {"architecture": "yolo"}))
     with pytest.raises(InputError, match="no 3D network"):
         build.online_segmenter(
-            build.load(None, ("model.name=esam", f"model.esam.weights={tmp_path / 'a.safetensors'}"))
+            build.load(None, ("model.name=esam", f"model.network.weights={tmp_path / 'a.safetensors'}"))
         )
 
 
@@ -247,19 +256,19 @@ def with_view(frame, features, camera_from_points=None):
 
 @torch.inference_mode()
 def test_image_features_reach_the_network_and_move_with_the_world(seeing):
-    model = Esam(seeing, EsamConfig(selection=EVERYTHING))
+    model = Esam(seeing, NetworkConfig(selection=EVERYTHING))
     torch.manual_seed(2)
     here = cloud()
     here = dataclasses.replace(here, xyz=(here.xyz / 0.02).floor() * 0.02 + 0.01)
     image = torch.rand(4, 8, 10)
-    blank, _ = model.perceive(with_view(here, torch.zeros(4, 8, 10)), memory_at())
-    first, _ = model.perceive(with_view(here, image), memory_at())
+    blank, _ = perceive(model, with_view(here, torch.zeros(4, 8, 10)), memory_at())
+    first, _ = perceive(model, with_view(here, image), memory_at())
     assert not torch.allclose(first.embeddings[0], blank.embeddings[0], atol=1e-4)
     world = np.eye(4)
     world[:3, 3] = (512.0, -256.0, 8.0)
     there = dataclasses.replace(here, xyz=here.xyz + torch.tensor([512.0, -256.0, 8.0]))
     moved = with_view(there, image, torch.linalg.inv(torch.from_numpy(world)))
-    second, _ = model.perceive(moved, memory_at(world))
+    second, _ = perceive(model, moved, memory_at(world))
     assert torch.equal(first.masks, second.masks)
     assert torch.allclose(first.embeddings, second.embeddings, atol=2e-2)
 
@@ -269,4 +278,4 @@ def test_image_features_reach_the_network_and_move_with_the_world(seeing):
 def test_weights_that_want_image_features_say_how_to_get_them(seeing, features):
     frame = cloud() if features is None else with_view(cloud(), features)
     with pytest.raises(InputError, match=r"segmenter\.fastsam\.features"):
-        Esam(seeing, EsamConfig(selection=EVERYTHING)).perceive(frame, memory_at())
+        perceive(Esam(seeing, NetworkConfig(selection=EVERYTHING)), frame, memory_at())

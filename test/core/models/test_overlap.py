@@ -21,8 +21,13 @@ def memory_of(*ids):
     return Memory(Tracks(**{**rows, "ids": torch.tensor(ids)}), empty.together, max(ids) + 1)
 
 
+def perceive(model, seen, memory):
+    encoded, memory = model.encode(seen, memory)
+    return model.perceive(seen, encoded, memory)
+
+
 def test_fragments_with_enough_points_become_instances():
-    instances, _ = Overlap(CONFIG).perceive(cloud([0, 0, 0, 1, 1, 2, 2, 2, 2, -1, -1, -1]), Memory.empty())
+    instances, _ = perceive(Overlap(CONFIG), cloud([0, 0, 0, 1, 1, 2, 2, 2, 2, -1, -1, -1]), Memory.empty())
     assert instances.masks.sum(dim=1).tolist() == [3, 4]
     assert instances.scores.tolist() == [1.0, 0.25]
     assert instances.owner.tolist() == [0, 0, 0, -1, -1, 1, 1, 1, 1, -1, -1, -1]
@@ -32,7 +37,7 @@ def test_an_empty_cloud_has_no_instances():
     empty = FragmentCloud(
         torch.zeros(0, 3), torch.zeros(0, 3), torch.zeros(0).long(), torch.zeros(0).long(), torch.zeros(0)
     )
-    instances, _ = Overlap(CONFIG).perceive(empty, Memory.empty())
+    instances, _ = perceive(Overlap(CONFIG), empty, Memory.empty())
     sighting = Sighting(torch.zeros(0).long(), torch.zeros(0).long())
     association = Overlap(CONFIG).associate(instances, Memory.empty(), sighting)
     assert association.affinity.shape == (0, 0)
@@ -41,7 +46,7 @@ def test_an_empty_cloud_has_no_instances():
 
 def test_affinity_is_the_share_of_the_known_voxels():
     memory = memory_of(4, 9)
-    instances, _ = Overlap(CONFIG).perceive(cloud([0] * 5 + [1] * 5), memory)
+    instances, _ = perceive(Overlap(CONFIG), cloud([0] * 5 + [1] * 5), memory)
     sighting = Sighting(
         torch.tensor([0, 0, 0, 0, 0, 1, 1, 1]), torch.tensor([4, 4, 4, 9, 0, 9, 0, 777])
     )  # the map does not know two voxels, and 777 is a track that ended
@@ -52,7 +57,7 @@ def test_affinity_is_the_share_of_the_known_voxels():
 
 def evidence(owner, ids):
     memory = memory_of(4, 9)
-    instances, _ = Overlap(CONFIG).perceive(cloud([0] * 5 + [1] * 5), memory)
+    instances, _ = perceive(Overlap(CONFIG), cloud([0] * 5 + [1] * 5), memory)
     found = Overlap(CONFIG).associate(instances, memory, Sighting(torch.tensor(owner), torch.tensor(ids)))
     rows = found.evidence
     return list(zip(rows.older.tolist(), rows.younger.tolist(), rows.votes.tolist(), strict=True))

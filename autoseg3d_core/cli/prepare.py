@@ -1,0 +1,36 @@
+"""`autoseg3d prepare`: writes scenes with truth and masks, as training and evaluation read them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tqdm import tqdm
+
+from autoseg3d_core import build
+from autoseg3d_core.cli.source import add_config_arguments, expanded, open_source
+from autoseg3d_core.datasets.prepare import prepare_images, prepare_masks
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("source", nargs="+", help="bags, folders, simulation:SEED or simulation:FIRST-LAST")
+    parser.add_argument(
+        "--out", required=True, metavar="DIR", help="each scene gets a folder in it; those there are kept"
+    )
+    parser.add_argument("--name", help="of the masks (default: the front-end's)")
+    parser.add_argument("--simulation", metavar="KEY=VALUE", nargs="+", default=[], help="simulated settings")
+    add_config_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write what is missing, showing the progress; returns the exit code."""
+    config = build.load(args.config, tuple(args.set))
+    segmenter, name = build.segmenter(config), args.name or config.segmenter.name
+    sources = expanded(args.source)
+    for source in tqdm(sources, desc="preparing", unit="scene", disable=None):
+        folder = Path(args.out) / source.rstrip("/").rpartition("/")[2].replace(":", "_")
+        sequence = prepare_images(lambda: open_source(source, tuple(args.simulation)), folder)  # noqa: B023
+        prepare_masks(sequence, segmenter, name)
+    print(f"{len(sources)} scenes with {name} masks in {args.out}")
+    return 0

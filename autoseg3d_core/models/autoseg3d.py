@@ -1,0 +1,76 @@
+"""AutoSeg3D (NeurIPS 2025): fragments are merged and aware of the frame before, instances find tracks by learning.
+
+The network holds the parts: fragment merging (LMI), recent queries (STM) and track association (LTM). Active
+tracks choose first; what they leave is offered to the dormant ones by the same scores, which is how an object
+that was away for long gets its id back. One-to-many supervision (ICMS) is a matter of training only.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from autoseg3d_core.config import ConfigError
+from autoseg3d_core.models.interface import Sighting
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.perception import BOX, NetworkConfig, Perception
+from autoseg3d_core.modules.track_association import TrackAssociation
+from autoseg3d_core.structures import (
+    Association,
+    EncodedCloud,
+    FragmentCloud,
+    FrameInstances,
+    Memory,
+    TogetherVotes,
+)
+
+
+class AutoSeg3D:
+    """Runs the network on each frame, and scores its instances against active and dormant tracks."""
+
+    def __init__(self, network: Network, config: NetworkConfig, dormant_after_frames: int) -> None:
+        if network.association is None:
+            raise ConfigError(
+                "model.network.weights holds no track association: train it with `autoseg3d train`, or run "
+                "these weights with model.name=esam"
+            )
+        self.network, self.config = network, config
+        self.dormant_after_frames = dormant_after_frames
+        self._association: TrackAssociation = network.association
+        self._perception = Perception(network, config, nn.Identity())
+        self.channels = self._perception.channels
+
+    def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
+        """Return the features of the cloud's points."""
+        return self._perception.encode(cloud, memory)
+
+    def perceive(
+        self, cloud: FragmentCloud, encoded: EncodedCloud, memory: Memory
+    ) -> tuple[FrameInstances, Memory]:
+        """Return the instances among the decoded queries."""
+        return self._perception.perceive(cloud, encoded, memory)
+
+    def associate(self, instances: FrameInstances, memory: Memory, sighting: Sighting) -> Association:
+        """Return the affinity of each instance for each track, shares among active and dormant ones apart."""
+        queries, boxes = instances.embeddings[:, :-BOX], instances.embeddings[:, -BOX:]
+        described = self._association.describe(queries, boxes)
+        stage = (memory.tracks.misses >= self.dormant_after_frames).long()
+        affinity = staged_affinity(
+            self._association, described.as_instance, boxes, memory.tracks.embeddings, stage
+        )
+        rows = torch.cat([described.as_track, boxes], dim=1)
+        return Association(affinity, rows, TogetherVotes.empty(affinity.device), stage)
+
+
+def staged_affinity(
+    association: TrackAssociation, as_instance: Tensor, boxes: Tensor, tracks: Tensor, stage: Tensor
+) -> Tensor:
+    """Return the share of each track among those of its stage, times the confidence of the pair."""
+    if tracks.shape[0] == 0 or len(as_instance) == 0:
+        return as_instance.new_zeros(len(as_instance), len(tracks))
+    logits = association(as_instance, boxes, tracks[:, :-BOX], tracks[:, -BOX:])
+    share = torch.zeros_like(logits.share)
+    for number in (0, 1):
+        rivals = torch.where(stage == number, logits.share, -torch.inf)
+        share = share + torch.where(stage == number, rivals.softmax(dim=1), 0.0)
+    return share * logits.confidence.sigmoid()

@@ -1,0 +1,107 @@
+"""Losses as pure functions of logits and truths; each returns one number, 0 where there is nothing to compare."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from autoseg3d_core.geometry.boxes import box_volume
+
+BACKGROUND_WEIGHT = 0.1
+"""Queries on no object are many; each counts this much."""
+TEMPERATURE = 0.07
+"""Of the contrast between embeddings (ESAM)."""
+
+
+def class_loss(
+    logits: Float[Tensor, "queries classes_and_background"], labels: Int64[Tensor, " queries"]
+) -> Tensor:
+    """Return the cross-entropy, where the last class is the background and weighs less."""
+    weight = logits.new_ones(logits.shape[1])
+    weight[-1] = BACKGROUND_WEIGHT
+    return functional.cross_entropy(logits, labels, weight) if len(logits) else logits.sum()
+
+
+def mask_losses(
+    logits: Float[Tensor, "pairs cells"], truth: Float[Tensor, "pairs cells"]
+) -> tuple[Tensor, Tensor]:
+    """Return binary cross-entropy and dice, means over the pairs."""
+    if logits.numel() == 0:
+        return logits.sum(), logits.sum()
+    entropy = functional.binary_cross_entropy_with_logits(logits, truth)
+    soft = logits.sigmoid()
+    dice = 1 - (2 * (soft * truth).sum(1) + 1) / (soft.sum(1) + truth.sum(1) + 1)
+    return entropy, dice.mean()
+
+
+def mask_cost(
+    logits: Float[Tensor, "queries cells"], truth: Float[Tensor, "objects cells"]
+) -> Float[Tensor, "queries objects"]:
+    """Return binary cross-entropy plus dice of every pair, for matching."""
+    cells = max(logits.shape[1], 1)
+    entropy = (functional.softplus(logits).sum(1, keepdim=True) - logits @ truth.T) / cells
+    soft = logits.sigmoid()
+    dice = 1 - (2 * soft @ truth.T + 1) / (soft.sum(1, keepdim=True) + truth.sum(1)[None] + 1)
+    return entropy + dice
+
+
+def box_loss(boxes: Float[Tensor, "pairs 6"], truth: Float[Tensor, "pairs 6"]) -> Tensor:
+    """Return the mean of 1 - IoU of pairs of boxes, less the gap where they do not meet (GIoU).
+
+    The published loss is 1 - IoU, which says nothing to a box that misses its object altogether.
+    """
+    if len(boxes) == 0:
+        return boxes.sum()
+    overlap = _extent(torch.maximum(boxes[:, :3], truth[:, :3]), torch.minimum(boxes[:, 3:], truth[:, 3:]))
+    around = _extent(torch.minimum(boxes[:, :3], truth[:, :3]), torch.maximum(boxes[:, 3:], truth[:, 3:]))
+    union = box_volume(boxes) + box_volume(truth) - overlap
+    iou = overlap / union.clamp(min=1e-9)
+    return (1 - iou + (around - union) / around.clamp(min=1e-9)).mean()
+
+
+def label_loss(
+    logits: Float[Tensor, "queries classes_and_none"], labels: Int64[Tensor, " queries"]
+) -> Tensor:
+    """Return the cross-entropy of the queries that have a label (not -1)."""
+    known = labels >= 0
+    if not bool(known.any()):
+        return logits.sum() * 0
+    return functional.cross_entropy(logits[known], labels[known])
+
+
+def contrast_loss(
+    now: Float[Tensor, "objects channels"],
+    before: Float[Tensor, "others channels"],
+    ids: Int64[Tensor, " objects"],
+    ids_before: Int64[Tensor, " others"],
+) -> Tensor:
+    """Return how badly embeddings of two frames tell objects apart (InfoNCE in both directions; ESAM)."""
+    same = ids[:, None] == ids_before[None]
+    rows, columns = same.nonzero(as_tuple=True)
+    if len(rows) == 0:
+        return (now.sum() + before.sum()) * 0
+    logits = now @ before.T / TEMPERATURE
+    forwards = functional.cross_entropy(logits[rows], columns)
+    backwards = functional.cross_entropy(logits.T[columns], rows)
+    return (forwards + backwards) / 2
+
+
+def share_loss(logits: Float[Tensor, "instances tracks"], track: Int64[Tensor, " instances"]) -> Tensor:
+    """Return the cross-entropy of the true track among all, for instances that have one (AutoSeg3D, eq. 11)."""
+    return label_loss(logits, track)
+
+
+def pair_loss(logits: Float[Tensor, "*pairs"], same: Bool[Tensor, "*pairs"]) -> Tensor:
+    """Return the mean over pairs of one object plus the mean over the others (binary cross-entropy).
+
+    There are far more others; each kind counts as one (AutoSeg3D, loss of mask integration).
+    """
+    entropy = functional.binary_cross_entropy_with_logits(logits, same.to(logits.dtype), reduction="none")
+    parts = [entropy[kind].mean() for kind in (same, ~same) if bool(kind.any())]
+    return torch.stack(parts).sum() if parts else logits.sum()
+
+
+def _extent(low: Tensor, high: Tensor) -> Float[Tensor, " pairs"]:
+    return (high - low).clamp(min=0).prod(dim=1)
