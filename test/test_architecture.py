@@ -12,9 +12,9 @@ LAYERS = (
     ("geometry", "sparse", "image_formats"),
     ("lifting", "segmenters", "modules", "tracking", "scene_map"),
     ("models", "datasets", "simulation", "visualization"),
-    ("pipeline", "report", "checkpoints"),
+    ("pipeline", "report", "checkpoints", "evaluation"),
     ("build",),
-    ("training", "evaluation"),
+    ("training",),
     ("cli",),
 )
 SIBLINGS = {("pipeline", "report"), *((part, "errors") for part in LAYERS[0])}

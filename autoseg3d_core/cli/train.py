@@ -3,24 +3,119 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from autoseg3d_core.config import load_config
+import torch
+from torch import distributed, nn
+
+from autoseg3d_core import build
+from autoseg3d_core.config import load_config, section, setting
+from autoseg3d_core.datasets.clips import prepared_scenes
+from autoseg3d_core.evaluation.frame_quality import frame_quality
+from autoseg3d_core.models.perception import NetworkConfig
+from autoseg3d_core.training.batches import NumberedBatches, loaded
+from autoseg3d_core.training.loop import Loop, LoopConfig, Trainee
+from autoseg3d_core.training.masks import MasksTrainingConfig, MaskTrainee, mask_batches
+from autoseg3d_core.training.network import (
+    ClipBatches,
+    NetworkTrainee,
+    NetworkTrainingConfig,
+    training_scenes,
+)
+
+Validate = Callable[[nn.Module], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """What the averaged weights are tried on now and then; the best are kept."""
+
+    scenes: str = setting("", "folder of prepared scenes, none to go without")
+    masks: str = setting("fastsam", "masks of those scenes")
+    stride: int = setting(3, "every n-th frame of them", low=1, high=1000)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What is trained, and how."""
+
+    train: str = setting("network", "what is trained", choices=("masks", "network"))
+    loop: LoopConfig = section(LoopConfig)
+    masks: MasksTrainingConfig = section(MasksTrainingConfig)
+    network: NetworkTrainingConfig = section(NetworkTrainingConfig)
+    validation: ValidationConfig = section(ValidationConfig)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--config", metavar="FILE", help="YAML file, e.g. config/train_masks.yaml")
     parser.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], help="other settings")
-    parser.add_argument("--out", default="out/train_masks", help="folder of weights, state and log")
-    parser.add_argument("--cache", default="out/mask_frames", help="folder of rendered frames")
+    parser.add_argument("--out", required=True, help="folder of weights, state and log")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
-    from autoseg3d_core.training.masks import TrainMasksConfig, train_masks
-
-    config = load_config(TrainMasksConfig, args.config, tuple(args.set))
-    weights = train_masks(config, Path(args.out), Path(args.cache))
+    config = load_config(TrainConfig, args.config, tuple(args.set))
+    words = [
+        "autoseg3d train",
+        f"--config {args.config}" if args.config else "",
+        *(f"--set {s}" for s in args.set),
+    ]
+    rank, world = _joined_processes()
+    torch.manual_seed(config.loop.seed)
+    device = (
+        torch.device("cuda", rank)
+        if world > 1 and torch.cuda.is_available()
+        else build.device(config.loop.device)
+    )
+    trainee, make, validate = TRAINEES[config.train](config, device, " ".join(filter(None, words)))
+    loop = Loop(trainee, config.loop, Path(args.out), device)
+    first = loop.step * config.loop.accumulate * world + rank
+    weights = loop.run(loaded(NumberedBatches(make, first, world), config.loop.workers), validate)
     print(f"written: {weights}")
     return 0
+
+
+def _masks(
+    config: TrainConfig, device: torch.device, command: str
+) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
+    make = mask_batches(config.masks, config.loop.seed)
+    return MaskTrainee(config.masks, device, command), make, None
+
+
+def _network(
+    config: TrainConfig, device: torch.device, command: str
+) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
+    scenes, labels = training_scenes(config.network.scenes)
+    trainee = NetworkTrainee(config.network, labels, device, config.loop.seed, command)
+    return (
+        trainee,
+        ClipBatches(config.network, scenes, config.loop.seed),
+        _frame_validation(config.validation),
+    )
+
+
+def _frame_validation(config: ValidationConfig) -> Validate | None:
+    if not config.scenes:
+        return None
+    scenes = prepared_scenes(Path(config.scenes))
+    return lambda network: frame_quality(network, scenes, config.masks, NetworkConfig(), config.stride)  # type: ignore[arg-type]
+
+
+TRAINEES: dict[str, Callable[..., tuple[Trainee, Callable[[int], Any], Validate | None]]] = {
+    "masks": _masks,
+    "network": _network,
+}
+
+
+def _joined_processes() -> tuple[int, int]:
+    """Return the rank and the number of processes; torchrun's join one group."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        return 0, 1
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return distributed.get_rank(), world

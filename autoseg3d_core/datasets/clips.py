@@ -21,7 +21,7 @@ DIRECTIONS = 48
 
 @dataclass(frozen=True, eq=False)
 class SceneObjects:
-    """The objects of a scene by their outermost points: enough for their boxes however the scene is turned."""
+    """The objects of a scene by their outermost points: enough for their boxes, however they are turned."""
 
     ids: Int64[np.ndarray, " objects"]
     labels: Int64[np.ndarray, " objects"]

@@ -1,4 +1,4 @@
-"""AutoSeg3D (NeurIPS 2025): fragments are merged and aware of the frame before, instances find tracks by learning.
+"""AutoSeg3D (NeurIPS 2025): fragments merge and know of the frame before; tracks are found by learning.
 
 The network holds the parts: fragment merging (LMI), recent queries (STM) and track association (LTM). Active
 tracks choose first; what they leave is offered to the dormant ones by the same scores, which is how an object

@@ -36,9 +36,9 @@ COLOUR_SPREAD = (0.28344755, 0.27566158, 0.27018971)
 class NetworkShape:
     """What a network is made of; enough to build it empty.
 
-    `query_channels` is the width of queries and tracks. `embedding` is the norm of the embedding head ("layer"
-    or "batch"), or "none" where there is no head. `image_channels` is 0 where no image features are added.
-    `merging`, `recent` and `association` are AutoSeg3D's parts, there or not.
+    `query_channels` is the width of queries and tracks. `embedding` is the norm of the embedding head
+    ("layer" or "batch"), or "none" where there is no head. `image_channels` is 0 where no image features are
+    added. `merging`, `recent` and `association` are AutoSeg3D's parts, there or not.
     """
 
     unet: str = "res16unet34c"

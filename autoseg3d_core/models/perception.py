@@ -33,7 +33,7 @@ class NetworkConfig:
 
     weights: str = setting(
         "",
-        "path of weights: trained ones, or published ones through `autoseg3d convert`; empty takes the model's own",
+        "path of trained weights, or of published ones through `autoseg3d convert`; empty takes the model's own",
     )
     backend: str = setting(
         "auto",
@@ -70,8 +70,8 @@ class Perception:
     ) -> tuple[FrameInstances, Memory]:
         """Return the instances among the decoded queries, and the memory with what the network keeps.
 
-        Boxes are those of the instances' points in the world; the boxes that the network predicts are the last
-        columns of the embeddings. An empty cloud has no instances.
+        Boxes are those of the instances' points in the world; the boxes that the network predicts are the
+        last columns of the embeddings. An empty cloud has no instances.
         """
         if len(cloud) == 0:
             return _nobody(cloud, self.channels), memory

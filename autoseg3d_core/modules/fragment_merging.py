@@ -1,9 +1,9 @@
-"""Fragment merging: fragments of one object become one before they are decoded (AutoSeg3D's mask integration).
+"""Fragment merging: fragments of one object become one before decoding (AutoSeg3D's mask integration).
 
-A 2D front-end cuts objects into parts. Pairs of fragments are scored by what they look like and by the overlap
-of the boxes that each predicts for its whole object; those of one class whose score times overlap is high
-enough are grouped by complete linkage, so that every pair of a group agrees (AutoSeg3D, section on learned mask
-integration).
+A 2D front-end cuts objects into parts. Pairs of fragments are scored by what they look like and by the
+overlap of the boxes that each predicts for its whole object; those of one class whose score times overlap is
+high enough are grouped by complete linkage, so that every pair of a group agrees (AutoSeg3D, section on learned
+mask integration).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _may_merge(class_logits: Float[Tensor, "fragments classes"]) -> Bool[Tensor,
 
 
 def grouped(similarity: Float[Tensor, "rows rows"], least: float = MIN_SIMILARITY) -> Int64[Tensor, " rows"]:
-    """Return the group of each row by complete linkage on the upper triangle; every pair is `least` similar."""
+    """Return each row's group by complete linkage on the upper triangle; every pair is `least` similar."""
     count = len(similarity)
     if count < 2:
         return torch.arange(count, device=similarity.device)

@@ -32,10 +32,10 @@ class LoopConfig:
     warmup: int = setting(200, "steps over which the learning rate rises", low=0)
     average: float = setting(0.998, "how slowly the averaged weights follow", low=0.0, high=1.0)
     clip: float = setting(10.0, "largest norm of a gradient", low=0.0)
-    half: bool = setting(False, "compute in bfloat16 where that is safe")
     save_every: int = setting(100, "steps between checkpoints", low=1)
     validate_every: int = setting(1000, "steps between validations, where there are any", low=1)
     seed: int = setting(0, "seed of weights and batches", low=0)
+    workers: int = setting(1, "processes that make batches", low=0, high=64)
     device: str = setting("auto", "where to train")
 
 
@@ -67,7 +67,7 @@ class Loop:
     def run(
         self, batches: Iterator[Any], validate: Callable[[nn.Module], Mapping[str, float]] | None = None
     ) -> Path:
-        """Train; return the file of the averaged weights. The best validated ones go into best.safetensors."""
+        """Train; return the file of the averaged weights. best.safetensors has the best validated ones."""
         config, weights = self.config, self.out / "weights.safetensors"
         log = (self.out / "log.jsonl").open("a", encoding="utf-8")
         quiet = True if _rank() else None
@@ -96,8 +96,7 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         parts: dict[str, Tensor] = {}
         for batch in batches:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=config.half):
-                losses = self.trainee.losses(batch)
+            losses = self.trainee.losses(batch)
             (torch.stack(list(losses.values())).sum() / len(batches)).backward()
             parts = {
                 name: parts.get(name, 0) + value.detach() / len(batches) for name, value in losses.items()

@@ -1,4 +1,4 @@
-"""Losses as pure functions of logits and truths; each returns one number, 0 where there is nothing to compare."""
+"""Losses as pure functions of logits and truths: one number each, 0 where there is nothing to compare."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def contrast_loss(
 
 
 def share_loss(logits: Float[Tensor, "instances tracks"], track: Int64[Tensor, " instances"]) -> Tensor:
-    """Return the cross-entropy of the true track among all, for instances that have one (AutoSeg3D, eq. 11)."""
+    """Return the cross-entropy of the true track among all, for instances with one (AutoSeg3D, eq. 11)."""
     return label_loss(logits, track)
 
 

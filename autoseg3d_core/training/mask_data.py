@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int32
-from torch.utils.data import IterableDataset
 
 from autoseg3d_core.training.mask_augmentation import augmented
 from autoseg3d_core.training.mask_frames import read_frame
@@ -19,21 +17,13 @@ SMALLEST_PART = 40
 """Parts of fewer pixels at the network's size are nobody's target."""
 
 
-class MaskBatches(IterableDataset):  # type: ignore[type-arg]
-    """Endless batches; the same seed gives the same ones, and `first` skips those already used."""
+class MaskBatches:
+    """Makes batches by number; the same seed gives the same ones."""
 
-    def __init__(
-        self, files: Sequence[Path], size: tuple[int, int], batch: int, seed: int, first: int = 0
-    ) -> None:
-        self.files, self.size, self.batch, self.seed, self.first = list(files), size, batch, seed, first
+    def __init__(self, files: Sequence[Path], size: tuple[int, int], batch: int, seed: int) -> None:
+        self.files, self.size, self.batch, self.seed = list(files), size, batch, seed
 
-    def __iter__(self) -> Any:
-        number = self.first
-        while True:
-            yield self.made(number)
-            number += 1
-
-    def made(self, number: int) -> dict[str, torch.Tensor]:
+    def __call__(self, number: int) -> dict[str, torch.Tensor]:
         """Return the batch of this number."""
         rng = np.random.default_rng((self.seed, number))
         return collated([self._sample(rng) for _ in range(self.batch)])

@@ -42,7 +42,7 @@ class ObjectiveConfig:
 
 @dataclass(frozen=True, eq=False)
 class Supervision:
-    """The truth of a frame in the decoder's terms: masks over points and fragments, and each query's object."""
+    """The truth of a frame in the decoder's terms: masks over points and fragments, and queries' objects."""
 
     targets: FrameTargets
     point_masks: Tensor
@@ -54,11 +54,12 @@ class Objective:
     """Turns batches of clips into losses of a network; the generator chooses queries and points."""
 
     def __init__(self, network: Network, config: ObjectiveConfig, seed: int = 0) -> None:
-        self.network, self.config = network, config
-        self.generator = torch.Generator().manual_seed(seed)
+        self.network, self.config, self.seed = network, config, seed
+        self.generator = torch.Generator()
 
-    def losses(self, clips: Sequence[Sequence[Sample]]) -> dict[str, Tensor]:
-        """Return the weighted parts of the loss, means over all frames of all clips."""
+    def losses(self, clips: Sequence[Sequence[Sample]], number: int = 0) -> dict[str, Tensor]:
+        """Return the weighted parts of the loss, means over all frames of all clips; `number` seeds draws."""
+        self.generator.manual_seed((self.seed << 32) + number)
         network, total = self.network, defaultdict[str, list[Tensor]](list)
         memories = [network.new_memory() for _ in clips]
         before: list[tuple[Tensor, Tensor] | None] = [None] * len(clips)

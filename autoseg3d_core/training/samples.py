@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from autoseg3d_core.structures import FragmentCloud, MaskImage
 from autoseg3d_core.training.broken_masks import broken_masks
 from autoseg3d_core.training.targets import NO_LABEL, FrameTargets
 
+DataT = TypeVar("DataT", FragmentCloud, FrameTargets)
 SMALLEST_OBJECT = 30
 """Objects with fewer points in a frame's cloud are not looked for in it."""
 BROKEN = "broken"
@@ -32,6 +34,10 @@ class Sample:
 
     cloud: FragmentCloud
     targets: FrameTargets
+
+    def to(self, device: torch.device) -> Sample:
+        """Return the sample on a device."""
+        return Sample(_on(self.cloud, device), _on(self.targets, device))
 
 
 @dataclass(frozen=True)
@@ -162,6 +168,12 @@ def _drawn_look(change: Augmentation, rng: np.random.Generator) -> tuple[np.ndar
 def _recoloured(rgb: Float[Tensor, "points 3"], look: tuple[np.ndarray, np.ndarray]) -> Tensor:
     gain, offset = (torch.from_numpy(part).to(rgb.dtype) for part in look)
     return (rgb * gain + offset).clamp(0, 1)
+
+
+def _on(part: DataT, device: torch.device) -> DataT:
+    columns = {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}
+    moved = {name: value.to(device) for name, value in columns.items() if isinstance(value, Tensor)}
+    return dataclasses.replace(part, **moved)
 
 
 def _moved(xyz: Float[Tensor, "points 3"], matrix: Float[Tensor, "4 4"]) -> Float[Tensor, "points 3"]:

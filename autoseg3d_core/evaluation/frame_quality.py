@@ -1,0 +1,50 @@
+"""How good a network's instances are frame by frame, before any tracking: what training is steered by."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import torch
+
+from autoseg3d_core.datasets.clips import PreparedScene
+from autoseg3d_core.evaluation.average_precision import SceneMatch, average_precision, match_masks
+from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
+from autoseg3d_core.lifting import LiftingConfig, lift
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.perception import NetworkConfig, Perception
+from autoseg3d_core.structures import MaskImage, Memory
+
+SMALLEST_OBJECT = 50
+"""Objects with fewer points in a frame's cloud are not looked for in it."""
+
+
+@torch.inference_mode()
+def frame_quality(
+    network: Network, scenes: Iterable[PreparedScene], masks: str, config: NetworkConfig, stride: int = 3
+) -> dict[str, float]:
+    """Return the class-agnostic average precision over every `stride`-th frame of some scenes."""
+    perception = Perception(network, config, torch.nn.Identity())
+    matches = [match for scene in scenes for match in _matches(perception, scene, masks, stride)]
+    precision = average_precision(matches)
+    return {"frame_ap": precision.ap, "frame_ap50": precision.ap50, "frame_ap25": precision.ap25}
+
+
+def _matches(perception: Perception, scene: PreparedScene, masks: str, stride: int) -> Sequence[SceneMatch]:
+    memory, found = Memory.empty(), []
+    device = next(perception.network.parameters()).device
+    for part in scene.clip(range(0, len(scene), stride), masks).frames:
+        assert part.masks is not None
+        if memory.origin is None:
+            origin = scene_origin(part.frame.world_from_camera, OriginConfig(), device)
+            memory = dataclasses.replace(memory, origin=origin)
+        image = MaskImage(part.masks - 1, torch.ones(int(part.masks.max(initial=0))).numpy())
+        cloud = lift(part.frame, image, LiftingConfig(), device)
+        encoded, memory = perception.encode(cloud, memory)
+        instances, memory = perception.perceive(cloud, encoded, memory)
+        truth = torch.from_numpy(part.truth.instance).flatten()[cloud.pixel.cpu()].long()
+        scores = instances.scores.cpu().numpy()
+        found.append(
+            match_masks(instances.masks.cpu().numpy(), scores, truth.numpy(), min_points=SMALLEST_OBJECT)
+        )
+    return found

@@ -1,0 +1,153 @@
+"""Trains the 3D network on clips of prepared scenes: on single frames first, then on sequences."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from autoseg3d_core.checkpoints.format import Checkpoint, load
+from autoseg3d_core.config import section, setting
+from autoseg3d_core.datasets.clips import PreparedScene, prepared_scenes
+from autoseg3d_core.lifting import LiftingConfig
+from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.structures import InputError
+from autoseg3d_core.training.objective import Objective, ObjectiveConfig
+from autoseg3d_core.training.samples import Augmentation, ClipSamples, Sample
+
+LATER_PARTS = ("recent.", "merging.", "association.", "embedding.", "voxel_memory.")
+"""Parts that a network to start from may lack; they begin untrained."""
+
+
+@dataclass(frozen=True)
+class NetworkTrainingConfig:
+    """What the network is, and what it is trained on."""
+
+    scenes: str = setting("out/scenes/train", "folder of scenes that `autoseg3d prepare` wrote")
+    masks: str = setting(
+        "fastsam,broken", "masks to draw from: prepared ones, or broken (made from the truth)"
+    )
+    start: str = setting("", "weights to start from; parts that they lack begin untrained")
+    unet: str = setting("edge", "the U-Net", choices=("edge", "res16unet34c"))
+    query_channels: int = setting(128, "width of queries and tracks", low=8, high=1024)
+    class_aware: bool = setting(True, "learn the classes of the scenes; else only what is an object")
+    recent: bool = setting(False, "with recent queries (STM)")
+    embedding: bool = setting(False, "with ESAM's embedding head")
+    frames: int = setting(1, "frames per clip", low=1, high=100)
+    clips: int = setting(4, "clips per batch", low=1, high=1024)
+    widest_step: int = setting(2, "frames of a clip are up to so many apart", low=1, high=100)
+    points: int = setting(20_000, "points drawn from each frame", low=100, high=1_000_000)
+    leftovers: int = setting(20, "fragments made of the points on no mask", low=1, high=200)
+    augment: bool = setting(True, "turn, mirror, scale, move and recolour clips")
+    objective: ObjectiveConfig = section(ObjectiveConfig)
+
+
+@dataclass(frozen=True, eq=False)
+class ClipBatch:
+    """Clips of one length, and their number, which seeds what is drawn of them."""
+
+    number: int
+    clips: Sequence[Sequence[Sample]]
+
+
+class ClipBatches:
+    """Makes batches by number."""
+
+    def __init__(self, config: NetworkTrainingConfig, scenes: Sequence[PreparedScene], seed: int) -> None:
+        self.clips = config.clips
+        self.samples = ClipSamples(
+            scenes,
+            config.frames,
+            tuple(name.strip() for name in config.masks.split(",")),
+            LiftingConfig(points=config.points),
+            config.leftovers,
+            (1, config.widest_step),
+            Augmentation() if config.augment else None,
+            seed,
+        )
+
+    def __call__(self, number: int) -> ClipBatch:
+        """Return the batch of this number."""
+        return ClipBatch(number, [self.samples[number * self.clips + i] for i in range(self.clips)])
+
+
+class NetworkTrainee:
+    """A network and its objective."""
+
+    def __init__(
+        self,
+        config: NetworkTrainingConfig,
+        labels: Sequence[str],
+        device: torch.device,
+        seed: int = 0,
+        command: str = "",
+    ) -> None:
+        self.config, self.labels, self.device, self.command = config, tuple(labels), device, command
+        self.network = Network(network_shape(config, labels)).to(device)
+        if config.start:
+            start_from(self.network, config.start)
+        self.module: nn.Module = self.network
+        self._objective = Objective(self.network, config.objective, seed)
+
+    def losses(self, batch: ClipBatch) -> dict[str, Tensor]:
+        """Return the parts of the loss of a batch of clips."""
+        clips = [[sample.to(self.device) for sample in clip] for clip in batch.clips]
+        return self._objective.losses(clips, batch.number)
+
+    def checkpoint(self, module: nn.Module, step: int) -> Checkpoint:
+        """Return weights in half precision."""
+        source = {"command": self.command, "step": step, **asdict(self.config)}
+        return network_checkpoint(module, self.network.shape, self.labels, source)
+
+
+def network_checkpoint(
+    module: nn.Module, shape: NetworkShape, labels: Sequence[str], source: dict[str, object]
+) -> Checkpoint:
+    """Return a network as a file's contents, in half precision."""
+    tensors = {n: t.half() if t.is_floating_point() else t for n, t in module.state_dict().items()}
+    about = {"network": asdict(shape), "labels": list(labels)}
+    return Checkpoint(tensors, about, json.dumps(source, sort_keys=True))
+
+
+def network_shape(config: NetworkTrainingConfig, labels: Sequence[str]) -> NetworkShape:
+    """Return the shape of the network to train."""
+    return NetworkShape(
+        unet=config.unet,
+        classes=len(labels) if config.class_aware else 1,
+        semantics=len(labels),
+        embedding="layer" if config.embedding else "none",
+        query_channels=config.query_channels,
+        recent=config.recent,
+    )
+
+
+def start_from(network: Network, path: str) -> None:
+    """Take the weights of a file; raises `InputError` when they do not fit."""
+    given = load(path).tensors
+    own = network.state_dict()
+    missing = [n for n in own if n not in given and not n.startswith(LATER_PARTS)]
+    unfit = [n for n, t in given.items() if n in own and own[n].shape != t.shape]
+    if missing or unfit:
+        raise InputError(f"{path} does not fit the network to train: {', '.join((missing + unfit)[:5])}")
+    network.load_state_dict({n: t for n, t in given.items() if n in own}, strict=False)
+
+
+def training_scenes(folder: str) -> tuple[list[PreparedScene], tuple[str, ...]]:
+    """Return the scenes of a folder, and the names of their labels, which they have in common."""
+    scenes = prepared_scenes(Path(folder))
+    truth = scenes[0].images.scene_truth()
+    if truth is None:
+        raise InputError(
+            f"{scenes[0].images.path}: has no truth/scene.npz: write it with `autoseg3d prepare`"
+        )
+    return scenes, truth.label_names
+
+
+def with_parts(shape: NetworkShape, **parts: bool) -> NetworkShape:
+    """Return a shape with other parts."""
+    return dataclasses.replace(shape, **parts)  # type: ignore[arg-type]
