@@ -33,7 +33,7 @@ class NetworkConfig:
 
     weights: str = setting(
         "",
-        "path of trained weights, or of published ones through `autoseg3d convert`; empty takes the model's own",
+        "path of trained weights, or published ones through `autoseg3d convert`; empty takes the model's own",
     )
     backend: str = setting(
         "auto",

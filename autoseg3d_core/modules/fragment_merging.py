@@ -2,8 +2,8 @@
 
 A 2D front-end cuts objects into parts. Pairs of fragments are scored by what they look like and by the
 overlap of the boxes that each predicts for its whole object; those of one class whose score times overlap is
-high enough are grouped by complete linkage, so that every pair of a group agrees (AutoSeg3D, section on learned
-mask integration).
+high enough are grouped by complete linkage, so that every pair of a group agrees (AutoSeg3D, learned mask
+integration).
 """
 
 from __future__ import annotations

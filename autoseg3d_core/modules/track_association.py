@@ -1,10 +1,10 @@
 """Track association: how well each instance of a frame fits each track (AutoSeg3D's long-term memory).
 
 An instance becomes two vectors, one to compare with tracks and one to become a track, after all of the
-frame's instances have looked at one another. A pair's vector is the product of both sides' vectors plus that of
-the overlap of their boxes; one linear layer makes of it a share among all tracks (softmax), another a
-confidence that gates it, because a new object fits no track, and shares add up to one all the same (AutoSeg3D,
-eqs. 1-3).
+frame's instances have looked at one another. A pair's vector is the product of both sides' vectors plus that
+of the overlap of their boxes; one linear layer makes of it a share among all tracks (softmax), another a
+confidence that gates it, because a new object fits no track, and shares add up to one all the same
+(AutoSeg3D, eqs. 1-3).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -172,7 +172,7 @@ def _recoloured(rgb: Float[Tensor, "points 3"], look: tuple[np.ndarray, np.ndarr
 
 def _on(part: DataT, device: torch.device) -> DataT:
     columns = {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}
-    moved = {name: value.to(device) for name, value in columns.items() if isinstance(value, Tensor)}
+    moved: dict[str, Any] = {n: v.to(device) for n, v in columns.items() if isinstance(v, Tensor)}
     return dataclasses.replace(part, **moved)
 
 
