@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import linear_sum_assignment
+from slow_twins.merging import PublishedMerging
 
 from autoseg3d_core import build
 from autoseg3d_core.checkpoints.format import Checkpoint, save
@@ -71,48 +71,6 @@ def random_instances(rng, count, labels):
     )
 
 
-def iou(a, b):
-    low, high = np.maximum(a[:3], b[:3]), np.minimum(a[3:], b[3:])
-    common = np.prod(np.maximum(high - low, 0))
-    return common / (np.prod(a[3:] - a[:3]) + np.prod(b[3:] - b[:3]) - common)
-
-
-class PublishedMerging:
-    """The merging of method and paper, an instance at a time and in double precision."""
-
-    def __init__(self):
-        self.rows, self.labels, self.scores, self.counts = [], [], [], []
-
-    def take(self, found):
-        rows, labels = found.embeddings.double().numpy(), found.labels.tolist()
-        fit = np.array(
-            [
-                [
-                    max(0.0, own[:-6] @ new[:-6] * iou(own[-6:], new[-6:])) * (label == mine)
-                    for new, label in zip(rows, labels, strict=True)
-                ]
-                for own, mine in zip(self.rows, self.labels, strict=True)
-            ]
-        ).reshape(len(self.rows), len(rows))
-        matched = {}
-        if fit.size:
-            for track, new in zip(*linear_sum_assignment(fit, maximize=True), strict=True):
-                if fit[track, new] > 0:
-                    matched[new] = track
-        for new, row in enumerate(rows):
-            if new not in matched:
-                self.rows.append(row)
-                self.labels.append(labels[new])
-                self.scores.append(float(found.scores[new]))
-                self.counts.append(0)
-                continue
-            track = matched[new]
-            self.counts[track] += 1
-            count = self.counts[track]
-            self.rows[track] = (self.rows[track] * count + row) / (count + 1)
-            self.scores[track] = (self.scores[track] * count + float(found.scores[new])) / (count + 1)
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_merging_over_many_frames_is_the_published_one(seed):
     rng = np.random.default_rng(seed)
@@ -123,7 +81,7 @@ def test_merging_over_many_frames_is_the_published_one(seed):
         fit = merging_affinity(found.embeddings, found.labels, memory.tracks.embeddings, memory.tracks.labels)
         association = Association(fit, found.embeddings, TogetherVotes.empty())
         memory = advance(memory, found, association, OneToOne(0.0)(fit), config, frame).memory
-        published.take(found)
+        published.take(found.embeddings.double().numpy(), found.labels.tolist(), found.scores.tolist())
     assert len(memory.tracks) == len(published.rows)
     assert np.allclose(memory.tracks.embeddings.numpy(), published.rows, atol=1e-5)
     assert np.allclose(memory.tracks.scores.numpy(), published.scores, atol=1e-5)
