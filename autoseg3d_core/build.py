@@ -137,7 +137,9 @@ def _network(config: Config, previous: Model | None) -> Network:
     if isinstance(previous, (Esam, AutoSeg3D)):
         return previous.network
     settings, place = config.model.network, device(config.device)
-    network = load_network(settings.weights, _sparse_backend(settings.backend, place)).to(place)
+    without = [part.strip() for part in settings.without.split(",") if part.strip()]
+    backend = _sparse_backend(settings.backend, place)
+    network = load_network(settings.weights, backend, without).to(place)
     return network.halve_unet() if place.type == "cuda" else network
 
 

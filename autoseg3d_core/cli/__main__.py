@@ -16,6 +16,7 @@ COMMANDS = {
     "convert": "convert published weights of ESAM",
     "prepare": "write scenes with truth and masks, as training and evaluation read them",
     "train": "train the bundled weights, going on where it was left",
+    "evaluate": "score configurations on prepared scenes, side by side",
     "masks": "score a 2D front-end on simulated frames, and picture its masks",
     "weights": "fetch published weights of a 2D front-end, or list them",
     "bench": "measure time per stage, growth over frames and memory",

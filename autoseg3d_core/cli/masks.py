@@ -16,6 +16,7 @@ from autoseg3d_core import build
 from autoseg3d_core.cli.source import add_config_arguments, expanded, open_source
 from autoseg3d_core.evaluation.mask_quality import MaskEvaluation
 from autoseg3d_core.visualization.overlay import overlay
+from autoseg3d_core.visualization.picture_file import write_picture
 from autoseg3d_core.visualization.report import text_table
 
 PICTURE = (480, 360)
@@ -64,5 +65,5 @@ def _write(out: Path, scores: dict[str, dict[str, float]], pictures: list[np.nda
     shown = [pictures[i] for i in np.linspace(0, len(pictures) - 1, min(len(pictures), 16)).astype(int)]
     shown += [np.full_like(shown[0], 255)] * (-len(shown) % PER_ROW)
     sheet = np.vstack([np.hstack(shown[i : i + PER_ROW]) for i in range(0, len(shown), PER_ROW)])
-    cv2.imwrite(str(out / "masks.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    write_picture(out / "masks.png", sheet)
     print(f"written to {out}: scores.json masks.png")

@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -22,6 +21,7 @@ from autoseg3d_core.evaluation.runner import Evaluation, Scores
 from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.structures import Frame, InputError, SceneUpdate, TrackTable
 from autoseg3d_core.visualization.overlay import overlay
+from autoseg3d_core.visualization.picture_file import write_picture
 from autoseg3d_core.visualization.ply import write_ply
 from autoseg3d_core.visualization.report import text_table
 from autoseg3d_core.visualization.rerun_log import RerunLog
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         if truth is not None:
             evaluation.add(truth, update.label_image)
         if number in pictured:
-            _write(out / "frames" / f"{index:06d}.png", overlay(frame.rgb, update.label_image))
+            write_picture(out / "frames" / f"{index:06d}.png", overlay(frame.rgb, update.label_image))
         if rerun is not None:
             tracks = update.tracks[update.tracks.is_mature]
             rerun.log(frame, update.label_image, update.cloud, tracks.ids, tracks.boxes)
@@ -137,7 +137,7 @@ def _write_results(out: Path, source: str, online: OnlineSegmenter, seen: Run, s
     write_ply(out / "scene.ply", cloud)
     up = scene_up(seen.camera_up)
     for name, view in (("scene", ASLANT), ("from_above", FROM_ABOVE)):
-        _write(out / f"{name}.png", scene_view(cloud, mature.ids, mature.boxes, view, up))
+        write_picture(out / f"{name}.png", scene_view(cloud, mature.ids, mature.boxes, view, up))
     print(f"{seen.frames} frames, {len(mature)} confirmed tracks; left out: {dict(seen.skipped) or 'none'}")
     if scores:
         print(text_table(("score", "value"), list(asdict(scores).items())))
@@ -168,7 +168,3 @@ def scene_up(camera_up: np.ndarray) -> np.ndarray:
     if length == 0 or camera_up @ z / length > 0.5:
         return z
     return camera_up / length
-
-
-def _write(path: Path, rgb: np.ndarray) -> None:
-    cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))

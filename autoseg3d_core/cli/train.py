@@ -17,6 +17,8 @@ from autoseg3d_core.config import load_config, section, setting
 from autoseg3d_core.datasets.clips import prepared_scenes
 from autoseg3d_core.evaluation.frame_quality import frame_quality
 from autoseg3d_core.models.perception import NetworkConfig
+from autoseg3d_core.models.selection import SelectionConfig
+from autoseg3d_core.training.association import AssociationTrainee, AssociationTrainingConfig, RowBatches
 from autoseg3d_core.training.batches import NumberedBatches, loaded
 from autoseg3d_core.training.loop import Loop, LoopConfig, Trainee
 from autoseg3d_core.training.masks import MasksTrainingConfig, MaskTrainee, mask_batches
@@ -26,6 +28,7 @@ from autoseg3d_core.training.network import (
     NetworkTrainingConfig,
     training_scenes,
 )
+from autoseg3d_core.training.rows import scene_rows
 
 Validate = Callable[[nn.Module], Mapping[str, float]]
 
@@ -43,10 +46,11 @@ class ValidationConfig:
 class TrainConfig:
     """What is trained, and how."""
 
-    train: str = setting("network", "what is trained", choices=("masks", "network"))
+    train: str = setting("network", "what is trained", choices=("masks", "network", "association"))
     loop: LoopConfig = section(LoopConfig)
     masks: MasksTrainingConfig = section(MasksTrainingConfig)
     network: NetworkTrainingConfig = section(NetworkTrainingConfig)
+    association: AssociationTrainingConfig = section(AssociationTrainingConfig)
     validation: ValidationConfig = section(ValidationConfig)
 
 
@@ -72,8 +76,9 @@ def run(args: argparse.Namespace) -> int:
         if world > 1 and torch.cuda.is_available()
         else build.device(config.loop.device)
     )
-    trainee, make, validate = TRAINEES[config.train](config, device, " ".join(filter(None, words)))
-    loop = Loop(trainee, config.loop, Path(args.out), device)
+    out = Path(args.out)
+    trainee, make, validate = TRAINEES[config.train](config, device, " ".join(filter(None, words)), out)
+    loop = Loop(trainee, config.loop, out, device)
     first = loop.step * config.loop.accumulate * world + rank
     weights = loop.run(loaded(NumberedBatches(make, first, world), config.loop.workers), validate)
     print(f"written: {weights}")
@@ -81,14 +86,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _masks(
-    config: TrainConfig, device: torch.device, command: str
+    config: TrainConfig, device: torch.device, command: str, out: Path
 ) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
     make = mask_batches(config.masks, config.loop.seed)
     return MaskTrainee(config.masks, device, command), make, None
 
 
 def _network(
-    config: TrainConfig, device: torch.device, command: str
+    config: TrainConfig, device: torch.device, command: str, out: Path
 ) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
     scenes, labels = training_scenes(config.network.scenes)
     trainee = NetworkTrainee(config.network, labels, device, config.loop.seed, command)
@@ -97,6 +102,18 @@ def _network(
         ClipBatches(config.network, scenes, config.loop.seed),
         _frame_validation(config.validation),
     )
+
+
+def _association(
+    config: TrainConfig, device: torch.device, command: str, out: Path
+) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
+    settings = config.association
+    trainee = AssociationTrainee(settings, device, command)
+    selection = SelectionConfig(score_threshold=settings.score_threshold)
+    names = [name.strip() for name in settings.masks.split(",")]
+    scenes = prepared_scenes(Path(settings.scenes))
+    rows = scene_rows(trainee.base, scenes, names, NetworkConfig(selection=selection), out / "rows")
+    return trainee, RowBatches(settings, rows, config.loop.seed), None
 
 
 def _frame_validation(config: ValidationConfig) -> Validate | None:
@@ -109,6 +126,7 @@ def _frame_validation(config: ValidationConfig) -> Validate | None:
 TRAINEES: dict[str, Callable[..., tuple[Trainee, Callable[[int], Any], Validate | None]]] = {
     "masks": _masks,
     "network": _network,
+    "association": _association,
 }
 
 

@@ -35,6 +35,9 @@ class NetworkConfig:
         "",
         "path of trained weights, or published ones through `autoseg3d convert`; empty takes the model's own",
     )
+    without: str = setting(
+        "", "parts of the weights to leave out, by comma: merging, recent, association, embedding"
+    )
     backend: str = setting(
         "auto",
         "sparse convolution by spconv or torch; auto takes spconv on a GPU",

@@ -1,0 +1,138 @@
+"""`autoseg3d evaluate`: scores configurations on prepared scenes, side by side."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from autoseg3d_core import build
+from autoseg3d_core.datasets.clips import PreparedScene, prepared_scenes
+from autoseg3d_core.evaluation.average_precision import SceneMatch, average_precision, match_scene
+from autoseg3d_core.evaluation.identity import IdentityScorer, IdentityScores
+from autoseg3d_core.evaluation.scene_labels import ids_on_truth
+from autoseg3d_core.segmenters.precomputed import LabelImageFolder, PrecomputedSegmenter
+from autoseg3d_core.structures import InputError
+from autoseg3d_core.visualization.picture_file import write_picture
+from autoseg3d_core.visualization.report import text_table
+from autoseg3d_core.visualization.scene_view import FROM_ABOVE, scene_view
+
+
+@dataclass(frozen=True, eq=False)
+class SceneResult:
+    """One scene under one configuration: overlaps with the truth, identity over time, and times per frame."""
+
+    match: SceneMatch
+    identity: IdentityScores
+    after_masks_ms: list[float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The scores of one configuration over all scenes; precision is pooled, the others are means or sums.
+
+    `spread` is the standard deviation of a scene's AP over the scenes.
+    """
+
+    name: str
+    ap: float
+    ap50: float
+    ap25: float
+    spread: float
+    idf1: float
+    id_switches: int
+    after_masks_ms: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("scenes", help="folder of scenes that `autoseg3d prepare` wrote")
+    parser.add_argument("--masks", default="fastsam", help="which of their masks (default: %(default)s)")
+    parser.add_argument(
+        "--row",
+        nargs="+",
+        action="append",
+        metavar=("NAME", "KEY=VALUE"),
+        help="a configuration: its name and its settings; may be given several times",
+    )
+    parser.add_argument("--config", metavar="FILE", help="YAML file that all rows start from")
+    parser.add_argument("--limit", type=int, help="only so many scenes")
+    parser.add_argument("--stride", type=int, default=1, help="every n-th frame of a scene")
+    parser.add_argument("--threads", type=int, help="threads that torch may use")
+    parser.add_argument("--out", metavar="DIR", help="folder for scores.json and a picture per row and scene")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score every row on every scene, print the table, and write it if asked to."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    scenes = prepared_scenes(Path(args.scenes))[: args.limit]
+    out = Path(args.out) if args.out else None
+    rows = []
+    for name, *settings in args.row or [["overlap"]]:
+        config = build.load(args.config, tuple(settings))
+        results = [
+            evaluated(config, scene, args.masks, args.stride, out and out / name)
+            for scene in tqdm(scenes, desc=name, unit="scene", disable=None)
+        ]
+        rows.append(summary(name, results))
+    columns = list(asdict(rows[0]))
+    print(f"{len(scenes)} scenes of {args.scenes}, {args.masks} masks, every {args.stride}. frame")
+    print(text_table(columns, [tuple(asdict(row).values()) for row in rows]))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "scores.json").write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    return 0
+
+
+def evaluated(
+    config: build.Config, scene: PreparedScene, masks: str, stride: int, pictures: Path | None
+) -> SceneResult:
+    """Run one scene, and score what is left of it at the end and what was said on the way."""
+    truth = scene.images.scene_truth()
+    if truth is None:
+        raise InputError(f"{scene.images.path}: has no truth/scene.npz: write it with `autoseg3d prepare`")
+    front_end = PrecomputedSegmenter(LabelImageFolder(scene.mask_folder(masks)))
+    online, identity, times = build.online_segmenter(config, front_end), IdentityScorer(), []
+    for index in range(len(scene)):
+        frame = scene.images[index]
+        if index % stride:
+            front_end(frame)  # masks are numbered in the order of frames
+            continue
+        update = online.step(frame)
+        spent = {**update.timings_ms, "segment": 0.0}
+        times.append(sum(spent.values()))
+        frame_truth = scene.images.truth(index)
+        assert frame_truth is not None, "a scene with a truth has one of each frame"
+        identity.add(frame_truth.instance, update.label_image)
+    cloud, tracks = online.map_cloud(), online.track_table()
+    existence = dict(zip(tracks.ids.tolist(), tracks.existence.tolist(), strict=True))
+    if pictures is not None:
+        mature = tracks[tracks.is_mature]
+        picture = scene_view(cloud, mature.ids, mature.boxes, FROM_ABOVE)
+        write_picture(pictures / f"{scene.images.name}.png", picture)
+    match = match_scene(ids_on_truth(cloud, truth.cloud), truth.cloud.ids, existence)
+    return SceneResult(match, identity.scores(), times)
+
+
+def summary(name: str, results: Sequence[SceneResult]) -> Row:
+    """Return the scores over all scenes."""
+    pooled = average_precision([result.match for result in results])
+    alone = [average_precision([result.match]).ap for result in results]
+    times = [t for result in results for t in result.after_masks_ms]
+    return Row(
+        name,
+        round(100 * pooled.ap, 1),
+        round(100 * pooled.ap50, 1),
+        round(100 * pooled.ap25, 1),
+        round(100 * float(np.nanstd(alone)), 1),
+        round(100 * float(np.nanmean([result.identity.idf1 for result in results])), 1),
+        sum(result.identity.id_switches for result in results),
+        round(float(np.median(times)), 1),
+    )

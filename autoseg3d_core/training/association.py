@@ -1,0 +1,196 @@
+"""Trains track association, fragment merging and the embedding head on a network that stays as it is.
+
+Tracks are kept as they will be at run time: an instance without a track becomes one, false ones too, and a
+track averages what it is given by its age. Only the assignment is the true one (AutoSeg3D, training of the
+long-term memory). The released system never trains merging; here it is trained beside association.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from autoseg3d_core.checkpoints.format import Checkpoint, load
+from autoseg3d_core.checkpoints.network_weights import network_of
+from autoseg3d_core.config import setting
+from autoseg3d_core.geometry.boxes import box_iou_3d
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.modules.fragment_merging import FragmentMerging
+from autoseg3d_core.modules.track_association import TrackAssociation
+from autoseg3d_core.structures import InputError
+from autoseg3d_core.training import losses
+from autoseg3d_core.training.network import network_checkpoint, start_from
+from autoseg3d_core.training.rows import FrameRows, ObjectRows
+
+PARTS = ("association", "merging", "embedding")
+
+
+@dataclass(frozen=True)
+class AssociationTrainingConfig:
+    """What is trained on a frozen network, and on which of its rows."""
+
+    start: str = setting("", "weights of the network, which stay as they are")
+    scenes: str = setting("out/scenes/train", "folder of scenes that `autoseg3d prepare` wrote")
+    masks: str = setting("fastsam,geometric", "prepared masks to run the network on")
+    frames: int = setting(10, "frames per clip", low=2, high=1000)
+    clips: int = setting(4, "clips per batch", low=1, high=1024)
+    score_threshold: float = setting(0.15, "instances above this score take part", low=0.0, high=1.0)
+    lost_share: float = setting(0.15, "share of the instances left out at random", low=0.0, high=0.9)
+    share_weight: float = setting(0.5, "of the choice among tracks", low=0.0)
+    confidence_weight: float = setting(1.0, "of the confidence of pairs", low=0.0)
+    merging_weight: float = setting(1.0, "of pairs of fragments", low=0.0)
+    contrast_weight: float = setting(0.5, "of the embeddings' contrast between frames", low=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class RowBatch:
+    """Clips of rows, and the number that seeds what is drawn of them."""
+
+    number: int
+    clips: Sequence[Sequence[FrameRows]]
+
+
+class RowBatches:
+    """Makes batches by number: frames at even steps, in either direction."""
+
+    def __init__(
+        self, config: AssociationTrainingConfig, scenes: Sequence[Sequence[FrameRows]], seed: int
+    ) -> None:
+        self.config, self.scenes, self.seed = config, scenes, seed
+
+    def __call__(self, number: int) -> RowBatch:
+        """Return the batch of this number."""
+        rng = np.random.default_rng((self.seed, number))
+        return RowBatch(number, [self._clip(rng) for _ in range(self.config.clips)])
+
+    def _clip(self, rng: np.random.Generator) -> list[FrameRows]:
+        scene = self.scenes[int(rng.integers(len(self.scenes)))]
+        step = int(rng.integers(1, 3))
+        start = int(rng.integers(max(1, len(scene) - (self.config.frames - 1) * step)))
+        clip = list(scene[start::step][: self.config.frames])
+        clip = clip[::-1] if rng.random() < 0.5 else clip
+        return [dataclasses.replace(f, instances=self._some(f.instances, rng)) for f in clip]
+
+    def _some(self, rows: ObjectRows, rng: np.random.Generator) -> ObjectRows:
+        kept = torch.from_numpy(rng.random(len(rows)) >= self.config.lost_share)
+        return ObjectRows(rows.queries[kept], rows.boxes[kept], rows.ids[kept])
+
+
+class AssociationTrainee:
+    """A network of which three parts learn."""
+
+    def __init__(self, config: AssociationTrainingConfig, device: torch.device, command: str = "") -> None:
+        if not config.start:
+            raise InputError("association.start is not set: give the weights that `autoseg3d train` made")
+        stored = load(config.start)
+        self.config, self.command, self.device = config, command, device
+        self.labels = tuple(stored.config.get("labels", ()))
+        self.base = network_of(stored, config.start).to(device).eval()
+        shape = dataclasses.replace(self.base.shape, association=True, merging=True, embedding="layer")
+        self.network = Network(shape).to(device).requires_grad_(False)
+        start_from(self.network, config.start)
+        for name in PARTS:
+            getattr(self.network, name).requires_grad_(True)
+        self.module: nn.Module = self.network
+
+    def losses(self, batch: RowBatch) -> dict[str, Tensor]:
+        """Return the weighted parts of the loss, means over frames."""
+        association, merging = self.network.association, self.network.merging
+        assert association is not None
+        assert merging is not None
+        assert self.network.embedding is not None
+        config, total = self.config, defaultdict[str, list[Tensor]](list)
+        for clip in batch.clips:
+            for share, confidence in clip_association(association, [f.instances for f in clip]):
+                total["share"].append(config.share_weight * share)
+                total["confidence"].append(config.confidence_weight * confidence)
+            for frame in clip:
+                total["merging"].append(config.merging_weight * merging_loss(merging, frame.fragments))
+            for before, now in itertools.pairwise(clip):
+                first, second = before.instances, now.instances
+                contrast = losses.contrast_loss(
+                    self.network.embedding(second.queries),
+                    self.network.embedding(first.queries),
+                    *named_apart(second.ids, first.ids),
+                )
+                total["contrast"].append(config.contrast_weight * contrast)
+        return {name: torch.stack(values).mean() for name, values in total.items()}
+
+    def checkpoint(self, module: nn.Module, step: int) -> Checkpoint:
+        """Return the whole network."""
+        source = {"command": self.command, "step": step, **asdict(self.config)}
+        return network_checkpoint(module, self.network.shape, self.labels, source)
+
+
+@dataclass(frozen=True, eq=False)
+class TrueTracks:
+    """Tracks under the true assignment; those of false instances have ids below 0, one each."""
+
+    embeddings: Tensor
+    boxes: Tensor
+    ids: Tensor
+    hits: Tensor
+
+
+def clip_association(
+    association: TrackAssociation, frames: Sequence[ObjectRows]
+) -> list[tuple[Tensor, Tensor]]:
+    """Return the losses of share and confidence of each frame after the first, tracks being kept true."""
+    tracks: TrueTracks | None = None
+    found = []
+    for rows in frames:
+        described = association.describe(rows.queries, rows.boxes)
+        if tracks is not None and len(tracks.ids) and len(rows):
+            logits = association(described.as_instance, rows.boxes, tracks.embeddings, tracks.boxes)
+            same = rows.ids[:, None] == tracks.ids[None]  # a false instance (0) is like no track
+            at = torch.where(same.any(dim=1), same.long().argmax(dim=1), -1)
+            found.append((losses.share_loss(logits.share, at), losses.pair_loss(logits.confidence, same)))
+        tracks = advanced(tracks, described.as_track, rows)
+    return found
+
+
+def advanced(tracks: TrueTracks | None, as_track: Tensor, rows: ObjectRows) -> TrueTracks:
+    """Return the tracks after a frame: means by age of what they were given, and new ones."""
+    if tracks is None:
+        tracks = TrueTracks(as_track[:0], rows.boxes[:0], rows.ids[:0], rows.ids[:0])
+    false = rows.ids == 0
+    least = int(tracks.ids.min()) if len(tracks.ids) else 0
+    ids = torch.where(false, min(least, 0) - false.cumsum(0), rows.ids)
+    names = torch.cat([tracks.ids, ids[~torch.isin(ids, tracks.ids)].unique()])
+    at = (ids[:, None] == names[None]).long().argmax(dim=1)
+    seen = torch.zeros_like(names).index_add_(0, at, torch.ones_like(at))
+    fresh = len(names) - len(tracks.ids)
+    hits = torch.cat([tracks.hits, tracks.hits.new_zeros(fresh)])
+
+    def mean(old: Tensor, given: Tensor) -> Tensor:
+        old = torch.cat([old, old.new_zeros(fresh, old.shape[1])])
+        now = torch.zeros_like(old).index_add(0, at, given) / seen.clamp(min=1)[:, None]
+        return old + ((seen > 0) / (hits + 1))[:, None] * (now - old)
+
+    return TrueTracks(
+        mean(tracks.embeddings, as_track), mean(tracks.boxes, rows.boxes), names, hits + (seen > 0)
+    )
+
+
+def merging_loss(merging: FragmentMerging, rows: ObjectRows) -> Tensor:
+    """Return how badly pairs of fragments are told to be one object; those on no object are left out."""
+    inside = rows.ids > 0
+    queries, boxes, ids = rows.queries[inside], rows.boxes[inside], rows.ids[inside]
+    first, second = torch.triu_indices(len(ids), len(ids), 1, device=ids.device)
+    if len(first) == 0:
+        return merging.same.bias.sum() * 0
+    overlap = box_iou_3d(boxes, boxes)[first, second]
+    logits = merging.logits(merging.describe(queries), first, second, overlap)
+    return losses.pair_loss(logits, ids[first] == ids[second])
+
+
+def named_apart(now: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ids in which instances on no object (0) are like none of the other frame."""
+    return torch.where(now == 0, -1, now), torch.where(before == 0, -2, before)

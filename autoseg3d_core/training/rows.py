@@ -1,0 +1,136 @@
+"""What a frozen network says of prepared scenes, as rows on which association and merging are trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from autoseg3d_core.datasets.clips import ClipFrame, PreparedScene
+from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
+from autoseg3d_core.lifting import LiftingConfig, lift
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.perception import BOX, NetworkConfig, Perception
+from autoseg3d_core.structures import EncodedCloud, FrameInstances, MaskImage, Memory
+
+LEAST_SHARE = 0.5
+"""An instance or fragment is an object's when that owns more than this share of its points."""
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectRows:
+    """Instances or fragments of a frame: what the decoder's query is, its box, and the true id (0 none)."""
+
+    queries: Float[Tensor, "rows channels"]
+    boxes: Float[Tensor, "rows 6"]
+    ids: Int64[Tensor, " rows"]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameRows:
+    """One frame: the instances that selection leaves, and the fragments at the decoder's first look."""
+
+    instances: ObjectRows
+    fragments: ObjectRows
+
+
+def scene_rows(
+    network: Network,
+    scenes: Sequence[PreparedScene],
+    masks: Sequence[str],
+    config: NetworkConfig,
+    cache: Path,
+) -> list[list[FrameRows]]:
+    """Return the frames of every scene with every kind of masks it has; what the cache lacks is computed."""
+    cache.mkdir(parents=True, exist_ok=True)
+    perception, found = Perception(network, config, torch.nn.Identity()), []
+    for scene in tqdm(scenes, desc="rows", unit="scene", disable=None):
+        for name in [name for name in masks if name in scene.masks]:
+            file = cache / f"{scene.images.name}_{name}.safetensors"
+            if not file.exists():
+                _save(file, _frames(perception, scene, name))
+            found.append(_load(file))
+    return found
+
+
+@torch.inference_mode()
+def _frames(perception: Perception, scene: PreparedScene, masks: str) -> list[FrameRows]:
+    """Return the rows of a scene from its first frame to its last."""
+    device = next(perception.network.parameters()).device
+    memory, rows = Memory.empty(), []
+    for part in scene.clip(range(len(scene)), masks).frames:
+        if memory.origin is None:
+            origin = scene_origin(part.frame.world_from_camera, OriginConfig(), device)
+            memory = dataclasses.replace(memory, origin=origin)
+        assert part.masks is not None
+        score = np.ones(int(part.masks.max(initial=0)), np.float32)
+        cloud = lift(part.frame, MaskImage(part.masks - 1, score), LiftingConfig(), device)
+        encoded, memory = perception.encode(cloud, memory)
+        instances, memory = perception.perceive(cloud, encoded, memory)
+        owner = _true_ids(part, cloud.pixel)
+        rows.append(FrameRows(_instances(instances, owner), _fragments(perception.network, encoded, owner)))
+    return rows
+
+
+def _true_ids(part: ClipFrame, pixel: Int64[Tensor, " points"]) -> Int64[Tensor, " points"]:
+    return torch.from_numpy(part.truth.instance).flatten()[pixel.cpu()].long().to(pixel.device)
+
+
+def _instances(found: FrameInstances, owner: Int64[Tensor, " points"]) -> ObjectRows:
+    point, row = found.masks.T.nonzero(as_tuple=True)
+    ids = _majority(row, owner[point], len(found))
+    return ObjectRows(found.embeddings[:, :-BOX], found.embeddings[:, -BOX:], ids)
+
+
+def _fragments(network: Network, encoded: EncodedCloud, owner: Int64[Tensor, " points"]) -> ObjectRows:
+    cloud = encoded.cloud
+    count = len(cloud.fragment_score)
+    pooled = network.pooling(encoded.features, cloud.xyz, cloud.fragment, count)
+    first = network.decoder.first_look(pooled.features, pooled.centers)
+    assert first.boxes is not None, "merging and association want a network that predicts boxes"
+    return ObjectRows(first.queries, first.boxes, _majority(cloud.fragment, owner, count))
+
+
+def _majority(
+    row: Int64[Tensor, " points"], owner: Int64[Tensor, " points"], rows: int
+) -> Int64[Tensor, " rows"]:
+    """Return the id that owns more than the least share of each row's points, 0 where none does."""
+    ids, column = torch.unique(owner, return_inverse=True)
+    if rows == 0 or len(ids) == 0:
+        return torch.zeros(rows, dtype=torch.int64, device=row.device)
+    counts = torch.bincount(row * len(ids) + column, minlength=rows * len(ids)).view(rows, len(ids))
+    most, best = counts.max(dim=1)
+    return torch.where(most > LEAST_SHARE * counts.sum(dim=1), ids[best], 0)
+
+
+def _save(file: Path, frames: Sequence[FrameRows]) -> None:
+    tensors = {}
+    for number, frame in enumerate(frames):
+        for kind in ("instances", "fragments"):
+            rows = getattr(frame, kind)
+            tensors[f"{number}.{kind}.queries"] = rows.queries.half().cpu().contiguous()
+            tensors[f"{number}.{kind}.boxes"] = rows.boxes.float().cpu().contiguous()
+            tensors[f"{number}.{kind}.ids"] = rows.ids.int().cpu().contiguous()
+    save_file(tensors, str(file))
+
+
+def _load(file: Path) -> list[FrameRows]:
+    tensors = load_file(str(file))
+    count = 1 + max(int(name.split(".")[0]) for name in tensors)
+
+    def rows(number: int, kind: str) -> ObjectRows:
+        queries, boxes, ids = (tensors[f"{number}.{kind}.{part}"] for part in ("queries", "boxes", "ids"))
+        return ObjectRows(queries.float(), boxes, ids.long())
+
+    return [FrameRows(rows(n, "instances"), rows(n, "fragments")) for n in range(count)]
