@@ -160,6 +160,8 @@ def advanced(tracks: TrueTracks | None, as_track: Tensor, rows: ObjectRows) -> T
     """Return the tracks after a frame: means by age of what they were given, and new ones."""
     if tracks is None:
         tracks = TrueTracks(as_track[:0], rows.boxes[:0], rows.ids[:0], rows.ids[:0])
+    if len(rows) == 0:
+        return tracks
     false = rows.ids == 0
     least = int(tracks.ids.min()) if len(tracks.ids) else 0
     ids = torch.where(false, min(least, 0) - false.cumsum(0), rows.ids)

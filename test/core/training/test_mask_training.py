@@ -60,54 +60,24 @@ def test_the_same_seed_augments_alike():
     assert np.array_equal(first[1], second[1])
 
 
-@pytest.fixture
-def trainer_of():
-    pytest.importorskip("ultralytics", reason="training needs ultralytics: pip install ultralytics")
-    from autoseg3d_core.training.masks import MaskTrainer, TrainMasksConfig
-
-    def make():
-        torch.manual_seed(0)
-        config = TrainMasksConfig(height=64, width=64, batch=2, warmup=0, steps=100, half=False)
-        return MaskTrainer(config, torch.device("cpu"))
-
-    return make
-
-
 def batch():
     return collated([picture(s, 64, 64) for s in range(2)])
 
 
-def test_the_loss_falls_on_a_batch_that_is_seen_again_and_again(trainer_of):
-    trainer = trainer_of()
-    sums = [sum(trainer.train(batch()).values()) for _ in range(12)]
+def test_the_loss_falls_on_a_batch_that_is_seen_again_and_again(tmp_path):
+    pytest.importorskip("ultralytics", reason="training needs ultralytics: pip install ultralytics")
+    from autoseg3d_core.training.loop import Loop, LoopConfig
+    from autoseg3d_core.training.masks import MasksTrainingConfig, MaskTrainee
+
+    torch.manual_seed(0)
+    config = MasksTrainingConfig(height=64, width=64, batch=2, half=False)
+    trainee = MaskTrainee(config, torch.device("cpu"), "autoseg3d train")
+    loop = Loop(trainee, LoopConfig(warmup=0), tmp_path, torch.device("cpu"))
+    sums = [sum(v for n, v in loop.train([batch()]).items() if n != "norm") for _ in range(12)]
     assert np.mean(sums[-3:]) < 0.8 * np.mean(sums[:3])
-
-
-def test_training_goes_on_where_it_was_left(trainer_of, tmp_path):
-    straight, broken_off, resumed = trainer_of(), trainer_of(), trainer_of()
-    for _ in range(4):
-        straight.train(batch())
-    for _ in range(2):
-        broken_off.train(batch())
-    torch.save(broken_off.state(), tmp_path / "state.pt")
-    resumed.restore(torch.load(tmp_path / "state.pt", weights_only=True))
-    for _ in range(2):
-        resumed.train(batch())
-    assert resumed.step == 4
-    for name, tensor in straight.averaged.state_dict().items():
-        assert torch.allclose(tensor, resumed.averaged.state_dict()[name], atol=1e-6), name
-
-
-def test_the_learning_rate_rises_then_falls_to_a_hundredth(trainer_of):
-    from autoseg3d_core.training.masks import TrainMasksConfig
-
-    trainer = trainer_of()
-    trainer.config = TrainMasksConfig(warmup=10, steps=100, learning_rate=1.0)
-    rates = [trainer.learning_rate(step) for step in range(101)]
-    assert rates[:10] == sorted(rates[:10])
-    assert max(rates) == pytest.approx(1.0)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[-1] == pytest.approx(0.01)
+    stored = trainee.checkpoint(loop.averaged, 12)
+    assert stored.config == {"architecture": config.architecture, "classes": 1, "size": [64, 64]}
+    assert '"step": 12' in stored.source
 
 
 def test_batches_depend_on_their_number_only(tmp_path):
@@ -117,8 +87,7 @@ def test_batches_depend_on_their_number_only(tmp_path):
     files = render_frames(tmp_path, [0], per_scene=2, width=64)
     assert len(files) == 2
     assert render_frames(tmp_path, [0], per_scene=2, width=64) == files
-    fifth = MaskBatches(files, (64, 64), 2, seed=1, first=4)
-    stream = iter(MaskBatches(files, (64, 64), 2, seed=1))
-    for _ in range(4):
-        next(stream)
-    assert torch.equal(next(stream)["img"], next(iter(fifth))["img"])
+    first, second = (MaskBatches(files, (64, 64), 2, seed=1) for _ in range(2))
+    first(3)
+    assert torch.equal(first(4)["img"], second(4)["img"])
+    assert not torch.equal(first(4)["img"], first(5)["img"])
