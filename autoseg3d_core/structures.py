@@ -198,7 +198,8 @@ class Tracks(Rows):
     """The objects with an identity over time, a row each, in order of birth.
 
     `hits` counts the frames that saw the track, `misses` the frames since the last that did, and
-    `voxels` the voxels of the scene map that carry its id. Ids ascend.
+    `voxels` the voxels of the scene map that carry its id. `label_votes` is by how much the scores that spoke
+    for its label outweigh those that spoke for others. Ids ascend.
     """
 
     ids: Int64[Tensor, " tracks"]
@@ -207,6 +208,7 @@ class Tracks(Rows):
     centroids: Float[Tensor, "tracks 3"]
     scores: Float[Tensor, " tracks"]
     labels: Int64[Tensor, " tracks"]
+    label_votes: Float[Tensor, " tracks"]
     hits: Int64[Tensor, " tracks"]
     misses: Int64[Tensor, " tracks"]
     voxels: Int64[Tensor, " tracks"]
@@ -225,6 +227,7 @@ class Tracks(Rows):
             centroids=torch.zeros(0, 3, **real),
             scores=torch.zeros(0, **real),
             labels=torch.zeros(0, **whole),
+            label_votes=torch.zeros(0, **real),
             hits=torch.zeros(0, **whole),
             misses=torch.zeros(0, **whole),
             voxels=torch.zeros(0, **whole),

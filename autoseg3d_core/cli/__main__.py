@@ -21,6 +21,7 @@ COMMANDS = {
     "weights": "fetch published weights of a 2D front-end, or list them",
     "bench": "measure time per stage, growth over frames and memory",
     "bench-network": "measure the 3D network alone: each U-Net on each backend",
+    "bench-association": "measure everything after the decoder, with many tracks over many frames",
     "doctor": "say what is installed, what is missing, and the command that mends it",
 }
 

@@ -152,6 +152,7 @@ def _newborn(
         centroids=instances.centroids,
         scores=instances.scores,
         labels=instances.labels,
+        label_votes=torch.zeros_like(instances.scores),
         hits=none,
         misses=none,
         voxels=none,
@@ -181,8 +182,11 @@ def _observed(
         mean = torch.zeros_like(old).index_add_(0, row, observed) / count.clamp(min=1).view(shape)
         return old + weight.view(shape) * (mean - old)
 
+    labels, votes = _voted_labels(tracks, instances, row)
     return dataclasses.replace(
         tracks,
+        labels=labels,
+        label_votes=votes,
         embeddings=mean_towards(tracks.embeddings, association.embeddings),
         boxes=torch.cat([low, high], dim=1),
         centroids=mean_towards(tracks.centroids, instances.centroids),
@@ -191,6 +195,17 @@ def _observed(
         misses=torch.where(seen, 0, tracks.misses + 1),
         last_seen_ns=torch.where(seen, stamp_ns, tracks.last_seen_ns),
     )
+
+
+def _voted_labels(tracks: Tracks, instances: FrameInstances, row: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each track's label and its votes: scores for it add up, those for another label take away.
+
+    A label without votes gives way to what this frame says (Boyer and Moore's majority vote, weighted).
+    """
+    speaks_for = torch.where(instances.labels == tracks.labels[row], 1.0, -1.0)
+    votes = tracks.label_votes.index_add(0, row, speaks_for * instances.scores)
+    said = tracks.labels.index_copy(0, row, instances.labels)
+    return torch.where(votes < 0, said, tracks.labels), votes.abs()
 
 
 def _counted(votes: TogetherVotes, evidence: TogetherVotes) -> TogetherVotes:

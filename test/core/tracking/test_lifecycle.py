@@ -1,5 +1,6 @@
 import dataclasses
 
+import pytest
 import torch
 
 from autoseg3d_core.structures import (
@@ -180,3 +181,16 @@ def test_ids_are_never_reused_and_memory_stays_bounded_over_many_births_and_deat
 def test_renamed_changes_only_the_old_ids():
     ids = torch.tensor([5, 1, 3, 0, 5])
     assert renamed(ids, torch.tensor([1, 5]), torch.tensor([9, 2])).tolist() == [2, 9, 3, 0, 2]
+
+
+def test_a_track_has_the_label_that_most_scores_speak_for():
+    memory, labels = Memory.empty(), []
+    for frame, (label, score) in enumerate([(2, 0.5), (7, 0.9), (7, 0.8), (2, 0.9), (7, 0.7)]):
+        seen = dataclasses.replace(instances([A]), labels=torch.tensor([label]), scores=torch.tensor([score]))
+        held = len(memory.tracks)
+        association = Association(torch.zeros(1, held), seen.embeddings, TogetherVotes.empty())
+        pairs = torch.zeros(held, dtype=torch.int64)
+        memory = advance(memory, seen, association, Assignment(pairs, pairs), CONFIG, frame).memory
+        labels.append(int(memory.tracks.labels[0]))
+    assert labels == [2, 7, 7, 7, 7]
+    assert float(memory.tracks.label_votes[0]) == pytest.approx(1.0)

@@ -1,0 +1,225 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
+from autoseg3d_core.models.autoseg3d import AutoSeg3D, staged_affinity
+from autoseg3d_core.models.interface import Sighting
+from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.perception import BOX, NetworkConfig
+from autoseg3d_core.models.selection import SelectionConfig
+from autoseg3d_core.structures import FragmentCloud, FrameInstances, Memory
+from autoseg3d_core.tracking.assignment import OneToOne
+from autoseg3d_core.tracking.lifecycle import TracksConfig, advance
+
+WIDTH = 32
+SHAPE = NetworkShape(
+    unet="edge",
+    classes=3,
+    semantics=3,
+    embedding="none",
+    query_channels=WIDTH,
+    merging=True,
+    recent=True,
+    association=True,
+)
+EVERYTHING = NetworkConfig(selection=SelectionConfig(top_k=6, score_threshold=0.0, min_points=0))
+NOTHING = torch.zeros(0, dtype=torch.int64)
+UNSEEN = Sighting(NOTHING, NOTHING)
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return Network(SHAPE).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def knowing():
+    """A network whose association knows objects by their queries alone: other queries are other objects."""
+    torch.manual_seed(0)
+    network = Network(SHAPE).eval().requires_grad_(False)
+    association = network.association
+    for part in (association.to_instance, association.to_track, association.think):
+        torch.nn.init.zeros_(part.contract.weight)
+        torch.nn.init.zeros_(part.contract.bias)
+    for name, parameter in association.named_parameters():
+        if name.startswith(("among.out", "overlap")):
+            torch.nn.init.zeros_(parameter)
+    torch.nn.init.constant_(association.share.weight, 1.0)
+    torch.nn.init.constant_(association.confidence.weight, 1.0)
+    torch.nn.init.constant_(association.confidence.bias, -WIDTH / 2)
+    return network
+
+
+def cloud(count=600, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    xyz, rgb = torch.rand(count, 3, generator=generator), torch.rand(count, 3, generator=generator)
+    return FragmentCloud(xyz, rgb, torch.arange(count) % 7 - 1, torch.arange(count), torch.ones(6))
+
+
+def memory_at(channels, pose=None):
+    origin = scene_origin(np.eye(4) if pose is None else pose, OriginConfig(up="z"))
+    return dataclasses.replace(Memory.empty(channels=channels), origin=origin)
+
+
+def looks(names):
+    """A query for each name, far from those of other names."""
+    rows = [torch.randn(WIDTH, generator=torch.Generator().manual_seed(name)) for name in names]
+    return torch.nn.functional.layer_norm(torch.stack(rows), (WIDTH,)) if rows else torch.zeros(0, WIDTH)
+
+
+def seen(names):
+    """The instances of a frame that sees these objects, each in its place."""
+    count = len(names)
+    low = torch.tensor([[2.0 * name, 0, 0] for name in names]).view(count, 3)
+    boxes = torch.cat([low, low + 1], dim=1)
+    return FrameInstances(
+        masks=torch.ones(count, 1, dtype=torch.bool),
+        scores=torch.full((count,), 0.9),
+        labels=torch.zeros(count, dtype=torch.int64),
+        boxes=boxes,
+        centroids=low + 0.5,
+        embeddings=torch.cat([looks(names), boxes], dim=1),
+    )
+
+
+def run(model, memory, found, config, frame):
+    association = model.associate(found, memory, UNSEEN)
+    assignment = OneToOne(0.5)(association.affinity, association.stage)
+    return advance(memory, found, association, assignment, config, frame)
+
+
+@torch.inference_mode()
+def test_an_object_away_for_long_comes_back_with_its_id(knowing):
+    config = TracksConfig(dormant_after_frames=5)
+    model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames)
+    memory = Memory.empty(channels=model.channels)
+    ids = {}
+    for frame in range(6):
+        change = run(model, memory, seen([1, 2, 3]), config, frame)
+        memory, ids = change.memory, dict(zip([1, 2, 3], change.ids.tolist(), strict=True))
+    for frame in range(6, 120):
+        memory = run(model, memory, seen([3, 4]), config, frame).memory
+    assert memory.tracks.misses.tolist()[:2] == [114, 114]
+    change = run(model, memory, seen([2, 3, 1, 5]), config, 120)
+    assert change.ids.tolist()[:3] == [ids[2], ids[3], ids[1]]
+    assert change.ids.tolist()[3] == 5
+    assert sorted(e.kind.name for e in change.events) == ["CREATED", "RECOVERED", "RECOVERED"]
+
+
+@torch.inference_mode()
+def test_active_tracks_choose_before_dormant_ones(knowing):
+    config = TracksConfig(dormant_after_frames=5)
+    model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames)
+    memory = Memory.empty(channels=model.channels)
+    for frame in range(4):
+        memory = run(model, memory, seen([1]), config, frame).memory
+    dormant = dataclasses.replace(memory.tracks, misses=memory.tracks.misses + 50)
+    memory = dataclasses.replace(memory, tracks=dormant)
+    twin = seen([1])
+    both = dataclasses.replace(
+        memory, tracks=dormant.append(dataclasses.replace(dormant, ids=dormant.ids + 1))
+    )
+    active = dataclasses.replace(both.tracks, misses=torch.tensor([50, 0]))
+    change = run(model, dataclasses.replace(both, tracks=active, next_id=3), twin, config, 9)
+    assert change.ids.tolist() == [2]
+    assert run(model, memory, twin, config, 9).ids.tolist() == [1]
+
+
+@torch.inference_mode()
+def test_shares_add_up_to_one_within_a_stage(network):
+    found, tracks = seen([1, 2, 3]), seen([1, 2, 3, 4, 5]).embeddings
+    stage = torch.tensor([0, 1, 0, 0, 1])
+    affinity = staged_affinity(
+        network.association, found.embeddings[:, :-BOX], found.embeddings[:, -BOX:], tracks, stage
+    )
+    logits = network.association(
+        found.embeddings[:, :-BOX], found.embeddings[:, -BOX:], tracks[:, :-BOX], tracks[:, -BOX:]
+    )
+    share = affinity / logits.confidence.sigmoid()
+    for number in (0, 1):
+        torch.testing.assert_close(share[:, stage == number].sum(dim=1), torch.ones(3))
+
+
+@torch.inference_mode()
+def test_no_id_comes_twice_and_tracks_stay_bounded_while_objects_come_and_go(knowing):
+    config = TracksConfig(max_tracks=12, dormant_after_frames=5)
+    model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames)
+    memory, issued = Memory.empty(channels=model.channels), []
+    rng = np.random.default_rng(0)
+    for frame in range(400):
+        names = rng.choice(np.arange(frame // 8, frame // 8 + 6), 3, replace=False).tolist()
+        change = run(model, memory, seen(names), config, frame)
+        memory = change.memory
+        issued += [event.track_id for event in change.events if event.kind.name == "CREATED"]
+        assert len(memory.tracks) <= 12
+    assert issued == list(range(1, memory.next_id))
+    assert len(issued) < 150  # of 56 objects, some of them forgotten for lack of room
+
+
+@torch.inference_mode()
+def test_a_world_moved_by_kilometres_and_turned_gives_the_same_instances_and_affinities(network):
+    model = AutoSeg3D(network, EVERYTHING, 15)
+    turned = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    world = np.eye(4)
+    world[:3, :3], world[:3, 3] = turned, (2048.0, -4096.0, 64.0)
+
+    def there(part):
+        xyz = (
+            part.xyz / 0.02
+        ).floor() * 0.02 + 0.01  # no point lies where rounding moves it to another voxel
+        moved = xyz.double() @ torch.from_numpy(turned).T + torch.from_numpy(world[:3, 3])
+        return dataclasses.replace(part, xyz=xyz), dataclasses.replace(part, xyz=moved.float())
+
+    found = []
+    for which, pose in ((0, None), (1, world)):
+        memory, affinities = memory_at(model.channels, pose), []
+        for frame in range(3):
+            part = there(cloud(seed=frame))[which]
+            encoded, memory = model.encode(part, memory)
+            instances, memory = model.perceive(part, encoded, memory)
+            association = model.associate(instances, memory, UNSEEN)
+            affinities.append(association.affinity)
+            memory = advance(
+                memory, instances, association, OneToOne(0.1)(association.affinity), TracksConfig(), frame
+            ).memory
+        found.append((instances, affinities))
+    (here, first), (far, second) = found
+    assert torch.equal(here.masks, far.masks)
+    assert torch.allclose(here.scores, far.scores, atol=5e-3)
+    assert all(torch.allclose(a, b, atol=2e-2) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("points", [0, 1, 40])
+@torch.inference_mode()
+def test_frames_with_next_to_nothing_are_no_error(network, points):
+    model = AutoSeg3D(network, EVERYTHING, 15)
+    memory = memory_at(model.channels)
+    for number, count in enumerate((600, points, 600)):
+        part = cloud(count, seed=number)
+        encoded, memory = model.encode(part, memory)
+        found, memory = model.perceive(part, encoded, memory)
+        memory = run(model, memory, found, TracksConfig(), number).memory
+        assert torch.isfinite(memory.tracks.embeddings).all()
+
+
+@torch.inference_mode()
+def test_what_was_seen_in_the_frame_before_matters_and_no_older_frame(network):
+    torch.manual_seed(3)
+    looking = Network(dataclasses.replace(SHAPE, voxel_memory=False, merging=False)).eval()
+    torch.nn.init.normal_(looking.recent.attention.out.weight)
+
+    def last(*seeds):
+        memories = [looking.new_memory()]
+        for seed in seeds:
+            [heads], memories = looking(
+                [dataclasses.replace(cloud(seed=seed), fragment=torch.arange(600) % 6)], memories
+            )
+        return heads[-1].class_logits
+
+    assert torch.equal(last(1, 2), last(1, 2))
+    assert not torch.allclose(last(1, 2), last(3, 2), atol=1e-4)
+    assert not torch.allclose(last(2), last(3, 2), atol=1e-4)
