@@ -36,9 +36,10 @@ COLOUR_SPREAD = (0.28344755, 0.27566158, 0.27018971)
 class NetworkShape:
     """What a network is made of; enough to build it empty.
 
-    `query_channels` is the width of queries and tracks. `embedding` is the norm of the embedding head
-    ("layer" or "batch"), or "none" where there is no head. `image_channels` is 0 where no image features are
-    added. `merging`, `recent` and `association` are AutoSeg3D's parts, there or not.
+    `query_channels` is the width of queries and tracks, `placement` what they know of their places.
+    `embedding` is the norm of the embedding head ("layer" or "batch"), or "none" where there is no head.
+    `image_channels` is 0 where no image features are added. `merging`, `recent` and `association` are
+    AutoSeg3D's parts, there or not.
     """
 
     unet: str = "res16unet34c"
@@ -50,6 +51,7 @@ class NetworkShape:
     embedding: str = "layer"
     image_channels: int = 0
     query_channels: int = 256
+    placement: str = "published"
     merging: bool = False
     recent: bool = False
     association: bool = False
@@ -76,6 +78,7 @@ class Network(nn.Module):
             classes=shape.classes,
             semantics=shape.semantics,
             boxes=shape.boxes,
+            placement=shape.placement,
         )
         self.shape = shape
         self.unet = SparseUNet(unet, backend=backend)
@@ -171,7 +174,7 @@ class Network(nn.Module):
         fragments = pooled.features
         if self.recent is not None:
             fragments = self.recent(fragments, pooled.centers, recent)
-        return Scene(features, xyz, fragment, pooled.weights, fragments, pooled.centers)
+        return Scene(features, xyz, fragment, pooled.weights, fragments, pooled.centers, pooled.sizes)
 
     def recent_of(self, scene: Scene) -> Recent | None:
         """Return what the next frame is to know of this one; None for a network that does not look back."""
@@ -184,7 +187,7 @@ class Network(nn.Module):
         pooled = self.pooling(features, xyz, fragment, count)
         if self.merging is None:
             return fragment, pooled
-        first = self.decoder.first_look(pooled.features, pooled.centers)
+        first = self.decoder.first_look(pooled.features, pooled.centers, pooled.sizes)
         group = self.merging(first.queries, first.class_logits, first.boxes)
         groups = int(group.max()) + 1 if count else 0
         if groups == count:

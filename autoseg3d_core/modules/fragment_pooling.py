@@ -15,13 +15,22 @@ SIZE_FLOOR_M = 0.01
 """Added to a fragment's size, so that a fragment of one point has a shape."""
 
 
+EVEN = 12.0
+"""Points that fill a length evenly have a variance of its square divided by this."""
+
+
 @dataclass(frozen=True, eq=False)
 class PooledFragments:
-    """The fragments of a frame as vectors; `weights` says how much each point counted (0 on no fragment)."""
+    """The fragments of a frame as vectors; `weights` says how much each point counted (0 on no fragment).
+
+    `sizes` are those of the box that points as widely spread as the fragment's would fill evenly: unlike the
+    outermost points, it does not mind a few astray.
+    """
 
     features: Float[Tensor, "fragments channels"]
     centers: Float[Tensor, "fragments 3"]
     weights: Float[Tensor, " points"]
+    sizes: Float[Tensor, "fragments 3"]
 
     def __len__(self) -> int:
         return len(self.features)
@@ -58,7 +67,8 @@ class FragmentPooling(nn.Module):
         strongest = _group_maximum(trace, fragment, count)
         weights = self._weights(trace, strongest, fragment)
         pooled = group_mean(weights[:, None] * features, fragment, count) + strongest
-        return PooledFragments(pooled, centers, weights)
+        spread = group_mean((xyz - centers[fragment]).square(), fragment, count)
+        return PooledFragments(pooled, centers, weights, (EVEN * spread).sqrt())
 
     def _without_loose_points(
         self, features: Tensor, xyz: Tensor, fragment: Tensor, count: int
@@ -66,7 +76,7 @@ class FragmentPooling(nn.Module):
         held = (fragment >= 0).nonzero()[:, 0]
         pooled = self(features[held], xyz[held], fragment[held], count)
         weights = pooled.weights.new_zeros(len(fragment)).index_copy(0, held, pooled.weights)
-        return PooledFragments(pooled.features, pooled.centers, weights)
+        return PooledFragments(pooled.features, pooled.centers, weights, pooled.sizes)
 
     def _weights(self, trace: Tensor, strongest: Tensor, fragment: Tensor) -> Float[Tensor, " points"]:
         """Return each point's weight in (0, 2), from its own trace and its fragment's strongest.

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from autoseg3d_core.geometry.groups import group_size
 from autoseg3d_core.modules.attention import MultiHeadAttention
+from autoseg3d_core.modules.placement import PLACEMENTS
 
 MASKED_SHARE = 0.5
 """A fragment is hidden from a query when more than this weighted share of its points lies off its mask."""
@@ -30,13 +31,15 @@ class DecoderShape:
     semantics: int = 200
     boxes: bool = True
     point_heads: int = 2
+    placement: str = "published"
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
     """What a decoder sees of one frame: its points, and its fragments as vectors.
 
-    `weights` says how much each point counted in its fragment's vector; it is 0 on no fragment (-1).
+    `weights` says how much each point counted in its fragment's vector; it is 0 on no fragment (-1). `sizes`
+    are those of a box that the fragment's points would fill evenly.
     """
 
     features: Float[Tensor, "points inputs"]
@@ -45,6 +48,7 @@ class Scene:
     weights: Float[Tensor, " points"]
     fragments: Float[Tensor, "fragments inputs"]
     centers: Float[Tensor, "fragments 3"]
+    sizes: Float[Tensor, "fragments 3"]
 
     def at_points(self, rows: Int64[Tensor, " some"]) -> Scene:
         """Return the scene with some of its points only; the fragments stay as they are."""
@@ -55,6 +59,7 @@ class Scene:
             self.weights[rows],
             self.fragments,
             self.centers,
+            self.sizes,
         )
 
 
@@ -116,8 +121,8 @@ class DecoderLayer(nn.Module):
 class QueryDecoder(nn.Module):
     """Decodes fragments into class, mask, box and embedding, with a head before and after every layer.
 
-    The last `point_heads` heads say their masks over points, the others over fragments. There is no
-    positional encoding; the point masks see the points' world coordinates.
+    The last `point_heads` heads say their masks over points, the others over fragments. `placement` says
+    what queries and points know of their places, and where boxes start from.
     """
 
     def __init__(self, shape: DecoderShape) -> None:
@@ -125,13 +130,14 @@ class QueryDecoder(nn.Module):
         width = shape.channels
         self.shape = shape
         self.keys = nn.Sequential(nn.Linear(shape.inputs, width), nn.LayerNorm(width), nn.ReLU())
-        self.queries = _two_layers(shape.inputs, width, width)
+        self.placement = PLACEMENTS[shape.placement]
+        self.queries = _two_layers(shape.inputs + self.placement.query_channels, width, width)
         self.fragment_masks = _two_layers(shape.inputs, width, width)
-        self.point_masks = _two_layers(3 + shape.inputs, width, width)
+        self.point_masks = _two_layers(self.placement.point_channels + shape.inputs, width, width)
         self.layers = nn.ModuleList(DecoderLayer(shape) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(width)
         self.classes = _two_layers(width, width, shape.classes + 1)
-        self.boxes = _two_layers(width, width, 6) if shape.boxes else None
+        self.boxes = _starting_at_zero(_two_layers(width, width, 6)) if shape.boxes else None
         self.semantics = nn.Linear(width, shape.semantics + 1)
 
     def forward(
@@ -143,25 +149,38 @@ class QueryDecoder(nn.Module):
         keys = self.keys(scene.fragments)
         masks = MaskFeatures(
             self.fragment_masks(scene.fragments),
-            self.point_masks[:2](torch.cat([scene.xyz, scene.features], dim=1)),
+            self.point_masks[:2](torch.cat([self.placement.of_points(scene.xyz), scene.features], dim=1)),
         )
-        queries = self.queries(scene.fragments[chosen])
-        outputs = [self._say(queries, scene.centers[chosen], masks, 0)]
+        centers, sizes = scene.centers[chosen], scene.sizes[chosen]
+        queries = self._first(scene.fragments[chosen], centers, sizes)
+        outputs = [self._say(queries, centers, sizes, masks, 0)]
         for index, layer in enumerate(self.layers):
             queries = layer(queries, keys, visible_fragments(outputs[-1], scene), among)
-            outputs.append(self._say(queries, scene.centers[chosen], masks, index + 1))
+            outputs.append(self._say(queries, centers, sizes, masks, index + 1))
         return outputs
 
     def first_look(
-        self, fragments: Float[Tensor, "fragments inputs"], centers: Float[Tensor, "fragments 3"]
+        self,
+        fragments: Float[Tensor, "fragments inputs"],
+        centers: Float[Tensor, "fragments 3"],
+        sizes: Float[Tensor, "fragments 3"],
     ) -> HeadOutput:
         """Return what the heads say of fragments before any attention, without masks."""
-        normed = self.norm(self.queries(fragments))
+        normed = self.norm(self._first(fragments, centers, sizes))
         nothing = normed.new_zeros(len(normed), 0)
-        boxes = None if self.boxes is None else _corners(self.boxes(normed), centers)
+        boxes = self._boxes(normed, centers, sizes)
         return HeadOutput(normed, self.classes(normed), nothing, False, boxes, None)
 
-    def _say(self, queries: Tensor, centers: Tensor, masks: MaskFeatures, head: int) -> HeadOutput:
+    def _first(self, fragments: Tensor, centers: Tensor, sizes: Tensor) -> Tensor:
+        """Return the queries before any attention."""
+        return self.queries(torch.cat([fragments, self.placement.of_queries(centers, sizes)], dim=1))
+
+    def _boxes(self, normed: Tensor, centers: Tensor, sizes: Tensor) -> Tensor | None:
+        return None if self.boxes is None else self.placement.boxes(self.boxes(normed), centers, sizes)
+
+    def _say(
+        self, queries: Tensor, centers: Tensor, sizes: Tensor, masks: MaskFeatures, head: int
+    ) -> HeadOutput:
         over_points = head > self.shape.layers - self.shape.point_heads
         normed = self.norm(queries)
         return HeadOutput(
@@ -169,7 +188,7 @@ class QueryDecoder(nn.Module):
             class_logits=self.classes(normed),
             mask_logits=self._point_logits(normed, masks) if over_points else normed @ masks.of_fragments.T,
             over_points=over_points,
-            boxes=None if self.boxes is None else _corners(self.boxes(normed), centers),
+            boxes=self._boxes(normed, centers, sizes),
             semantics=self.semantics(normed) if head == self.shape.layers else None,
         )
 
@@ -215,12 +234,11 @@ def _visible_by_points(
     return (share <= MASKED_SHARE) | (share == share.amin(dim=1, keepdim=True))
 
 
-def _corners(
-    raw: Float[Tensor, "queries 6"], centers: Float[Tensor, "queries 3"]
-) -> Float[Tensor, "queries 6"]:
-    """Return boxes by their corners from an offset of the centre and the logarithm of the size."""
-    center, half = centers + raw[:, :3], raw[:, 3:].exp() / 2
-    return torch.cat([center - half, center + half], dim=1)
+def _starting_at_zero(layers: nn.Sequential) -> nn.Sequential:
+    last = cast(nn.Linear, layers[-1])
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return layers
 
 
 def _two_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

@@ -11,6 +11,8 @@ from autoseg3d_core.geometry.boxes import box_volume
 
 BACKGROUND_WEIGHT = 0.1
 """Queries on no object are many; each counts this much."""
+SMALLEST_SIDE_M = 0.05
+"""A side of a true box counts as no shorter than this."""
 TEMPERATURE = 0.07
 """Of the contrast between embeddings (ESAM)."""
 
@@ -48,9 +50,11 @@ def mask_cost(
 
 
 def box_loss(boxes: Float[Tensor, "pairs 6"], truth: Float[Tensor, "pairs 6"]) -> Tensor:
-    """Return the mean of 1 - IoU of pairs of boxes, less the gap where they do not meet (GIoU).
+    """Return the mean of 1 - IoU, plus the share of the gap (GIoU), plus how far centre and size are off.
 
-    The published loss is 1 - IoU, which says nothing to a box that misses its object altogether.
+    The published loss is 1 - IoU, which says nothing to a box that misses its object altogether, and little
+    to one that meets it badly; so the distance of the centres (in true sizes) and the logarithm of the ratio
+    of sizes are added, as smooth L1 over the axes.
     """
     if len(boxes) == 0:
         return boxes.sum()
@@ -58,7 +62,13 @@ def box_loss(boxes: Float[Tensor, "pairs 6"], truth: Float[Tensor, "pairs 6"]) -
     around = _extent(torch.minimum(boxes[:, :3], truth[:, :3]), torch.maximum(boxes[:, 3:], truth[:, 3:]))
     union = box_volume(boxes) + box_volume(truth) - overlap
     iou = overlap / union.clamp(min=1e-9)
-    return (1 - iou + (around - union) / around.clamp(min=1e-9)).mean()
+    gap = (around - union) / around.clamp(min=1e-9)
+    size, true_size = (b[:, 3:] - b[:, :3] for b in (boxes, truth))
+    true_size = true_size.clamp(min=SMALLEST_SIDE_M)
+    off = (boxes[:, :3] + boxes[:, 3:] - truth[:, :3] - truth[:, 3:]) / 2 / true_size
+    ratio = (size.clamp(min=1e-3) / true_size).log()
+    apart = functional.smooth_l1_loss(torch.cat([off, ratio], 1), off.new_zeros(len(off), 6))
+    return (1 - iou + gap).mean() + apart
 
 
 def label_loss(

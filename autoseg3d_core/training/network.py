@@ -35,6 +35,9 @@ class NetworkTrainingConfig:
     start: str = setting("", "weights to start from; parts that they lack begin untrained")
     unet: str = setting("edge", "the U-Net", choices=("edge", "res16unet34c"))
     query_channels: int = setting(128, "width of queries and tracks", low=8, high=1024)
+    placement: str = setting(
+        "extent", "what queries and points know of their places", choices=("extent", "published")
+    )
     class_aware: bool = setting(True, "learn the classes of the scenes; else only what is an object")
     recent: bool = setting(False, "with recent queries (STM)")
     embedding: bool = setting(False, "with ESAM's embedding head")
@@ -122,6 +125,7 @@ def network_shape(config: NetworkTrainingConfig, labels: Sequence[str]) -> Netwo
         semantics=len(labels),
         embedding="layer" if config.embedding else "none",
         query_channels=config.query_channels,
+        placement=config.placement,
         recent=config.recent,
     )
 

@@ -97,7 +97,7 @@ def _fragments(network: Network, encoded: EncodedCloud, owner: Int64[Tensor, " p
     cloud = encoded.cloud
     count = len(cloud.fragment_score)
     pooled = network.pooling(encoded.features, cloud.xyz, cloud.fragment, count)
-    first = network.decoder.first_look(pooled.features, pooled.centers)
+    first = network.decoder.first_look(pooled.features, pooled.centers, pooled.sizes)
     assert first.boxes is not None, "merging and association want a network that predicts boxes"
     return ObjectRows(first.queries, first.boxes, _majority(cloud.fragment, owner, count))
 

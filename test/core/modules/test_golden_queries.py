@@ -50,7 +50,13 @@ def test_every_head_of_the_decoder_is_the_one_written_query_by_query(points):
     decoder = random_weights(QueryDecoder(SIZES), seed=DECODER_SEED)
     pooled = pool(points["features"], points["xyz"], points["fragment"], 11)
     scene = Scene(
-        points["features"], points["xyz"], points["fragment"], pooled.weights, pooled.features, pooled.centers
+        points["features"],
+        points["xyz"],
+        points["fragment"],
+        pooled.weights,
+        pooled.features,
+        pooled.centers,
+        pooled.sizes,
     )
     expected = reference_decode_queries(
         decoder, {name: array(getattr(scene, name)) for name in scene.__dataclass_fields__}

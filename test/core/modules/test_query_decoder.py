@@ -28,9 +28,8 @@ def scene(points: int = 80, fragments: int = 7) -> Scene:
     if fragments == 0:
         fragment = fragment - 1
     weights = torch.rand(points, generator=generator) * (fragment >= 0)
-    return Scene(
-        random(points, 6), random(points, 3), fragment, weights, random(fragments, 6), random(fragments, 3)
-    )
+    fragments, centers, sizes = random(fragments, 6), random(fragments, 3), random(fragments, 3).abs()
+    return Scene(random(points, 6), random(points, 3), fragment, weights, fragments, centers, sizes)
 
 
 def decoder() -> QueryDecoder:

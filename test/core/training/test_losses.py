@@ -40,12 +40,12 @@ def test_the_background_weighs_a_tenth():
     ("box", "loss"),
     [
         ((0, 0, 0, 1, 1, 1), 0.0),
-        ((0, 0, 0, 2, 1, 1), 0.5),
-        ((1, 0, 0, 2, 1, 1), 1.0),
-        ((3, 0, 0, 4, 1, 1), 1.5),
+        ((0, 0, 0, 2, 1, 1), 0.5 + (0.5**2 + np.log(2) ** 2) / 2 / 6),
+        ((1, 0, 0, 2, 1, 1), 1.0 + (1 - 0.5) / 6),
+        ((3, 0, 0, 4, 1, 1), 1.5 + (3 - 0.5) / 6),
     ],
 )
-def test_a_box_loses_what_it_does_not_share_and_the_gap(box, loss):
+def test_a_box_loses_what_it_does_not_share_the_gap_and_how_far_it_is_off(box, loss):
     cube = torch.tensor([[0, 0, 0, 1, 1, 1.0]])
     assert float(losses.box_loss(torch.tensor([box]).float(), cube)) == pytest.approx(loss)
 
