@@ -31,5 +31,8 @@ def build_segmenter(config: Any, first_id: int) -> BuiltSegmenter:
     pipeline.warm_up()
     pipeline.memory = dataclasses.replace(pipeline.memory, next_id=first_id)
     return BuiltSegmenter(
-        pipeline, lambda other: build.reconfigure(pipeline, other), lambda: pipeline.memory.next_id
+        pipeline,
+        lambda other: build.reconfigure(pipeline, other),
+        lambda: pipeline.memory.next_id,
+        pipeline.model.label_names,
     )

@@ -39,7 +39,7 @@ def network_of(
         raise InputError(f"model.network.without={','.join(unknown)}: a network has no such part ({PARTS})")
     absent = {part: "none" if part == "embedding" else False for part in without}
     try:
-        network = Network(NetworkShape(**{**values, **absent}), backend)
+        network = Network(NetworkShape(**{**values, **absent}), backend, checkpoint.config.get("labels", ()))
     except (TypeError, KeyError) as error:
         raise InputError(f"{path}: its network is unknown to this version ({error})") from error
     kept = {n: t for n, t in checkpoint.tensors.items() if n.split(".")[0] not in without}

@@ -39,6 +39,7 @@ class AutoSeg3D:
         self._association: TrackAssociation = network.association
         self._perception = Perception(network, config, nn.Identity())
         self.channels = self._perception.channels
+        self.label_names = network.label_names
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the features of the cloud's points."""

@@ -31,6 +31,7 @@ class Esam:
         self.network, self.config = network, config
         self._perception = Perception(network, config, network.embedding or nn.Identity())
         self.channels = self._perception.channels
+        self.label_names = network.label_names
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the features of the cloud's points."""

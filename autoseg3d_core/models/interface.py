@@ -22,10 +22,11 @@ class Sighting:
 class Model(Protocol):
     """Finds the objects of a frame, and says how well each fits the tracks.
 
-    `channels` is the length of its embeddings, 0 for none.
+    `channels` is the length of its embeddings, 0 for none; `label_names` names the labels of its instances.
     """
 
     channels: int
+    label_names: tuple[str, ...]
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the features of the cloud's points, and the memory with what the network keeps."""

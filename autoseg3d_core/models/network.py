@@ -66,10 +66,16 @@ class NetworkMemory:
 
 
 class Network(nn.Module):
-    """U-Net, voxel memory, fragment pooling and query decoder, one after the other."""
+    """U-Net, voxel memory, fragment pooling and query decoder, one after the other.
 
-    def __init__(self, shape: NetworkShape, backend: Backend = TORCH) -> None:
+    `label_names` names its classes, where somebody has; a class-agnostic network has none.
+    """
+
+    def __init__(
+        self, shape: NetworkShape, backend: Backend = TORCH, label_names: Sequence[str] = ()
+    ) -> None:
         super().__init__()
+        self.label_names = tuple(label_names)
         unet, width = SHAPES[shape.unet], shape.query_channels
         sizes = DecoderShape(
             unet.channels,

@@ -91,7 +91,7 @@ class NetworkTrainee:
         command: str = "",
     ) -> None:
         self.config, self.labels, self.device, self.command = config, tuple(labels), device, command
-        self.network = Network(network_shape(config, labels)).to(device)
+        self.network = Network(network_shape(config, labels), label_names=labels).to(device)
         if config.start:
             start_from(self.network, config.start)
         self.module: nn.Module = self.network

@@ -131,10 +131,15 @@ def test_outcomes_have_the_numbers_of_the_message(outcome):
 
 def test_a_status_sums_the_stages():
     report = FrameReport(
-        1, "camera", Outcome.PROCESSED, stages_ms={"segment": 1.0, "assign": 2.0, "advance": 3.0}, points=5
+        1,
+        "camera",
+        Outcome.PROCESSED,
+        stages_ms={"segment": 1.0, "encode": 7.0, "perceive": 4.0, "assign": 2.0, "advance": 3.0},
+        points=5,
     )
     message = messages.status_message(report, 12)
     assert (message.masks2d_ms, message.tracker_ms, message.points_in) == (1.0, 5.0, 5)
+    assert (message.backbone_ms, message.decoder_ms) == (7.0, 4.0)
     assert message.dropped_total == 12
     serialize_message(message)
 
