@@ -46,6 +46,7 @@ class NetworkTrainingConfig:
     widest_step: int = setting(2, "frames of a clip are up to so many apart", low=1, high=100)
     points: int = setting(20_000, "points drawn from each frame", low=100, high=1_000_000)
     leftovers: int = setting(20, "fragments made of the points on no mask", low=1, high=200)
+    half: bool = setting(False, "make products in bfloat16, for a GPU: on a CPU that is slower")
     augment: bool = setting(True, "turn, mirror, scale, move and recolour clips")
     objective: ObjectiveConfig = section(ObjectiveConfig)
 
@@ -100,7 +101,8 @@ class NetworkTrainee:
     def losses(self, batch: ClipBatch) -> dict[str, Tensor]:
         """Return the parts of the loss of a batch of clips."""
         clips = [[sample.to(self.device) for sample in clip] for clip in batch.clips]
-        return self._objective.losses(clips, batch.number)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.half):
+            return self._objective.losses(clips, batch.number)
 
     def checkpoint(self, module: nn.Module, step: int) -> Checkpoint:
         """Return weights in half precision."""

@@ -61,3 +61,21 @@ def test_an_empty_frame_gives_weights_a_gradient_of_zero():
     x = sparse_tensor(torch.zeros(0, 9), torch.zeros(0, 3, dtype=torch.int64))
     torch_backend.submanifold(x, weight).features.sum().backward()
     assert (weight.grad == 0).all()
+
+
+@pytest.mark.parametrize("channels", [3, 16])
+def test_under_autocast_results_and_gradients_are_those_of_single_precision_but_for_rounding(channels):
+    cells, features = cells_and_features(channels)
+    features = features.detach().float().requires_grad_()
+    weight = torch.randn(27, channels, 8, requires_grad=True)
+    found = []
+    for half in (False, True):
+        features.grad = weight.grad = None
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            out = torch_backend.submanifold(sparse_tensor(features, cells), weight).features
+        out.float().square().sum().backward()
+        found.append((out.detach().float(), features.grad, weight.grad))
+        assert features.grad.dtype == weight.grad.dtype == torch.float32
+    for exact, rounded in zip(*found, strict=True):
+        assert float((exact - rounded).norm() / exact.norm()) < 0.02
+    assert not torch.equal(*(part[0] for part in found))
