@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from autoseg3d_core.geometry.groups import group_majority, group_size
+from autoseg3d_core.label_image import painted
 from autoseg3d_core.scene_map import SceneMap, centers_of
 from autoseg3d_core.structures import (
     UNLABELLED,
@@ -34,10 +34,9 @@ def scene_update(
 ) -> SceneUpdate:
     """Return the report of one frame, still without its number, events and timings."""
     tracks, owner = memory.tracks, instances.owner
-    point_ids = named(owner, ids)
+    point_ids = named(owner, ids).cpu().numpy()
     fragment_owner = group_majority(owner, len(instances), cloud.fragment, len(cloud.fragment_score))
     mask_ids = named(fragment_owner, ids).cpu().numpy()
-    paint = np.append(mask_ids, 0).astype(np.int32)  # mask -1 reads the last entry
     row = tracks.index_of(ids)
     held = row >= 0  # where memory is full an instance may be left without a track
     points = torch.zeros_like(tracks.hits).index_add_(0, row[held], group_size(owner, len(instances))[held])
@@ -46,11 +45,11 @@ def scene_update(
         stamp_ns=frame.stamp_ns,
         frame_index=-1,
         world_from_camera=frame.world_from_camera,
-        label_image=paint[masks.index],
+        label_image=painted(masks.index, mask_ids, cloud.pixel.cpu().numpy(), point_ids),
         cloud=LabelledCloud(
             xyz=cloud.xyz.cpu().numpy(),
             rgb=(cloud.rgb * 255).round().to(torch.uint8).cpu().numpy(),
-            ids=point_ids.cpu().numpy(),
+            ids=point_ids,
             labels=named(owner, instances.labels, UNLABELLED).cpu().numpy(),
         ),
         tracks=track_table(tracks, points, score, mature_hits),

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from autoseg3d_core.label_image import CELL_PX, painted
+
+
+def halves():
+    """Two masks side by side in an image of 32 x 64, and a strip below on no mask."""
+    masks = np.zeros((32, 64), np.int32)
+    masks[:, 32:], masks[24:] = 1, -1
+    return masks
+
+
+def all_pixels(masks):
+    return np.arange(masks.size)
+
+
+def test_instances_that_are_whole_masks_give_the_masks():
+    masks = halves()
+    ids = np.array([7, 9])
+    pixel = all_pixels(masks)[::5]
+    points = np.append(ids, 0)[masks].ravel()[pixel]
+    assert np.array_equal(painted(masks, ids, pixel, points), np.append(ids, 0)[masks])
+
+
+def test_an_instance_may_cut_a_mask_and_reach_beyond_all():
+    masks = halves()
+    truth = np.where(np.arange(64) < 16, 3, 4) * np.ones((32, 1), int)
+    pixel = all_pixels(masks)[::3]
+    found = painted(masks, np.array([4, 4]), pixel, truth.ravel()[pixel])
+    assert np.array_equal(found, truth)
+
+
+def test_the_border_of_a_mask_is_kept_within_a_cell():
+    masks = np.zeros((16, 16), np.int32)
+    masks[:, 5:] = 1
+    pixel = all_pixels(masks)
+    points = np.where(masks.ravel() == 0, 2, 6)
+    points[::7] = 6
+    assert np.array_equal(painted(masks, np.array([6, 6]), pixel, points), np.where(masks == 0, 2, 6))
+
+
+def test_far_from_any_point_a_pixel_has_the_id_of_its_mask():
+    masks = np.zeros((4 * CELL_PX, 4 * CELL_PX), np.int32)
+    found = painted(masks, np.array([5]), np.array([0, 1, 2]), np.array([8, 8, 5]))
+    assert (found[:CELL_PX, :CELL_PX] == 8).all()
+    assert (found[CELL_PX:] == 5).all()
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_no_points_or_masks_are_no_error(count):
+    masks = np.full((10, 13), -1, np.int32)
+    found = painted(masks, np.zeros(0, np.int64), np.zeros(count, np.int64), np.full(count, 4))
+    assert found.shape == (10, 13)
+    assert set(np.unique(found)) == ({0} if count == 0 else {0, 4})
