@@ -15,25 +15,38 @@ from jaxtyping import Int32
 from scipy.optimize import linear_sum_assignment
 
 MIN_IOU = 0.5
+ABSENCE = 100
+"""An object out of view for at least so many frames was away."""
 MIN_PIXELS = 0.001
 """Share of the image below which a true object is not counted: it is hardly in view."""
 
 
 @dataclass(frozen=True)
 class IdentityScores:
-    """Identity F1, changes of the id that an object has, and times that an object was lost and found."""
+    """Identity F1, changes of the id that an object has, and times that an object was lost and found.
+
+    `returns` counts the objects that came back into view after an absence, `recalled` those of them that the
+    first track after it had the id of the last before it.
+    """
 
     idf1: float
     id_switches: int
     fragmentations: int
     recall: float
+    returns: int
+    recalled: int
 
 
 class IdentityScorer:
     """Collects frames, then scores them."""
 
-    def __init__(self, min_iou: float = MIN_IOU, min_pixels: float = MIN_PIXELS) -> None:
-        self._min_iou, self._min_pixels = min_iou, min_pixels
+    def __init__(
+        self, min_iou: float = MIN_IOU, min_pixels: float = MIN_PIXELS, absence: int = ABSENCE
+    ) -> None:
+        self._min_iou, self._min_pixels, self._absence = min_iou, min_pixels, absence
+        self._frame = self._returns = self._recalled = 0
+        self._last_seen: dict[int, int] = {}
+        self._away: set[int] = set()
         self._last_id: dict[int, int] = {}
         self._covered: dict[int, bool] = {}
         self._together: Counter[tuple[int, int]] = Counter()
@@ -55,6 +68,8 @@ class IdentityScorer:
         self._predicted.update(tracks[on_objects].tolist())
         self._together.update(matched.items())
         self._matches += len(matched)
+        self._last_seen.update(dict.fromkeys(objects.tolist(), self._frame))
+        self._frame += 1
 
     def scores(self) -> IdentityScores:
         """Return the scores of the frames so far."""
@@ -68,11 +83,19 @@ class IdentityScorer:
             id_switches=self._switches,
             fragmentations=self._fragmentations,
             recall=self._matches / sum(self._seen.values()) if self._seen else float("nan"),
+            returns=self._returns,
+            recalled=self._recalled,
         )
 
     def _follow(self, name: int, track: int | None) -> None:
+        if self._frame - self._last_seen.get(name, self._frame) > self._absence and name in self._last_id:
+            self._away.add(name)
         if track is not None:
             last = self._last_id.get(name, track)
+            if name in self._away:
+                self._away.discard(name)
+                self._returns += 1
+                self._recalled += last == track
             self._switches += last != track
             self._fragmentations += self._covered.get(name) is False and name in self._last_id
             self._last_id[name] = track

@@ -53,6 +53,19 @@ def test_an_object_lost_and_found_with_its_id_is_a_fragmentation_only():
     assert (scores.id_switches, scores.fragmentations) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("away", "later", "returns", "recalled"), [(4, 8, 0, 0), (5, 8, 1, 1), (9, 8, 1, 1), (9, 7, 1, 0)]
+)
+def test_an_object_that_was_away_returns_with_its_id_or_without(away, later, returns, recalled):
+    scorer = IdentityScorer(absence=5)
+    here, gone = (image(1, 2, 0), image(8, 9, 0)), (image(0, 2, 0), image(0, 9, 0))
+    back = [(image(1, 2, 0), image(0, 9, 0)), (image(1, 2, 0), image(later, 9, 0))]  # seen, then tracked
+    for truth, predicted in [here, here, *[gone] * away, *back, back[1]]:
+        scorer.add(truth, predicted)
+    scores = scorer.scores()
+    assert (scores.returns, scores.recalled) == (returns, recalled)
+
+
 def test_a_track_on_the_wall_counts_neither_way():
     assert identity([(image(1, 0, 0), image(8, 5, 5))] * 3).idf1 == 1.0
 
