@@ -1,7 +1,7 @@
 """Reads tensors out of published checkpoint files without running what else lies in them.
 
 A .pth file is a pickle, and a pickle can call anything. Here it can rebuild tensors; objects of the
-training framework become inert shells; whatever else it names is refused.
+training framework become shells; whatever else it names is refused.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import pickle
 import types
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ REBUILDERS = {
     ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
     ("collections", "OrderedDict"): OrderedDict,
 }
-INERT_PACKAGES = {
+COMMON_NAMES = {("builtins", "set"), ("builtins", "getattr"), ("torch", "Size"), ("torch", "device")}
+TRAINING_PACKAGES = (
     "mmengine",
     "mmcv",
     "mmdet",
@@ -33,26 +34,22 @@ INERT_PACKAGES = {
     "numpy",
     "collections",
     "datetime",
-    "_codecs",
-}
+)
 """Packages whose objects lie beside the weights (logs, configs, optimizer state); none of their code runs."""
 
-INERT_NAMES = {("builtins", "set"), ("builtins", "getattr"), ("torch", "Size"), ("torch", "device")}
-"""Names that appear in such logs too; they are replaced by shells as well."""
 
+class Shell:
+    """Stands for an object: keeps the attributes that the pickle gives it, and does nothing."""
 
-class Inert:
-    """Stands for an object that is not wanted: takes whatever the pickle gives it and does nothing."""
-
-    def __new__(cls, *_: Any, **__: Any) -> Inert:
+    def __new__(cls, *_: Any, **__: Any) -> Shell:
         """Take any arguments."""
         return super().__new__(cls)
 
     def __init__(self, *_: Any, **__: Any) -> None:
-        pass
+        self.attributes: dict[str, Any] = {}
 
     def __setstate__(self, state: Any) -> None:
-        pass
+        self.attributes = state if isinstance(state, dict) else {}
 
     def __setitem__(self, key: Any, value: Any) -> None:
         pass
@@ -66,20 +63,27 @@ class Inert:
     def __hash__(self) -> int:
         return id(self)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an attribute that the pickle has given."""
+        return getattr(self, "attributes", {}).get(name, default)
 
-class TensorUnpickler(pickle.Unpickler):
-    """An unpickler that finds tensors and inert shells only."""
 
-    def find_class(self, module: str, name: str) -> Any:
-        """Return what may be called; raises `UnpicklingError` for anything else."""
-        if (module, name) in REBUILDERS:
-            return REBUILDERS[module, name]
-        module = module.replace("__builtin__", "builtins")  # its name in the older pickle protocols
-        if module.split(".")[0] in INERT_PACKAGES or (module, name) in INERT_NAMES:
-            return Inert
-        if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
-            return getattr(torch, name)
-        raise pickle.UnpicklingError(f"it asks to run {module}.{name}")
+def unpickler_of(packages: Collection[str], names: Collection[tuple[str, str]]) -> type[pickle.Unpickler]:
+    """Return an unpickler that finds tensors, and shells for what is in these packages or has these names."""
+
+    class Restricted(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            """Return what may be called; raises `UnpicklingError` for anything else."""
+            if (module, name) in REBUILDERS:
+                return REBUILDERS[module, name]
+            module = module.replace("__builtin__", "builtins")  # its name in the older pickle protocols
+            if (module, name) in names or any(module == p or module.startswith(f"{p}.") for p in packages):
+                return Shell
+            if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
+                return getattr(torch, name)
+            raise pickle.UnpicklingError(f"it asks to run {module}.{name}")
+
+    return Restricted
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
@@ -88,7 +92,8 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     Raises `InputError` when there is no such file, it holds anything but weights where they belong,
     or it asks for code that weights do not need.
     """
-    return _weights_of(read_pickle(path, TensorUnpickler), path)
+    unpickler = unpickler_of((*TRAINING_PACKAGES, "_codecs"), COMMON_NAMES)
+    return _weights_of(read_pickle(path, unpickler), path)
 
 
 def read_pickle(path: str | Path, unpickler: type[pickle.Unpickler]) -> Any:

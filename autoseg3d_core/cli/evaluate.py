@@ -37,7 +37,7 @@ class SceneResult:
 class Row:
     """The scores of one configuration over all scenes; precision is pooled, the others are means or sums.
 
-    `spread` is the standard deviation of a scene's AP over the scenes; `recalled` counts the objects that came
+    `spread` is the standard deviation of AP over the scenes; `recalled` counts the objects that came
     back with their id after an absence of a hundred frames, of those that came back.
     """
 
