@@ -44,7 +44,9 @@ class SegmenterConfig:
     """Which 2D front-end, and the settings of each."""
 
     name: str = setting(
-        "geometric", "the 2D front-end", choices=("geometric", "fastsam", "sam", "precomputed")
+        "geometric",
+        "the 2D front-end; auto is fastsam where ultralytics and its weights are there, else geometric",
+        choices=("auto", "geometric", "fastsam", "sam", "precomputed"),
     )
     geometric: GeometricConfig = section(GeometricConfig)
     fastsam: FastSamConfig = section(FastSamConfig)
@@ -176,9 +178,22 @@ def online_segmenter(config: Config, front_end: Segmenter | None = None) -> Onli
     )
 
 
-def segmenter(config: Config) -> Segmenter:
-    """Return the 2D front-end that a config names."""
-    return SEGMENTERS[config.segmenter.name](config, None)
+def segmenter(config: Config, previous: Segmenter | None = None) -> Segmenter:
+    """Return the 2D front-end that a config names, with the network of a previous one of its kind."""
+    return SEGMENTERS[front_end_name(config)](config, previous)
+
+
+def front_end_name(config: Config) -> str:
+    """Return the name of the 2D front-end, after a look at what is installed if the config leaves it open."""
+    if config.segmenter.name != "auto":
+        return config.segmenter.name
+    if importlib.util.find_spec("ultralytics") is None:
+        return "geometric"
+    try:
+        weights_path(config.segmenter.fastsam.weights)
+    except InputError:
+        return "geometric"
+    return "fastsam"
 
 
 def pipeline_config(config: Config) -> PipelineConfig:
@@ -189,7 +204,7 @@ def pipeline_config(config: Config) -> PipelineConfig:
 def reconfigure(pipeline: OnlineSegmenter, config: Config) -> None:
     """Give a running pipeline the settings that may change live; its memory and networks stay."""
     model, assigner = MODELS[config.model.name](config, pipeline.model)
-    pipeline.segmenter = SEGMENTERS[config.segmenter.name](config, pipeline.segmenter)
+    pipeline.segmenter = segmenter(config, pipeline.segmenter)
     pipeline.model, pipeline.assigner = model, assigner
     pipeline.reconfigure(pipeline_config(config))
 

@@ -124,6 +124,7 @@ class SegmenterNode(LifecycleNode):
     def _configure(self) -> None:
         node_config = self.settings.node
         self._built = self._build(self.settings.core, self._first_id)
+        self.get_logger().info(self._built.about)
         publisher = ScenePublisher(self, node_config, self._built.label_names)
         ledger = FrameLedger(self, publisher, node_config.diagnostics)
         diagnostics = Diagnostics(self, node_config.diagnostics, node_config.sync.slop_s)

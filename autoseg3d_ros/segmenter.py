@@ -12,12 +12,13 @@ from autoseg3d_ros.session import Segmenter
 
 @dataclass(frozen=True)
 class BuiltSegmenter:
-    """A segmenter, how to change its live settings, the id it would issue next, and its class names."""
+    """A segmenter, how to change its live settings, its next id, its class names, and what it is in words."""
 
     segmenter: Segmenter
     reconfigure: Callable[[Any], None]
     next_id: Callable[[], int]
     label_names: tuple[str, ...] = ()
+    about: str = ""
 
 
 def build_segmenter(config: Any, first_id: int) -> BuiltSegmenter:
@@ -35,4 +36,5 @@ def build_segmenter(config: Any, first_id: int) -> BuiltSegmenter:
         lambda other: build.reconfigure(pipeline, other),
         lambda: pipeline.memory.next_id,
         pipeline.model.label_names,
+        f"model {config.model.name} on {build.front_end_name(config)} masks, {pipeline.device}",
     )

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write what is missing, showing the progress; returns the exit code."""
     config = build.load(args.config, tuple(args.set))
-    segmenter, name = build.segmenter(config), args.name or config.segmenter.name
+    segmenter, name = build.segmenter(config), args.name or build.front_end_name(config)
     sources = expanded(args.source)
     for source in tqdm(sources, desc="preparing", unit="scene", disable=None):
         folder = Path(args.out) / source.rstrip("/").rpartition("/")[2].replace(":", "_")
