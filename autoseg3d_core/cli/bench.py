@@ -22,7 +22,7 @@ from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.visualization.report import text_table
 
-CORE_STAGES = ("lift", "perceive", "associate", "assign", "advance", "integrate", "report")
+CORE_STAGES = ("lift", "encode", "perceive", "associate", "assign", "advance", "integrate", "report")
 """What the core does after the masks."""
 WARM_UP = 5
 WINDOW = 100

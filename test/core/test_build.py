@@ -3,7 +3,6 @@ import importlib.util
 import pytest
 
 from autoseg3d_core import build
-from autoseg3d_core.segmenters.geometric import GeometricSegmenter
 
 
 @pytest.mark.parametrize("name", ["geometric", "fastsam", "sam", "precomputed"])
@@ -25,9 +24,3 @@ def test_auto_takes_fastsam_where_it_can_run(monkeypatch, tmp_path, installed, w
         file.touch()
     config = build.load(None, ("segmenter.name=auto", f"segmenter.fastsam.weights={file}"))
     assert build.front_end_name(config) == name
-
-
-def test_a_live_change_keeps_what_the_front_end_has_loaded(monkeypatch):
-    monkeypatch.setattr(build, "front_end_name", lambda config: "geometric")
-    config = build.load(None, ("segmenter.name=auto",))
-    assert isinstance(build.segmenter(config), GeometricSegmenter)
