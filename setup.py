@@ -9,7 +9,7 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
 SHARE = "share/autoseg3d"
-SHARED_FOLDERS = ("msg", "srv", "launch", "config", "demo/recording")
+SHARED_FOLDERS = ("msg", "srv", "launch", "config", "weights", "demo/recording")
 
 INTEL = "platform_machine == 'x86_64'"
 EXTRAS = {

@@ -16,7 +16,7 @@ PACKAGE = (
     "CMakeLists.txt",
     "package.xml",
     "msg",
-    "srv",
+    "srv", "weights",
     "launch",
     "config",
     "demo",

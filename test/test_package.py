@@ -1,5 +1,6 @@
 """What the package says of itself agrees: versions, interfaces, and no path of a developer's machine."""
 
+import hashlib
 import re
 import runpy
 import xml.etree.ElementTree as ElementTree
@@ -39,10 +40,17 @@ def test_cmake_generates_every_interface(path):
     assert f"  {path.parent.name}/{path.name}\n" in (ROOT / "CMakeLists.txt").read_text()
 
 
-@pytest.mark.parametrize("folder", ["msg", "srv", "launch", "config"])
+@pytest.mark.parametrize("folder", ["msg", "srv", "launch", "config", "weights"])
 def test_pip_installs_the_bundled_files(setup_arguments, folder):
     files = dict(setup_arguments["data_files"])[f"share/autoseg3d/{folder}"]
     assert sorted(files) == sorted(f"{folder}/{p.name}" for p in (ROOT / folder).iterdir() if p.is_file())
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "weights").glob("*.safetensors")), ids=lambda file: file.name)
+def test_bundled_weights_have_a_card_that_names_their_bytes(file):
+    card = (ROOT / "docs" / "models" / f"{file.stem}.md").read_text()
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in card
+    assert "autoseg3d train" in card
 
 
 def test_the_licence_is_the_one_declared(setup_arguments):
