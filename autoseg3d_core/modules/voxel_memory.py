@@ -73,8 +73,7 @@ class LevelAdapter(nn.Module):
         self.far = ConvNormRelu(far, channels, momentum=0.1)
         self.mix = nn.Linear(3 * channels, channels, bias=False)
         self.norm = Norm(channels)
-        for weight in (near.weight, far.weight, self.mix.weight):
-            nn.init.zeros_(weight)
+        nn.init.zeros_(self.norm.weight)  # kernels of zero, as published, would never get a gradient
 
     def forward(
         self, tensor: SparseTensor, stores: Sequence[VoxelStore]

@@ -25,7 +25,7 @@ def network() -> Network:
     torch.manual_seed(0)
     net = Network(SHAPE).eval()
     for level in net.voxel_memory.levels:
-        torch.nn.init.normal_(level.mix.weight, std=0.1)
+        torch.nn.init.ones_(level.norm.weight)
     return net.requires_grad_(False)
 
 

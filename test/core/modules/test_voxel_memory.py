@@ -122,6 +122,18 @@ def test_a_new_adapter_changes_nothing_but_remembers():
         assert store.voxels == len(level)
 
 
+def test_a_new_adapter_learns_with_all_of_its_parts():
+    torch.manual_seed(0)
+    adapter, memories = VoxelMemoryAdapter((4, 6)).train(), [VoxelMemory.empty(2)]
+    optimizer = torch.optim.SGD(adapter.parameters(), lr=1e-3)
+    for _ in range(2):  # the first step opens the way to the kernels
+        optimizer.zero_grad()
+        outs, _ = adapter(levels_of(some_rows(0).cells, 0), memories)
+        sum((out.features.square().sum() for out in outs), torch.zeros(())).backward()
+        optimizer.step()
+    assert all(bool(p.grad.abs().sum() > 0) for p in adapter.parameters())
+
+
 def test_a_batch_of_two_scenes_is_two_scenes():
     adapter, start = filled_adapter(), VoxelMemory.empty(2)
     clouds = [
