@@ -134,6 +134,10 @@ def _autoseg3d(config: Config, previous: Model | None) -> tuple[Model, Assigner]
     return model, OneToOne(config.assignment.min_affinity)
 
 
+OWN_WEIGHTS = {"esam": "esam-edge", "autoseg3d": "autoseg3d-edge"}
+"""The bundled weights of each model that has a network."""
+
+
 def _network(config: Config, previous: Model | None) -> Network:
     """Return the network of the previous model of a kind, or the one that the config names."""
     if isinstance(previous, (Esam, AutoSeg3D)):
@@ -141,7 +145,8 @@ def _network(config: Config, previous: Model | None) -> Network:
     settings, place = config.model.network, device(config.device)
     without = [part.strip() for part in settings.without.split(",") if part.strip()]
     backend = _sparse_backend(settings.backend, place)
-    network = load_network(settings.weights, backend, without).to(place)
+    weights = weights_path(settings.weights or OWN_WEIGHTS[config.model.name])
+    network = load_network(weights, backend, without).to(place)
     return network.halve_unet() if place.type == "cuda" else network
 
 

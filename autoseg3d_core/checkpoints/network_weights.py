@@ -15,15 +15,7 @@ PARTS = ("merging", "recent", "association", "embedding")
 
 
 def load_network(path: str | Path, backend: Backend = TORCH, without: Collection[str] = ()) -> Network:
-    """Return the network with its weights, some parts left out.
-
-    Raises `InputError` that says how to make such a file.
-    """
-    if not str(path):
-        raise InputError(
-            "model.network.weights is not set: convert published weights with `autoseg3d convert SOURCE "
-            "TARGET.safetensors`, and give the target"
-        )
+    """Return the network with its weights, some parts left out; raises `InputError` for a file without one."""
     return network_of(load(path), path, backend, without)
 
 

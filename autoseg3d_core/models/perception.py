@@ -33,7 +33,7 @@ class NetworkConfig:
 
     weights: str = setting(
         "",
-        "path of trained weights, or published ones through `autoseg3d convert`; empty takes the model's own",
+        "path of trained weights, or published ones through `autoseg3d convert`; empty takes those bundled",
     )
     without: str = setting(
         "", "parts of the weights to leave out, by comma: merging, recent, association, embedding"

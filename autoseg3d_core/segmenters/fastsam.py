@@ -34,7 +34,7 @@ class FastSamConfig:
     """Which weights, and how its detections become masks; the published settings are imgsz 640, 0.1, 0.9."""
 
     weights: str = setting(
-        "fastsam-s", "a fetched name (`autoseg3d weights`), or the path of a .safetensors or .pt"
+        "fastsam-edge", "the bundled ones, a fetched name (`autoseg3d weights`), or the path of a file"
     )
     size: int = setting(320, "longer side of the network's input", unit="px", low=64, high=2048)
     confidence: float = setting(0.25, "least score of a mask", low=0.0, high=1.0, live=True)

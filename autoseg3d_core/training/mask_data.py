@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float32, Int32
+from scipy.ndimage import find_objects
 
 from autoseg3d_core.training.mask_augmentation import augmented
-from autoseg3d_core.training.mask_frames import read_frame
+from autoseg3d_core.training.mask_frames import read_frame, read_rgb
 
 PROTOTYPE_STRIDE = 4
 SMALLEST_PART = 40
@@ -31,7 +32,7 @@ class MaskBatches:
     def _sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         here, other = (self.files[int(rng.integers(len(self.files)))] for _ in range(2))
         frame = read_frame(here)
-        return augmented(frame.rgb, frame.part, self.size, rng, lambda: read_frame(other).rgb)
+        return augmented(frame.rgb, frame.part, self.size, rng, lambda: read_rgb(other))
 
 
 def collated(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, torch.Tensor]:
@@ -55,17 +56,11 @@ def part_targets(
 
     The part image is that of the prototypes: at a quarter of the size. Small parts are left out.
     """
-    ids, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    kept = (ids > 0) & (counts >= SMALLEST_PART)
-    number = (np.cumsum(kept) * kept)[index.reshape(labels.shape)]
-    count = int(kept.sum())
-    row, column = np.nonzero(number)
-    part = number[row, column] - 1
-    low, high = np.full((count, 2), np.inf), np.full((count, 2), -np.inf)
-    for axis, place in enumerate((column, row)):
-        np.minimum.at(low[:, axis], part, place)
-        np.maximum.at(high[:, axis], part, place + 1)
-    scale = np.array(labels.shape[::-1])
-    boxes = np.concatenate([(low + high) / 2 / scale, (high - low) / scale], axis=1)
+    kept = np.bincount(labels.ravel()) >= SMALLEST_PART
+    kept[0] = False
+    number = (np.cumsum(kept) * kept)[labels]
+    extents = [[(x.start, x.stop), (y.start, y.stop)] for y, x in find_objects(number)]
+    ends = np.array(extents, float).reshape(-1, 2, 2) / np.array(labels.shape[::-1])[:, None]
+    boxes = np.concatenate([ends.mean(axis=2), ends[:, :, 1] - ends[:, :, 0]], axis=1)
     half = PROTOTYPE_STRIDE // 2
     return boxes.astype(np.float32), number[half::PROTOTYPE_STRIDE, half::PROTOTYPE_STRIDE].astype(np.int32)

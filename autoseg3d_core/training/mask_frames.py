@@ -20,11 +20,10 @@ SENSOR_OFF = ("depth_noise=false", "edge_holes=false", "missing_returns=false", 
 
 @dataclass(frozen=True, eq=False)
 class PartFrame:
-    """A colour image with the part and the object of every pixel, 0 where there is none."""
+    """A colour image with the part of every pixel, 0 where there is none."""
 
     rgb: UInt8[np.ndarray, "height width 3"]
     part: Int32[np.ndarray, "height width"]
-    instance: Int32[np.ndarray, "height width"]
 
 
 def render_frames(cache: Path, seeds: Sequence[int], per_scene: int, width: int) -> list[Path]:
@@ -41,8 +40,14 @@ def render_frames(cache: Path, seeds: Sequence[int], per_scene: int, width: int)
 def read_frame(file: Path) -> PartFrame:
     """Read a frame that `render_frames` wrote."""
     with np.load(file, allow_pickle=False) as stored:
-        rgb, part, instance = (_decoded(stored[name]) for name in ("rgb", "part", "instance"))
-    return PartFrame(cv2.cvtColor(rgb, cv2.COLOR_BGR2RGB), part.astype(np.int32), instance.astype(np.int32))
+        rgb, part = (_decoded(stored[name]) for name in ("rgb", "part"))
+    return PartFrame(cv2.cvtColor(rgb, cv2.COLOR_BGR2RGB), part.astype(np.int32))
+
+
+def read_rgb(file: Path) -> UInt8[np.ndarray, "height width 3"]:
+    """Read the colour image of a frame that `render_frames` wrote."""
+    with np.load(file, allow_pickle=False) as stored:
+        return cv2.cvtColor(_decoded(stored["rgb"]), cv2.COLOR_BGR2RGB)
 
 
 def _render_scene(folder: Path, seed: int, per_scene: int, width: int) -> None:
@@ -57,7 +62,6 @@ def _render_scene(folder: Path, seed: int, per_scene: int, width: int) -> None:
                 folder / f"{index:06d}.npz",
                 rgb=_encoded(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2BGR), ".jpg"),
                 part=_encoded(truth.part.astype(np.uint16), ".png"),
-                instance=_encoded(truth.instance.astype(np.uint16), ".png"),
             )
     (folder / "done").touch()
 

@@ -8,7 +8,6 @@ from slow_twins.merging import PublishedMerging
 from autoseg3d_core import build
 from autoseg3d_core.checkpoints.format import Checkpoint, save
 from autoseg3d_core.cli.__main__ import main
-from autoseg3d_core.config import ConfigError
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
 from autoseg3d_core.models.esam import Esam, merging_affinity
 from autoseg3d_core.models.network import Network, NetworkShape
@@ -174,15 +173,12 @@ def test_the_pipeline_runs_it_from_a_file_and_keeps_ids(tmp_path, network, wall_
 
 
 @pytest.mark.parametrize(
-    ("setting", "words"),
-    [
-        ("model.network.leftovers=20", "autoseg3d convert"),
-        ("model.network.weights=missing.safetensors", "missing"),
-    ],
+    ("weights", "words"),
+    [("missing.safetensors", "check the path"), ("esam-huge", "no weights are called 'esam-huge'")],
 )
-def test_missing_weights_say_how_to_make_them(setting, words):
-    with pytest.raises((InputError, ConfigError), match=words):
-        build.online_segmenter(build.load(None, ("model.name=esam", setting)))
+def test_missing_weights_say_what_there_is(weights, words):
+    with pytest.raises(InputError, match=words):
+        build.online_segmenter(build.load(None, ("model.name=esam", f"model.network.weights={weights}")))
 
 
 def test_weights_of_something_else_are_refused(tmp_path):
