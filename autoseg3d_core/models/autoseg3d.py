@@ -74,4 +74,4 @@ def staged_affinity(
     for number in (0, 1):
         rivals = torch.where(stage == number, logits.share, -torch.inf)
         share = share + torch.where(stage == number, rivals.softmax(dim=1), 0.0)
-    return share * logits.confidence.sigmoid()
+    return logits.gated(share)

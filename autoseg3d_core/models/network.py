@@ -39,7 +39,7 @@ class NetworkShape:
     `query_channels` is the width of queries and tracks, `placement` what they know of their places.
     `embedding` is the norm of the embedding head ("layer" or "batch"), or "none" where there is no head.
     `image_channels` is 0 where no image features are added. `merging`, `recent` and `association` are
-    AutoSeg3D's parts, there or not.
+    AutoSeg3D's parts, there or not, and `appearance` and `gate` the parts of its association.
     """
 
     unet: str = "res16unet34c"
@@ -55,6 +55,8 @@ class NetworkShape:
     merging: bool = False
     recent: bool = False
     association: bool = False
+    appearance: bool = True
+    gate: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,11 @@ class Network(nn.Module):
         self.embedding = EmbeddingHead(width, 2 * width, shape.embedding) if has_embedding else None
         self.merging = FragmentMerging(width) if shape.merging else None
         self.recent = RecentQueries(unet.channels) if shape.recent else None
-        self.association = TrackAssociation(width) if shape.association else None
+        self.association = (
+            TrackAssociation(width, appearance=shape.appearance, gate=shape.gate)
+            if shape.association
+            else None
+        )
 
     def halve_unet(self) -> Network:
         """Put the voxel parts into half precision, for a GPU; sums over points stay in single."""

@@ -34,17 +34,21 @@ class PairLogits:
     """What each pair scores: for its share among the tracks, and for being one object at all."""
 
     share: Float[Tensor, "instances tracks"]
-    confidence: Float[Tensor, "instances tracks"]
+    confidence: Float[Tensor, "instances tracks"] | None
 
     def affinity(self) -> Float[Tensor, "instances tracks"]:
-        """Return the share of each track times the confidence."""
-        return self.share.softmax(dim=1) * self.confidence.sigmoid()
+        """Return the share of each track times the confidence, where there is one."""
+        return self.gated(self.share.softmax(dim=1))
+
+    def gated(self, share: Float[Tensor, "instances tracks"]) -> Float[Tensor, "instances tracks"]:
+        """Return shares times the confidence, where there is one."""
+        return share if self.confidence is None else share * self.confidence.sigmoid()
 
 
-class TrackAssociation(nn.Module):
-    """Describes instances, and scores them against tracks."""
+class Appearance(nn.Module):
+    """What an instance looks like, after all of the frame's instances have looked at one another."""
 
-    def __init__(self, channels: int, heads: int = 8) -> None:
+    def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.to_instance = ResidualMlp(channels)
         self.to_track = ResidualMlp(channels)
@@ -55,22 +59,39 @@ class TrackAssociation(nn.Module):
         self.among = MultiHeadAttention(channels, heads)
         self.among_norm = nn.LayerNorm(channels)
         self.think = ResidualMlp(channels)
-        self.overlap = OverlapEmbedding(channels)
-        self.share = nn.Linear(channels, 1)
-        self.confidence = nn.Linear(channels, 1)
 
-    def describe(
+    def forward(
         self, queries: Float[Tensor, "instances channels"], boxes: Float[Tensor, "instances 6"]
     ) -> Described:
-        """Return the vectors of a frame's instances; boxes by their corners in the scene frame."""
-        if len(queries) == 0:
-            return Described(queries, queries)
+        """Return both vectors of every instance."""
         tokens = torch.cat([self.to_track(queries), self.to_instance(queries)])
         rows = box_rows(boxes).repeat(2, 1)
         placed = tokens + self.place(rows)
         bias = self.scale(tokens, rows[:, :3], rows[:, :3])
         tokens = self.think(self.among_norm(tokens + self.among(placed, placed, tokens, bias)))
         return Described(tokens[len(queries) :], tokens[: len(queries)])
+
+
+class TrackAssociation(nn.Module):
+    """Describes instances, and scores them against tracks.
+
+    Without `appearance` a pair is told by its boxes alone; without `gate` shares are not weighed by confidence.
+    """
+
+    def __init__(self, channels: int, heads: int = 8, appearance: bool = True, gate: bool = True) -> None:
+        super().__init__()
+        self.appearance = Appearance(channels, heads) if appearance else None
+        self.overlap = OverlapEmbedding(channels)
+        self.share = nn.Linear(channels, 1)
+        self.confidence = nn.Linear(channels, 1) if gate else None
+
+    def describe(
+        self, queries: Float[Tensor, "instances channels"], boxes: Float[Tensor, "instances 6"]
+    ) -> Described:
+        """Return the vectors of a frame's instances; boxes by their corners in the scene frame."""
+        if self.appearance is None or len(queries) == 0:
+            return Described(queries, queries)
+        return self.appearance(queries, boxes)  # type: ignore[no-any-return]
 
     def forward(
         self,
@@ -87,12 +108,12 @@ class TrackAssociation(nn.Module):
         meets = box_iou_3d(boxes, track_boxes)  # (instances, tracks)
         met = meets > 0
         vectors = self.overlap(torch.cat([meets.new_zeros(1), meets[met]]))
-        return PairLogits(
-            *(
-                (instances * layer.weight) @ tracks.T + _spread(layer(vectors)[:, 0], met)
-                for layer in (self.share, self.confidence)
-            )
-        )
+
+        def logits(layer: nn.Linear) -> Tensor:
+            geometry = _spread(layer(vectors)[:, 0], met)
+            return geometry if self.appearance is None else (instances * layer.weight) @ tracks.T + geometry
+
+        return PairLogits(logits(self.share), None if self.confidence is None else logits(self.confidence))
 
 
 def _spread(values: Float[Tensor, " pairs_and_one"], met: Tensor) -> Float[Tensor, "instances tracks"]:

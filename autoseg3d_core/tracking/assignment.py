@@ -43,10 +43,13 @@ class ManyToOne:
 
 
 class OneToOne:
-    """Gives each instance another track so that the sum of affinities is largest (Hungarian)."""
+    """Gives each instance another track so that the sum of affinities is largest (Hungarian).
 
-    def __init__(self, min_affinity: float) -> None:
-        self.min_affinity = min_affinity
+    Tracks of stage `stages` and later take no part.
+    """
+
+    def __init__(self, min_affinity: float, stages: int = 2) -> None:
+        self.min_affinity, self.stages = min_affinity, stages
 
     def __call__(self, affinity: Affinity, stage: Stage | None = None) -> Assignment:
         """Return the pairs whose affinity is above the least, stage by stage."""
@@ -55,7 +58,7 @@ class OneToOne:
         worth = affinity.detach().cpu().double().numpy()  # the solver runs on the host
         turn = np.zeros(worth.shape[1]) if stage is None else stage.cpu().numpy()
         free, pairs = np.arange(len(worth)), []
-        for number in np.unique(turn).tolist():  # two stages at most
+        for number in range(self.stages):
             tracks = np.flatnonzero(turn == number)
             rows, columns = linear_sum_assignment(worth[free[:, None], tracks], maximize=True)
             kept = worth[free[rows], tracks[columns]] > self.min_affinity

@@ -39,6 +39,8 @@ class AssociationTrainingConfig:
     start: str = setting("", "weights of the network, which stay as they are")
     scenes: str = setting("out/scenes/train", "folder of scenes that `autoseg3d prepare` wrote")
     masks: str = setting("fastsam,geometric", "prepared masks to run the network on")
+    appearance: bool = setting(True, "instances and tracks are compared by what they look like too")
+    gate: bool = setting(True, "a pair's share is weighed by its confidence")
     frames: int = setting(10, "frames per clip", low=2, high=1000)
     clips: int = setting(4, "clips per batch", low=1, high=1024)
     score_threshold: float = setting(0.15, "instances above this score take part", low=0.0, high=1.0)
@@ -93,7 +95,10 @@ class AssociationTrainee:
         self.config, self.command, self.device = config, command, device
         self.labels = tuple(stored.config.get("labels", ()))
         self.base = network_of(stored, config.start).to(device).eval()
-        shape = dataclasses.replace(self.base.shape, association=True, merging=True, embedding="layer")
+        parts = {"appearance": config.appearance, "gate": config.gate}
+        shape = dataclasses.replace(
+            self.base.shape, association=True, merging=True, embedding="layer", **parts
+        )
         self.network = Network(shape).to(device).requires_grad_(False)
         start_from(self.network, config.start)
         for name in PARTS:
@@ -110,7 +115,8 @@ class AssociationTrainee:
         for clip in batch.clips:
             for share, confidence in clip_association(association, [f.instances for f in clip]):
                 total["share"].append(config.share_weight * share)
-                total["confidence"].append(config.confidence_weight * confidence)
+                if confidence is not None:
+                    total["confidence"].append(config.confidence_weight * confidence)
             for frame in clip:
                 total["merging"].append(config.merging_weight * merging_loss(merging, frame.fragments))
             for before, now in itertools.pairwise(clip):
@@ -141,7 +147,7 @@ class TrueTracks:
 
 def clip_association(
     association: TrackAssociation, frames: Sequence[ObjectRows]
-) -> list[tuple[Tensor, Tensor]]:
+) -> list[tuple[Tensor, Tensor | None]]:
     """Return the losses of share and confidence of each frame after the first, tracks being kept true."""
     tracks: TrueTracks | None = None
     found = []
@@ -151,7 +157,10 @@ def clip_association(
             logits = association(described.as_instance, rows.boxes, tracks.embeddings, tracks.boxes)
             same = rows.ids[:, None] == tracks.ids[None]  # a false instance (0) is like no track
             at = torch.where(same.any(dim=1), same.long().argmax(dim=1), -1)
-            found.append((losses.share_loss(logits.share, at), losses.pair_loss(logits.confidence, same)))
+            sure = logits.confidence
+            found.append(
+                (losses.share_loss(logits.share, at), None if sure is None else losses.pair_loss(sure, same))
+            )
         tracks = advanced(tracks, described.as_track, rows)
     return found
 

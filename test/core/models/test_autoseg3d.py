@@ -42,11 +42,12 @@ def knowing():
     torch.manual_seed(0)
     network = Network(SHAPE).eval().requires_grad_(False)
     association = network.association
-    for part in (association.to_instance, association.to_track, association.think):
+    look = association.appearance
+    for part in (look.to_instance, look.to_track, look.think):
         torch.nn.init.zeros_(part.contract.weight)
         torch.nn.init.zeros_(part.contract.bias)
     for name, parameter in association.named_parameters():
-        if name.startswith(("among.out", "overlap")):
+        if name.startswith(("appearance.among.out", "overlap")):
             torch.nn.init.zeros_(parameter)
     torch.nn.init.constant_(association.share.weight, 1.0)
     torch.nn.init.constant_(association.confidence.weight, 1.0)
@@ -86,9 +87,9 @@ def seen(names):
     )
 
 
-def run(model, memory, found, config, frame):
+def run(model, memory, found, config, frame, stages=2):
     association = model.associate(found, memory, UNSEEN)
-    assignment = OneToOne(0.5)(association.affinity, association.stage)
+    assignment = OneToOne(0.5, stages)(association.affinity, association.stage)
     return advance(memory, found, association, assignment, config, frame)
 
 
@@ -108,6 +109,8 @@ def test_an_object_away_for_long_comes_back_with_its_id(knowing):
     assert change.ids.tolist()[:3] == [ids[2], ids[3], ids[1]]
     assert change.ids.tolist()[3] == 5
     assert sorted(e.kind.name for e in change.events) == ["CREATED", "RECOVERED", "RECOVERED"]
+    without_recall = run(model, memory, seen([2, 3, 1, 5]), config, 120, stages=1)
+    assert without_recall.ids.tolist() == [5, ids[3], 6, 7]
 
 
 @torch.inference_mode()

@@ -69,3 +69,14 @@ def test_every_part_learns(association):
     logits.affinity().sum().backward()
     for name, parameter in association.named_parameters():
         assert parameter.grad is not None, name
+
+
+@torch.no_grad()
+def test_without_appearance_boxes_alone_decide_and_without_a_gate_shares_add_up_to_one():
+    bare = random_weights(TrackAssociation(WIDTH, heads=4, appearance=False, gate=False), seed=3)
+    (queries, boxes), tracks = rows(0, 5), rows(1, 7)
+    described = bare.describe(queries, boxes)
+    logits = bare(described.as_instance, boxes, *tracks)
+    torch.testing.assert_close(bare(-queries, boxes, *tracks).share, logits.share)
+    assert logits.confidence is None
+    torch.testing.assert_close(logits.affinity().sum(dim=1), torch.ones(5, dtype=torch.float64))

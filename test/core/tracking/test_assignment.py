@@ -42,3 +42,9 @@ def test_nothing_to_assign_gives_no_pairs():
     for assign in (ManyToOne(0.5), OneToOne(0.5)):
         for shape in ((0, 3), (3, 0), (0, 0)):
             assert len(assign(torch.zeros(shape))) == 0
+
+
+def test_tracks_of_later_stages_take_what_is_left_or_no_part():
+    affinity, stage = torch.tensor([[0.6, 0.9], [0.0, 0.8]]), torch.tensor([0, 1])
+    assert pairs(OneToOne(0.5)(affinity, stage)) == [(0, 0), (1, 1)]
+    assert pairs(OneToOne(0.5, stages=1)(affinity, stage)) == [(0, 0)]

@@ -14,6 +14,7 @@ from autoseg3d_core.structures import InputError
 from autoseg3d_core.training.association import (
     AssociationTrainee,
     AssociationTrainingConfig,
+    RowBatch,
     RowBatches,
     advanced,
 )
@@ -174,6 +175,18 @@ def test_association_learns_on_rows_and_leaves_the_network_as_it_is(base, tmp_pa
         n.split(".")[0] for n, t in trainee.module.state_dict().items() if not torch.equal(t, before[n])
     }
     assert changed == {"association", "merging", "embedding"}
+
+
+@pytest.mark.parametrize(("part", "value"), [("appearance", False), ("gate", False)])
+def test_association_learns_without_one_of_its_parts(base, part, value):
+    given = AssociationTrainingConfig(start=str(base), **{part: value})
+    trainee = AssociationTrainee(given, CPU)
+    clip = [FrameRows(rows([1, 2, 0], n), rows([1, 1, 2], n)) for n in range(3)]
+    losses = trainee.losses(RowBatch(0, [clip]))
+    assert ("confidence" in losses) == (part != "gate")
+    assert getattr(trainee.network.shape, part) is value
+    sum(losses.values()).backward()
+    assert trainee.network.association.share.weight.grad.abs().sum() > 0
 
 
 def write(path, text):
