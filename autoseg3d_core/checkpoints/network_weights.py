@@ -15,7 +15,7 @@ PARTS = ("merging", "recent", "association", "embedding")
 
 
 def load_network(path: str | Path, backend: Backend = TORCH, without: Collection[str] = ()) -> Network:
-    """Return the network with its weights, some parts left out; raises `InputError` for a file without one."""
+    """Return a file's network, some parts left out; raises `InputError` for a file without one."""
     return network_of(load(path), path, backend, without)
 
 

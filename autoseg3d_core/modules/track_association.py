@@ -75,7 +75,7 @@ class Appearance(nn.Module):
 class TrackAssociation(nn.Module):
     """Describes instances, and scores them against tracks.
 
-    Without `appearance` a pair is told by its boxes alone; without `gate` shares are not weighed by confidence.
+    Without `appearance` boxes alone decide; without `gate` shares are not weighed by confidence.
     """
 
     def __init__(self, channels: int, heads: int = 8, appearance: bool = True, gate: bool = True) -> None:

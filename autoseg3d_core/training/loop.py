@@ -16,6 +16,8 @@ from tqdm import tqdm
 
 from autoseg3d_core.checkpoints.format import Checkpoint, save
 from autoseg3d_core.config import setting
+from autoseg3d_core.visualization.curves import curves
+from autoseg3d_core.visualization.picture_file import write_picture
 
 LOG_EVERY = 20
 POWER = 0.9
@@ -83,6 +85,7 @@ class Loop:
                 if (self.step % config.save_every == 0 or at_end) and _rank() == 0:
                     _replace(self._state, self._everything())
                     save(weights, self.trainee.checkpoint(self.averaged, self.step))
+                    self._draw()
                 if validate is not None and (self.step % config.validate_every == 0 or at_end):
                     self._validate(validate, log)
         return weights
@@ -122,6 +125,12 @@ class Loop:
     @property
     def _state(self) -> Path:
         return self.out / "state.pt"
+
+    def _draw(self) -> None:
+        """Draw what the log holds."""
+        lines = (self.out / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        if lines:
+            write_picture(self.out / "curves.png", curves([json.loads(line) for line in lines]))
 
     def _validate(self, validate: Callable[[nn.Module], Mapping[str, float]], log: Any) -> None:
         """Score the averaged weights, and keep them if they are the best so far; the first score decides."""

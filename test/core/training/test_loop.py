@@ -47,6 +47,7 @@ def test_it_learns_logs_and_writes_the_averaged_weights(tmp_path):
     _, loop = run(tmp_path, 200)
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["square"] < 0.01 * rows[0]["square"]
+    assert (tmp_path / "curves.png").stat().st_size > 1000
     weights = load(tmp_path / "weights.safetensors")
     assert weights.source == "step 200"
     assert torch.equal(weights.tensors["weight"], loop.averaged.weight)
