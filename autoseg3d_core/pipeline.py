@@ -24,6 +24,7 @@ from autoseg3d_core.structures import (
     Event,
     EventKind,
     Frame,
+    FrameInstances,
     LabelledCloud,
     MaskImage,
     Memory,
@@ -79,7 +80,7 @@ class OnlineSegmenter:
         with timer.stage("perceive"):
             instances, memory = self.model.perceive(cloud, encoded, memory)
         with timer.stage("associate"):
-            owner = group_majority(instances.owner, len(instances), voxels.point_voxel, len(voxels))
+            owner = self._owners(instances, voxels)
             sighting = Sighting(owner, self.scene.ids_at(voxels.keys))
             association = self.model.associate(instances, memory, sighting)
         with timer.stage("assign"):
@@ -88,7 +89,8 @@ class OnlineSegmenter:
             change = advance(memory, instances, association, assignment, self.config.tracks, frame.stamp_ns)
         with timer.stage("integrate"):
             rgb = group_mean(cloud.rgb, voxels.point_voxel, len(voxels))
-            self.memory, evicted = self._integrated(change, voxels, named(owner, change.ids), rgb)
+            ids = named(owner, change.ids, 0 if self.model.decides_all else -1)
+            self.memory, evicted = self._integrated(change, voxels, ids, rgb)
         with timer.stage("report"):
             mature_hits = self.config.tracks.mature_hits
             update = scene_update(frame, masks, cloud, instances, change.ids, self.memory, mature_hits)
@@ -143,6 +145,12 @@ class OnlineSegmenter:
         tracks = self.memory.tracks
         unseen = torch.zeros_like(tracks.hits)
         return track_table(tracks, unseen, unseen.float(), self.config.tracks.mature_hits)
+
+    def _owners(self, instances: FrameInstances, voxels: Voxels) -> Int64[Tensor, " voxels"]:
+        """Return the instance of most points of each voxel, -1 none; nobody counts where the model decides."""
+        nobody = int(self.model.decides_all)
+        members = len(instances) + nobody
+        return group_majority(instances.owner + nobody, members, voxels.point_voxel, len(voxels)) - nobody
 
     def _placed(self, frame: Frame) -> Memory:
         """Return the memory with its scene frame, which the first frame fixes."""

@@ -101,22 +101,21 @@ class SceneMap:
         rgb: UInt8[Tensor, "voxels 3"],
         now: int,
     ) -> tuple[MapChange, int]:
-        """Let each voxel (keys are distinct) vote for an id, 0 for no vote; `now` counts frames.
+        """Let each voxel (keys are distinct) vote for an id, 0 for nobody's, -1 for no vote.
 
-        Returns what the ids gained and lost, and the number of blocks dropped to make room.
+        `now` counts frames. Returns what the ids gained and lost, and the blocks dropped to make room.
         """
         dropped, evicted = self._make_room(keys, now)
         address, _ = self._locate(keys)
         old_ids, old_votes = self._ids.view(-1)[address].long(), self._votes.view(-1)[address].long()
-        votes = torch.where(old_ids == ids, old_votes + 1, old_votes - 1)
-        votes = torch.where(ids > 0, votes, old_votes)
-        wins = votes < (old_ids > 0).long()  # an id without votes gives way
-        wins &= ids > 0
+        held, says = old_votes.clamp(min=0), ids >= 0
+        votes = torch.where(old_ids == ids, held + 1, held - 1)
+        wins = says & (votes < 1)  # an id without votes gives way
         new_ids = torch.where(wins, ids, old_ids)
-        votes = torch.where(wins, 1, votes).clamp(max=self.config.max_votes)
+        votes = torch.where(says, torch.where(wins, 1, votes), held).clamp(max=self.config.max_votes)
         fresh = self._votes.view(-1)[address] < 0
         self._ids.view(-1)[address] = new_ids.int()
-        self._votes.view(-1)[address] = votes.clamp(min=0).short()
+        self._votes.view(-1)[address] = votes.short()
         self._blend(address, rgb, fresh)
         return _change(torch.cat([old_ids, dropped]), new_ids), evicted
 

@@ -28,6 +28,8 @@ from autoseg3d_core.structures import (
 class AutoSeg3D:
     """Runs the network on each frame, and scores its instances against active and dormant tracks."""
 
+    decides_all = True
+
     def __init__(self, network: Network, config: NetworkConfig, dormant_after_frames: int) -> None:
         if network.association is None:
             raise ConfigError(

@@ -27,6 +27,8 @@ from autoseg3d_core.structures import (
 class Esam:
     """Runs the network on each frame, and compares its instances with the tracks."""
 
+    decides_all = True
+
     def __init__(self, network: Network, config: NetworkConfig) -> None:
         self.network, self.config = network, config
         self._perception = Perception(network, config, network.embedding or nn.Identity())

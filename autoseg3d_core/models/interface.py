@@ -23,9 +23,11 @@ class Model(Protocol):
     """Finds the objects of a frame, and says how well each fits the tracks.
 
     `channels` is the length of its embeddings, 0 for none; `label_names` names the labels of its instances.
+    `decides_all` tells whether a point on no instance is nobody's, or merely not known.
     """
 
     channels: int
+    decides_all: bool
     label_names: tuple[str, ...]
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:

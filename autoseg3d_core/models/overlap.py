@@ -58,6 +58,7 @@ class Overlap:
     """Joins the fragments of a frame to tracks by the voxels that they share."""
 
     channels = 0
+    decides_all = False
     label_names: tuple[str, ...] = ()
 
     def __init__(self, config: OverlapConfig) -> None:

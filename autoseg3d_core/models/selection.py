@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from autoseg3d_core.config import setting
@@ -14,22 +15,31 @@ from autoseg3d_core.structures import UNLABELLED, FragmentCloud, FrameInstances,
 
 @dataclass(frozen=True)
 class SelectionConfig:
-    """How queries become instances; the defaults are those of the published class-agnostic model."""
+    """How queries become instances; the defaults are for the bundled weights (published: docs/network.md)."""
 
     per_class: bool = setting(
         False,
         "a query stands for every class apart, as published for class-aware weights; else for its best class",
         live=True,
     )
-    top_k: int = setting(20, "candidates kept per frame, by class score", low=1, high=1000, live=True)
+    top_k: int = setting(60, "candidates kept per frame, by class score", low=1, high=1000, live=True)
     suppress: bool = setting(True, "lower the score of a mask that overlaps a better one", live=True)
-    mask_threshold: float = setting(0.4, "a point is on a mask above this", low=0.0, high=1.0, live=True)
+    mask_threshold: float = setting(0.5, "a point is on a mask above this", low=0.0, high=1.0, live=True)
     score_threshold: float = setting(
-        0.3, "an instance is kept above this score", low=0.0, high=1.0, live=True
+        0.4, "an instance is kept above this score", low=0.0, high=1.0, live=True
     )
     min_points: int = setting(
-        100, "an instance is kept above this many points", unit="points", low=0, high=100_000, live=True
+        30, "an instance is kept above this many points", unit="points", low=0, high=100_000, live=True
     )
+    exclusive: bool = setting(
+        True,
+        "a point on several masks belongs to the one that is surest of it; as published it belongs to all",
+        live=True,
+    )
+
+
+LEAST_OWN_SHARE = 0.3
+"""A mask that has less of its points for itself says what others say better, and is left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +54,11 @@ class Candidates:
     def ranked(self, scores: Float[Tensor, " candidates"]) -> Candidates:
         """Return the candidates with these scores, best first."""
         order = torch.argsort(scores, descending=True, stable=True)
-        return Candidates(self.query[order], self.labels[order], scores[order], self.soft_masks[order])
+        return dataclasses.replace(self, scores=scores).rows(order)
+
+    def rows(self, rows: Tensor) -> Candidates:
+        """Return some of the candidates."""
+        return Candidates(self.query[rows], self.labels[rows], self.scores[rows], self.soft_masks[rows])
 
 
 def select_instances(prediction: Prediction, cloud: FragmentCloud, config: SelectionConfig) -> FrameInstances:
@@ -55,13 +69,16 @@ def select_instances(prediction: Prediction, cloud: FragmentCloud, config: Selec
     candidates = suppress_overlaps(
         best_candidates(prediction, config.top_k, config.per_class), config.suppress, config.per_class
     )
+    candidates = candidates.rows(candidates.scores > config.score_threshold)
     masks = candidates.soft_masks > config.mask_threshold
-    kept = (candidates.scores > config.score_threshold) & (masks.sum(dim=1) > config.min_points)
-    query = candidates.query[kept]
-    labels = candidates.labels[kept]
+    kept = torch.ones_like(candidates.query, dtype=torch.bool)
+    if config.exclusive and len(masks):
+        everything, masks = masks, masks & surest(candidates.soft_masks)
+        kept = masks.sum(dim=1) >= LEAST_OWN_SHARE * everything.sum(dim=1)
+    kept &= masks.sum(dim=1) > config.min_points
+    query, masks, labels = candidates.query[kept], masks[kept], candidates.labels[kept]
     if prediction.class_logits.shape[1] == 2:
         labels = torch.full_like(labels, UNLABELLED)
-    masks = masks[kept]
     return FrameInstances(
         masks=masks,
         scores=candidates.scores[kept],
@@ -70,6 +87,12 @@ def select_instances(prediction: Prediction, cloud: FragmentCloud, config: Selec
         centroids=masks.to(cloud.xyz.dtype) @ cloud.xyz / masks.sum(dim=1, keepdim=True),
         embeddings=prediction.embeddings[query],
     )
+
+
+def surest(soft_masks: Float[Tensor, "candidates points"]) -> Bool[Tensor, "candidates points"]:
+    """Return, for each point, the candidate whose mask it belongs to most; the better one wins a tie."""
+    winner = soft_masks.argmax(dim=0)
+    return winner[None] == torch.arange(len(soft_masks), device=winner.device)[:, None]
 
 
 def best_candidates(prediction: Prediction, top_k: int, per_class: bool = True) -> Candidates:

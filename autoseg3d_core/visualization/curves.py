@@ -38,7 +38,7 @@ def _panel(name: str, points: np.ndarray, number: int) -> UInt8[np.ndarray, "hei
     picture = np.full((*PANEL, 3), 255, np.uint8)
     points = points[np.isfinite(points).all(axis=1)]
     color = tuple(int(c) // 2 for c in colors_of(np.array([number]))[0])
-    cv2.putText(picture, name, (MARGIN, 18), FONT, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+    cv2.putText(picture, name, (MARGIN, 13), FONT, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
     if len(points) == 0:
         return picture
     (left, low), (right, high) = points.min(axis=0), points.max(axis=0)

@@ -28,7 +28,7 @@ class DictionaryMap:
     def integrate(self, keys, ids):
         for key, new in zip(keys.tolist(), ids.tolist(), strict=True):
             old, votes = self.voxels.get(key, (0, 0))
-            if new == 0:
+            if new == -1:
                 self.voxels[key] = (old, votes)
             elif old == new:
                 self.voxels[key] = (old, min(votes + 1, self.max_votes))
@@ -44,7 +44,7 @@ def test_the_map_agrees_with_a_dictionary():
     for now in range(40):
         cells = torch.unique(torch.randint(-12, 12, (600, 3), generator=generator), dim=0)
         keys = pack(cells)
-        ids = torch.randint(0, 4, (len(keys),), generator=generator)
+        ids = torch.randint(-1, 4, (len(keys),), generator=generator)
         scene.integrate(keys, ids, torch.zeros(len(keys), 3, dtype=torch.uint8), now)
         twin.integrate(keys, ids)
     voxels = scene.voxels()
@@ -59,7 +59,7 @@ def test_the_reported_changes_add_up_to_the_content():
     scene, total = SceneMap(MapConfig(max_votes=3)), {}
     for now in range(30):
         keys = pack(torch.unique(torch.randint(-9, 9, (400, 3), generator=generator), dim=0))
-        ids = torch.randint(0, 5, (len(keys),), generator=generator)
+        ids = torch.randint(-1, 5, (len(keys),), generator=generator)
         change, _ = scene.integrate(keys, ids, torch.zeros(len(keys), 3, dtype=torch.uint8), now)
         moved = (
             scene.relabel(torch.tensor([3]), torch.tensor([now % 3]), WHOLE_SPACE) if now % 7 == 0 else None

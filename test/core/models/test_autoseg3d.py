@@ -25,7 +25,9 @@ SHAPE = NetworkShape(
     recent=True,
     association=True,
 )
-EVERYTHING = NetworkConfig(selection=SelectionConfig(top_k=6, score_threshold=0.0, min_points=0))
+EVERYTHING = NetworkConfig(
+    selection=SelectionConfig(top_k=6, score_threshold=0.0, min_points=0, mask_threshold=0.4, exclusive=False)
+)
 NOTHING = torch.zeros(0, dtype=torch.int64)
 UNSEEN = Sighting(NOTHING, NOTHING)
 

@@ -27,7 +27,7 @@ from autoseg3d_core.tracking.assignment import OneToOne
 from autoseg3d_core.tracking.lifecycle import TracksConfig, advance
 
 SHAPE = NetworkShape(unet="edge", semantics=4)
-EVERYTHING = SelectionConfig(top_k=6, score_threshold=0.0, min_points=0)
+EVERYTHING = SelectionConfig(top_k=6, score_threshold=0.0, min_points=0, exclusive=False)
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,9 @@ from autoseg3d_core.tracking.assignment import OneToOne
 from autoseg3d_core.tracking.lifecycle import TracksConfig, advance
 
 FRAGMENTS = 9
-SELECTION = SelectionConfig(top_k=6, per_class=True, score_threshold=0.0, min_points=3)
+SELECTION = SelectionConfig(
+    top_k=6, per_class=True, score_threshold=0.0, min_points=3, mask_threshold=0.4, exclusive=False
+)
 SHAPE = NetworkShape(classes=2, semantics=4)
 
 

@@ -16,7 +16,7 @@ from autoseg3d_core.models.selection import (
 )
 from autoseg3d_core.structures import UNLABELLED, FragmentCloud, Prediction
 
-OPEN = SelectionConfig(top_k=50, score_threshold=0.0, min_points=0)
+OPEN = SelectionConfig(top_k=50, score_threshold=0.0, min_points=0, exclusive=False)
 
 
 def cloud(points: int) -> FragmentCloud:
@@ -88,12 +88,38 @@ def test_a_query_may_stand_for_several_classes_and_only_the_best_pairs_stay():
 
 
 def test_instances_are_above_every_threshold():
-    config = SelectionConfig(top_k=20, score_threshold=0.15, min_points=15, mask_threshold=0.4)
+    config = dataclasses.replace(OPEN, top_k=20, score_threshold=0.15, min_points=15, mask_threshold=0.4)
     out = select_instances(prediction(), cloud(40), config)
     assert 0 < len(out) < 20
     assert (out.scores > 0.15).all()
     assert (out.masks.sum(1) > 15).all()
     assert (out.scores[:-1] >= out.scores[1:]).all()
+
+
+def said(*masks: list[float]) -> Prediction:
+    soft, count = torch.tensor(masks), len(masks)
+    return Prediction(
+        torch.tensor([[9.0, -9.0]]).repeat(count, 1),
+        soft.logit(),
+        torch.zeros(count, 6),
+        torch.zeros(count, 5),
+    )
+
+
+def test_a_point_on_several_masks_belongs_to_the_one_that_is_surest_of_it():
+    both = said([0.9, 0.9, 0.8, 0.6], [0.1, 0.1, 0.7, 0.95])
+    loose = dataclasses.replace(OPEN, mask_threshold=0.5, suppress=False)
+    assert select_instances(both, cloud(4), loose).masks.sum() == 6
+    alone = select_instances(both, cloud(4), dataclasses.replace(loose, exclusive=True))
+    assert sorted(alone.masks.int().tolist()) == [[0, 0, 0, 1], [1, 1, 1, 0]]
+    torch.testing.assert_close(alone.centroids[alone.masks[:, 3]][0], cloud(4).xyz[3])
+
+
+def test_a_mask_that_keeps_little_of_its_own_is_left_out():
+    almost_a_copy = said([0.9, 0.9, 0.9, 0.9], [0.8, 0.8, 0.8, 0.95])
+    config = dataclasses.replace(OPEN, mask_threshold=0.5, suppress=False, exclusive=True)
+    [left] = select_instances(almost_a_copy, cloud(4), config).masks.tolist()
+    assert left == [True, True, True, False]
 
 
 def test_centroids_are_the_mean_of_the_points_on_the_mask():
