@@ -18,7 +18,7 @@ from autoseg3d_core.structures import FragmentCloud, Frame, ImageView, InputErro
 class LiftingConfig:
     """Which pixels of a frame become points."""
 
-    points: int = setting(20_000, "points drawn from each frame", low=100, high=1_000_000, live=True)
+    points: int = setting(12_000, "points drawn from each frame", low=100, high=1_000_000, live=True)
     min_depth_m: float = setting(0.1, "nearer readings are ignored", unit="m", low=0.0, high=10.0, live=True)
     max_depth_m: float = setting(
         6.0, "farther readings are ignored", unit="m", low=0.1, high=100.0, live=True

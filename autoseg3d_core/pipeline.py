@@ -147,7 +147,7 @@ class OnlineSegmenter:
         return track_table(tracks, unseen, unseen.float(), self.config.tracks.mature_hits)
 
     def _owners(self, instances: FrameInstances, voxels: Voxels) -> Int64[Tensor, " voxels"]:
-        """Return the instance of most points of each voxel, -1 none; nobody counts where the model decides."""
+        """Return the instance of most points of each voxel, -1 none."""
         nobody = int(self.model.decides_all)
         members = len(instances) + nobody
         return group_majority(instances.owner + nobody, members, voxels.point_voxel, len(voxels)) - nobody

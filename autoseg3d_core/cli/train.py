@@ -111,7 +111,7 @@ def _association(
     trainee = AssociationTrainee(settings, device, command)
     selection = SelectionConfig(score_threshold=settings.score_threshold)
     names = [name.strip() for name in settings.masks.split(",")]
-    scenes = prepared_scenes(Path(settings.scenes))
+    scenes = prepared_scenes(Path(settings.scenes))[: settings.limit]
     rows = scene_rows(trainee.base, scenes, names, NetworkConfig(selection=selection), out / "rows")
     return trainee, RowBatches(settings, rows, config.loop.seed), None
 

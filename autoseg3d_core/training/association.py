@@ -38,7 +38,8 @@ class AssociationTrainingConfig:
 
     start: str = setting("", "weights of the network, which stay as they are")
     scenes: str = setting("out/scenes/train", "folder of scenes that `autoseg3d prepare` wrote")
-    masks: str = setting("fastsam,geometric", "prepared masks to run the network on")
+    limit: int = setting(120, "scenes taken of it at most", low=1, high=100_000)
+    masks: str = setting("fastsam", "prepared masks to run the network on")
     appearance: bool = setting(True, "instances and tracks are compared by what they look like too")
     gate: bool = setting(True, "a pair's share is weighed by its confidence")
     frames: int = setting(10, "frames per clip", low=2, high=1000)

@@ -44,7 +44,7 @@ class NetworkTrainingConfig:
     frames: int = setting(1, "frames per clip", low=1, high=100)
     clips: int = setting(4, "clips per batch", low=1, high=1024)
     widest_step: int = setting(2, "frames of a clip are up to so many apart", low=1, high=100)
-    points: int = setting(20_000, "points drawn from each frame", low=100, high=1_000_000)
+    points: int = setting(12_000, "points drawn from each frame", low=100, high=1_000_000)
     leftovers: int = setting(20, "fragments made of the points on no mask", low=1, high=200)
     half: bool = setting(False, "make products in bfloat16, for a GPU: on a CPU that is slower")
     augment: bool = setting(True, "turn, mirror, scale, move and recolour clips")
