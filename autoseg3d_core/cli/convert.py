@@ -23,6 +23,7 @@ def run(args: argparse.Namespace) -> int:
     shape = convert(args.source, args.target)
     print(f"{args.target}: {shape}")
     print(
-        f"try it: autoseg3d replay SOURCE --out DIR --set model.name=esam model.network.weights={args.target}"
+        "try it: autoseg3d replay SOURCE --out DIR --config config/esam_published.yaml "
+        f"--set model.network.weights={args.target}"
     )
     return 0

@@ -3,6 +3,7 @@ import importlib.util
 import pytest
 
 from autoseg3d_core import build
+from autoseg3d_core.resources import resource_path
 
 
 @pytest.mark.parametrize("name", ["geometric", "fastsam", "sam", "precomputed"])
@@ -24,3 +25,12 @@ def test_auto_takes_fastsam_where_it_can_run(monkeypatch, tmp_path, installed, w
         file.touch()
     config = build.load(None, ("segmenter.name=auto", f"segmenter.fastsam.weights={file}"))
     assert build.front_end_name(config) == name
+
+
+def test_the_published_settings_of_esam_are_kept_in_a_file():
+    config = build.load(resource_path("config/esam_published.yaml"))
+    selection = config.model.network.selection
+    assert (selection.top_k, selection.mask_threshold, selection.min_points) == (20, 0.4, 100)
+    assert (config.lifting.points, config.model.network.leftovers, config.tracks.blend) == (20_000, 20, 0.0)
+    assert (config.segmenter.fastsam.confidence, config.segmenter.fastsam.iou) == (0.1, 0.9)
+    assert not selection.exclusive
