@@ -44,7 +44,7 @@ class SegmenterConfig:
     """Which 2D front-end, and the settings of each."""
 
     name: str = setting(
-        "geometric",
+        "auto",
         "the 2D front-end; auto is fastsam where ultralytics and its weights are there, else geometric",
         choices=("auto", "geometric", "fastsam", "sam", "precomputed"),
     )
@@ -58,7 +58,7 @@ class SegmenterConfig:
 class ModelConfig:
     """Which model, and the settings of each."""
 
-    name: str = setting("overlap", "the model", choices=("overlap", "esam", "autoseg3d"))
+    name: str = setting("autoseg3d", "the model", choices=("overlap", "esam", "autoseg3d"))
     overlap: OverlapConfig = section(OverlapConfig)
     network: NetworkConfig = section(NetworkConfig)
 

@@ -46,6 +46,13 @@ PUBLISHED = {
     "sam2-t": PublishedWeights(_ASSETS + "sam2_t.pt", APACHE, "SAM 2, tiny"),
 }
 
+BUNDLED = {
+    "fastsam-edge": "a small FastSAM for 320 pixels, trained on simulated rooms",
+    "autoseg3d-edge": "AutoSeg3D on the edge U-Net, trained on simulated rooms",
+    "esam-edge": "ESAM on the same U-Net and the same rooms, to compare with",
+}
+"""What comes with the package, and what it is: docs/models/NAME.md has the card."""
+
 
 def cache_folder() -> Path:
     """Return where fetched weights lie: `$AUTOSEG3D_WEIGHTS`, or the user's cache."""

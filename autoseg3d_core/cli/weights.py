@@ -1,4 +1,4 @@
-"""`autoseg3d weights`: lists published weights, and fetches some when asked."""
+"""`autoseg3d weights`: lists bundled and published weights, and fetches some when asked."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List or fetch; returns the exit code."""
-    from autoseg3d_core.checkpoints.weights import PUBLISHED, cache_folder, fetch
+    from autoseg3d_core.checkpoints.weights import APACHE, BUNDLED, PUBLISHED, cache_folder, fetch
     from autoseg3d_core.visualization.report import text_table
 
     if args.name is None:
         here = cache_folder()
-        rows = [
+        rows = [(name, about, APACHE, "bundled") for name, about in BUNDLED.items()]
+        rows += [
             (name, p.about, p.licence, "yes" if (here / p.file_name).exists() else "no")
             for name, p in PUBLISHED.items()
         ]
