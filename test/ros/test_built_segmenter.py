@@ -6,6 +6,8 @@ from autoseg3d_core import build
 from autoseg3d_core.structures import CameraIntrinsics, Frame
 from autoseg3d_ros.segmenter import build_segmenter
 
+WITHOUT_WEIGHTS = ("model.name=overlap", "segmenter.name=geometric")
+
 
 def two_boxes(stamp_ns):
     """Return a frame of two boxes of different colours before a wall."""
@@ -18,7 +20,7 @@ def two_boxes(stamp_ns):
 
 
 def test_ids_begin_where_the_last_segmenter_ended():
-    built = build_segmenter(build.Config(), 41)
+    built = build_segmenter(build.load(None, WITHOUT_WEIGHTS), 41)
     assert built.next_id() == 41
     update = built.segmenter.step(two_boxes(1))
     assert len(update.tracks) > 0
@@ -27,8 +29,8 @@ def test_ids_begin_where_the_last_segmenter_ended():
 
 
 def test_live_settings_reach_a_running_segmenter():
-    built = build_segmenter(build.Config(), 1)
+    built = build_segmenter(build.load(None, WITHOUT_WEIGHTS), 1)
     before = built.segmenter.step(two_boxes(1)).tracks.ids
-    built.reconfigure(build.load(overrides=("assignment.min_affinity=0.9",)))
+    built.reconfigure(build.load(None, (*WITHOUT_WEIGHTS, "assignment.min_affinity=0.9")))
     after = built.segmenter.step(two_boxes(2)).tracks.ids
     assert set(before) & set(after)
