@@ -68,7 +68,18 @@ class AssignmentConfig:
     """When an instance is given to a track."""
 
     min_affinity: float = setting(
-        0.5, "an instance joins a track from this affinity on", low=0.0, high=1.0, live=True
+        0.5,
+        "an instance joins a track from this share of its known voxels on (overlap)",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    min_learned_affinity: float = setting(
+        0.2,
+        "an instance joins a track above this product of share and confidence (autoseg3d)",
+        low=0.0,
+        high=1.0,
+        live=True,
     )
     recall: bool = setting(
         True, "what no active track takes is offered to the dormant ones (autoseg3d)", live=True
@@ -134,7 +145,7 @@ def _esam(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
 def _autoseg3d(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
     dormant = config.tracks.dormant_after_frames
     model = AutoSeg3D(_network(config, previous), config.model.network, dormant)
-    return model, OneToOne(config.assignment.min_affinity, 2 if config.assignment.recall else 1)
+    return model, OneToOne(config.assignment.min_learned_affinity, 2 if config.assignment.recall else 1)
 
 
 OWN_WEIGHTS = {"esam": "esam-edge", "autoseg3d": "autoseg3d-edge"}

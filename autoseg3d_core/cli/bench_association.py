@@ -91,9 +91,8 @@ def run(args: argparse.Namespace) -> int:
         if frame % max(1, args.frames // 10) == 0:
             megabytes.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     _print(times, args)
-    print(
-        f"{born} tracks born, {most} held at most, peak memory {megabytes[1]:.0f} -> {megabytes[-1]:.0f} MB"
-    )
+    early = megabytes[min(1, len(megabytes) - 1)]
+    print(f"{born} tracks born, {most} held at most, peak memory {early:.0f} -> {megabytes[-1]:.0f} MB")
     return int(most > args.tracks)
 
 
@@ -109,7 +108,7 @@ def _model(weights: str | None) -> tuple[AutoSeg3D, Assigner]:
     shape = NetworkShape(unet="edge", query_channels=128, association=True)
     config = build.Config()
     model = AutoSeg3D(Network(shape), config.model.network, config.tracks.dormant_after_frames)
-    return model, OneToOne(config.assignment.min_affinity)
+    return model, OneToOne(config.assignment.min_learned_affinity)
 
 
 def _print(times: list[dict[str, float]], args: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import distributed, nn
 
 from autoseg3d_core import build
+from autoseg3d_core.checkpoints.weights import sha256_of
 from autoseg3d_core.config import load_config, section, setting
 from autoseg3d_core.datasets.clips import prepared_scenes
 from autoseg3d_core.evaluation.frame_quality import frame_quality
@@ -112,7 +113,8 @@ def _association(
     selection = SelectionConfig(score_threshold=settings.score_threshold)
     names = [name.strip() for name in settings.masks.split(",")]
     scenes = prepared_scenes(Path(settings.scenes))[: settings.limit]
-    rows = scene_rows(trainee.base, scenes, names, NetworkConfig(selection=selection), out / "rows")
+    cache = out / "rows" / f"{sha256_of(Path(settings.start))[:12]}_{settings.score_threshold}"
+    rows = scene_rows(trainee.base, scenes, names, NetworkConfig(selection=selection), cache)
     return trainee, RowBatches(settings, rows, config.loop.seed), None
 
 

@@ -56,6 +56,7 @@ class OneToOne:
         if affinity.numel() == 0:
             return _nobody(affinity)
         worth = affinity.detach().cpu().double().numpy()  # the solver runs on the host
+        worth = np.where(worth > self.min_affinity, worth, 0.0)  # what would not be kept takes nobody's place
         turn = np.zeros(worth.shape[1]) if stage is None else stage.cpu().numpy()
         free, pairs = np.arange(len(worth)), []
         for number in range(self.stages):

@@ -22,6 +22,9 @@ from autoseg3d_core.structures import (
     Tracks,
 )
 
+MOST_WORTH = 50
+"""Where there is no room, a track seen more often than this still gives way after as many frames unseen."""
+
 
 @dataclass(frozen=True)
 class TracksConfig:
@@ -267,12 +270,12 @@ def _inherited(tracks: Tracks, older: Tensor, younger: Tensor) -> Tracks:
 
 
 def _beyond_capacity(tracks: Tracks, alive: Tensor, capacity: int) -> Tensor:
-    """Tell which tracks have to go: those unseen longest and seen least, never one of this frame first."""
+    """Tell which tracks have to go: those unseen longest and seen least."""
     gone = torch.zeros_like(alive)
     excess = int(alive.sum()) - capacity
     if excess <= 0:
         return gone
-    worth = tracks.hits.clamp(max=1000).double() - tracks.misses.double()
+    worth = tracks.hits.clamp(max=MOST_WORTH).double() - tracks.misses.double()
     worth = torch.where(alive, worth, torch.inf)
     gone[torch.topk(worth, excess, largest=False).indices] = True
     return gone

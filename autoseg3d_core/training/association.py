@@ -1,8 +1,9 @@
 """Trains track association, fragment merging and the embedding head on a network that stays as it is.
 
-Tracks are kept as they will be at run time: an instance without a track becomes one, false ones too, and a
-track averages what it is given by its age. Only the assignment is the true one (AutoSeg3D, training of the
-long-term memory). The released system never trains merging; here it is trained beside association.
+An instance without a track becomes one, false ones too, and a track averages what it is given by its age.
+The assignment is the true one (AutoSeg3D, training of the long-term memory), so that, unlike at run time, all
+pieces of an object belong to one track. The released system never trains merging; here it is trained beside
+association.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class AssociationTrainingConfig:
     gate: bool = setting(True, "a pair's share is weighed by its confidence")
     frames: int = setting(10, "frames per clip", low=2, high=1000)
     clips: int = setting(4, "clips per batch", low=1, high=1024)
-    score_threshold: float = setting(0.15, "instances above this score take part", low=0.0, high=1.0)
+    score_threshold: float = setting(0.3, "instances above this score take part", low=0.0, high=1.0)
     lost_share: float = setting(0.15, "share of the instances left out at random", low=0.0, high=0.9)
     share_weight: float = setting(0.5, "of the choice among tracks", low=0.0)
     confidence_weight: float = setting(1.0, "of the confidence of pairs", low=0.0)
@@ -113,7 +114,7 @@ class AssociationTrainee:
         assert merging is not None
         assert self.network.embedding is not None
         config, total = self.config, defaultdict[str, list[Tensor]](list)
-        for clip in batch.clips:
+        for clip in ([frame.to(self.device) for frame in clip] for clip in batch.clips):
             for share, confidence in clip_association(association, [f.instances for f in clip]):
                 total["share"].append(config.share_weight * share)
                 if confidence is not None:
@@ -156,12 +157,12 @@ def clip_association(
         described = association.describe(rows.queries, rows.boxes)
         if tracks is not None and len(tracks.ids) and len(rows):
             logits = association(described.as_instance, rows.boxes, tracks.embeddings, tracks.boxes)
-            same = rows.ids[:, None] == tracks.ids[None]  # a false instance (0) is like no track
+            same = rows.ids[:, None] == tracks.ids[None]
+            known = (rows.ids[:, None] > 0) | (tracks.ids[None] > 0)  # two false ones may be the same thing
             at = torch.where(same.any(dim=1), same.long().argmax(dim=1), -1)
             sure = logits.confidence
-            found.append(
-                (losses.share_loss(logits.share, at), None if sure is None else losses.pair_loss(sure, same))
-            )
+            gate = None if sure is None else losses.confidence_loss(sure, same, known)
+            found.append((losses.share_loss(logits.share, at), gate))
         tracks = advanced(tracks, described.as_track, rows)
     return found
 

@@ -103,6 +103,17 @@ def share_loss(logits: Float[Tensor, "instances tracks"], track: Int64[Tensor, "
     return label_loss(logits, track)
 
 
+def confidence_loss(
+    logits: Float[Tensor, "instances tracks"],
+    same: Bool[Tensor, "instances tracks"],
+    known: Bool[Tensor, "instances tracks"],
+) -> Tensor:
+    """Return the binary cross-entropy of the pairs of which one knows, each alike (AutoSeg3D, L_conf)."""
+    if not bool(known.any()):
+        return logits.sum() * 0
+    return functional.binary_cross_entropy_with_logits(logits[known], same[known].to(logits.dtype))
+
+
 def pair_loss(logits: Float[Tensor, "*pairs"], same: Bool[Tensor, "*pairs"]) -> Tensor:
     """Return the mean over pairs of one object plus the mean over the others (binary cross-entropy).
 

@@ -36,6 +36,10 @@ class ObjectRows:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def to(self, device: torch.device) -> ObjectRows:
+        """Return the rows on a device."""
+        return ObjectRows(self.queries.to(device), self.boxes.to(device), self.ids.to(device))
+
 
 @dataclass(frozen=True, eq=False)
 class FrameRows:
@@ -43,6 +47,10 @@ class FrameRows:
 
     instances: ObjectRows
     fragments: ObjectRows
+
+    def to(self, device: torch.device) -> FrameRows:
+        """Return the rows on a device."""
+        return FrameRows(self.instances.to(device), self.fragments.to(device))
 
 
 def scene_rows(
@@ -122,7 +130,8 @@ def _save(file: Path, frames: Sequence[FrameRows]) -> None:
             tensors[f"{number}.{kind}.queries"] = rows.queries.half().cpu().contiguous()
             tensors[f"{number}.{kind}.boxes"] = rows.boxes.float().cpu().contiguous()
             tensors[f"{number}.{kind}.ids"] = rows.ids.int().cpu().contiguous()
-    save_file(tensors, str(file))
+    save_file(tensors, str(file.with_suffix(".new")))
+    file.with_suffix(".new").replace(file)  # whole or not at all
 
 
 def _load(file: Path) -> list[FrameRows]:

@@ -17,7 +17,7 @@ from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
 from autoseg3d_core.lifting import LiftingConfig, lift
 from autoseg3d_core.models.leftovers import with_leftovers
 from autoseg3d_core.models.perception import in_scene
-from autoseg3d_core.structures import FragmentCloud, MaskImage
+from autoseg3d_core.structures import FragmentCloud, InputError, MaskImage
 from autoseg3d_core.training.broken_masks import broken_masks
 from autoseg3d_core.training.targets import NO_LABEL, FrameTargets
 
@@ -68,6 +68,12 @@ class ClipSamples:
         augmentation: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
+        short = [scene for scene in scenes if len(scene) < frames]
+        if short:
+            raise InputError(
+                f"{short[0].images.path} has {len(short[0])} frames, and clips want {frames}: prepare longer "
+                "scenes, or set network.frames"
+            )
         self.scenes, self.frames, self.masks, self.lifting = scenes, frames, masks, lifting
         self.leftovers, self.steps, self.augmentation, self.seed = leftovers, steps, augmentation, seed
 

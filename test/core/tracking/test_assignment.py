@@ -48,3 +48,8 @@ def test_tracks_of_later_stages_take_what_is_left_or_no_part():
     affinity, stage = torch.tensor([[0.6, 0.9], [0.0, 0.8]]), torch.tensor([0, 1])
     assert pairs(OneToOne(0.5)(affinity, stage)) == [(0, 0), (1, 1)]
     assert pairs(OneToOne(0.5, stages=1)(affinity, stage)) == [(0, 0)]
+
+
+def test_a_pair_that_would_not_be_kept_takes_no_track_from_another():
+    affinity = torch.tensor([[0.55, 0.44], [0.52, 0.0]])
+    assert pairs(OneToOne(0.5)(affinity)) == [(0, 0)]

@@ -159,6 +159,16 @@ def test_at_capacity_the_least_seen_tracks_go_and_an_event_says_so():
     assert change.ids.tolist().count(0) == 3
 
 
+def test_at_capacity_a_track_long_unseen_gives_way_to_new_ones_however_often_it_was_seen():
+    memory = step(Memory.empty(), [A]).memory
+    for _ in range(300):
+        memory = step(memory, [A], [(0, 0)]).memory
+    for _ in range(60):
+        memory = step(memory, []).memory
+    change = step(memory, [B] * 10)
+    assert change.memory.tracks.ids.tolist() == change.ids.tolist()
+
+
 def test_ids_are_never_reused_and_memory_stays_bounded_over_many_births_and_deaths():
     generator = torch.Generator().manual_seed(0)
     memory, issued = Memory.empty(), []
