@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -11,17 +13,60 @@ from autoseg3d_core.checkpoints.network_file import NetworkFile, read_network
 from autoseg3d_core.segmenters.fastsam_network import empty_network
 from autoseg3d_core.structures import InputError
 
-MASK_HEADS = ("Segment",)
+MASK_HEAD = "Segment"
+LAYERS = frozenset(
+    [
+        "Conv",
+        "DWConv",
+        "GhostConv",
+        "Focus",
+        "SCDown",
+        "Bottleneck",
+        "C1",
+        "C2",
+        "C2f",
+        "C3",
+        "C3k2",
+        "C3Ghost",
+        "C2fCIB",
+        "C2PSA",
+        "C2fPSA",
+        "PSA",
+        "A2C2f",
+        "SPP",
+        "SPPF",
+        "Concat",
+        "nn.Upsample",
+        "nn.Identity",
+    ]
+)
+"""Layers that a segmentation network of YOLO is made of; ultralytics would call whatever a description names."""
+SIZES = frozenset(
+    [
+        "nc",
+        "ch",
+        "channels",
+        "depth_multiple",
+        "width_multiple",
+        "max_channels",
+        "scale",
+        "scales",
+        "backbone",
+        "head",
+        "yaml_file",
+        "end2end",
+        "reg_max",
+    ]
+)
+"""What else a description may hold. The activation has to be plain: ultralytics evaluates its text."""
+PLAIN_ACTIVATION = re.compile(r"(torch\.)?nn\.[A-Za-z0-9]+\(\s*(inplace=(True|False)|[0-9.]*)\s*\)")
+NAME = re.compile(r"[A-Za-z0-9_.-]+-seg\.yaml")
 
 
 def mask_network(path: Path) -> nn.Module:
     """Return the network with its weights; raises `InputError` for a file that has none for masks."""
     stored = _ours(path) if path.suffix == ".safetensors" else read_network(path)
-    head = stored.architecture
-    if isinstance(head, dict) and not _has_masks(head):
-        raise InputError(
-            f"{path} is a detection network without masks: give a FastSAM or YOLO-seg checkpoint"
-        )
+    _check(stored.architecture, path)
     try:
         network = empty_network(stored.architecture, stored.classes)
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, OSError) as error:
@@ -41,6 +86,29 @@ def _ours(path: Path) -> NetworkFile:
     )
 
 
-def _has_masks(architecture: dict[str, object]) -> bool:
-    layers = architecture.get("head")
-    return isinstance(layers, list) and bool(layers) and str(layers[-1][2]).startswith(MASK_HEADS)
+def _check(architecture: dict[str, Any] | str, path: Path) -> None:
+    """Raise `InputError` unless a description is that of a network for masks, and of nothing but layers."""
+    if isinstance(architecture, str):
+        if not NAME.fullmatch(architecture):
+            raise InputError(f"{path} names {architecture!r}, and no network such as yolo11n-seg.yaml")
+        return
+    try:
+        rows = [*architecture["backbone"], *architecture["head"]]
+        layers = [str(layer) for _, _, layer, _ in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} describes no network: give a FastSAM or YOLO-seg checkpoint") from error
+    if layers[-1] != MASK_HEAD:
+        raise InputError(
+            f"{path} ends in {layers[-1]}, not in {MASK_HEAD}: it has no masks, or of an unknown kind. "
+            "Give a FastSAM or YOLO-seg checkpoint"
+        )
+    unknown = sorted({layer for layer in layers[:-1] if layer not in LAYERS} | _unknown_keys(architecture))
+    if unknown:
+        asked = ", ".join(unknown[:5])
+        raise InputError(f"{path} is refused: its network asks for {asked}; do not trust this file")
+
+
+def _unknown_keys(architecture: dict[str, Any]) -> set[str]:
+    activation = architecture.get("activation")
+    plain = activation is None or PLAIN_ACTIVATION.fullmatch(str(activation)) is not None
+    return {str(key) for key in architecture if key not in SIZES and not (key == "activation" and plain)}

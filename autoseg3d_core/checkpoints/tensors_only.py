@@ -100,9 +100,13 @@ def read_pickle(path: str | Path, unpickler: type[pickle.Unpickler]) -> Any:
     """Return what a file of `torch.save` holds, as far as an unpickler admits it; else raise `InputError`."""
     if not Path(path).is_file():
         raise InputError(f"no file at {path}: download the published checkpoint first")
-    if not zipfile.is_zipfile(path):
+    if not _is_archive(path):
         raise InputError(f"{path} is no checkpoint that torch.save writes: download it again")
-    restricted = types.SimpleNamespace(Unpickler=unpickler, load=pickle.load, __name__="tensors_only")
+
+    def restricted_load(file: Any, **options: Any) -> Any:
+        return unpickler(file, **options).load()
+
+    restricted = types.SimpleNamespace(Unpickler=unpickler, load=restricted_load, __name__="tensors_only")
     try:
         return torch.load(path, map_location="cpu", pickle_module=restricted, weights_only=False)
     except pickle.UnpicklingError as error:
@@ -111,6 +115,12 @@ def read_pickle(path: str | Path, unpickler: type[pickle.Unpickler]) -> Any:
         ) from error
     except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise InputError(f"{path} is damaged ({error}): download it again") from error
+
+
+def _is_archive(path: str | Path) -> bool:
+    """Tell whether a file is a zip from its first byte on; a pickle with one behind it is none."""
+    with Path(path).open("rb") as file:
+        return file.read(4) == b"PK\x03\x04" and zipfile.is_zipfile(path)
 
 
 def _weights_of(content: Any, path: str | Path) -> dict[str, Tensor]:

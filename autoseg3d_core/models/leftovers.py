@@ -19,9 +19,11 @@ FULL_COLOUR = 255.0
 def with_leftovers(cloud: FragmentCloud, clusters: int) -> FragmentCloud:
     """Return the cloud with the points of no fragment split into fragments by place and colour.
 
-    Fewer points than clusters make one fragment. The k-means of the published preparation, with starting
-    points spread evenly over the image instead of drawn at random.
+    Fragments without a point are left out, and the others numbered anew. Fewer loose points than clusters
+    make one fragment. The k-means of the published preparation, with starting points spread evenly over the
+    image instead of drawn at random.
     """
+    cloud = without_empty(cloud)
     loose = (cloud.fragment < 0).nonzero()[:, 0]
     if len(loose) == 0:
         return cloud
@@ -33,6 +35,17 @@ def with_leftovers(cloud: FragmentCloud, clusters: int) -> FragmentCloud:
     made = int(cluster.max()) + 1
     score = torch.cat([cloud.fragment_score, cloud.fragment_score.new_zeros(made)])
     return dataclasses.replace(cloud, fragment=fragment, fragment_score=score)
+
+
+def without_empty(cloud: FragmentCloud) -> FragmentCloud:
+    """Return the cloud with fragments numbered anew, those without a point left out."""
+    held, fragment = torch.unique(cloud.fragment, return_inverse=True)
+    loose = int(len(held) > 0 and int(held[0]) < 0)
+    if len(held) - loose == len(cloud.fragment_score):
+        return cloud
+    return dataclasses.replace(
+        cloud, fragment=fragment - loose, fragment_score=cloud.fragment_score[held[loose:]]
+    )
 
 
 def k_means(rows: Float[Tensor, "rows columns"], clusters: int) -> Int64[Tensor, " rows"]:

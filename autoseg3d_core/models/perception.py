@@ -62,7 +62,7 @@ class Perception:
         if len(cloud) == 0:
             return EncodedCloud(cloud, cloud.xyz.new_zeros(0, 0)), memory
         kept = memory.kept or self.network.new_memory(self.config.max_voxels)
-        scene = in_scene(with_leftovers(cloud, self.config.leftovers), memory.origin)
+        scene = with_leftovers(in_scene(cloud, memory.origin), self.config.leftovers)
         (features,), (voxels,) = self.network.encode([scene], [kept.voxels])
         return EncodedCloud(scene, features), dataclasses.replace(
             memory, kept=NetworkMemory(voxels, kept.recent)

@@ -118,7 +118,7 @@ def clip_samples(
     for part in clip.frames:
         cloud = _cloud(part, lifting, rng)
         targets = _targets(cloud, part, clip, boxes)
-        cloud = in_scene(with_leftovers(cloud, leftovers), origin)
+        cloud = with_leftovers(in_scene(cloud, origin), leftovers)
         rgb = cloud.rgb if look is None else _recoloured(cloud.rgb, look)
         samples.append(Sample(dataclasses.replace(cloud, xyz=_moved(cloud.xyz, matrix), rgb=rgb), targets))
     return samples
@@ -129,16 +129,7 @@ def _cloud(part: ClipFrame, lifting: LiftingConfig, rng: np.random.Generator) ->
     masks = part.masks if part.masks is not None else broken_masks(part.truth.part, part.truth.instance, rng)
     image = MaskImage(masks.astype(np.int32) - 1, np.ones(int(masks.max(initial=0)), np.float32))
     redrawn = dataclasses.replace(part.frame, stamp_ns=int(rng.integers(1 << 62)))
-    return _without_empty(lift(redrawn, image, lifting))
-
-
-def _without_empty(cloud: FragmentCloud) -> FragmentCloud:
-    """Return the cloud with fragments numbered anew, those without a point left out."""
-    held, fragment = torch.unique(cloud.fragment, return_inverse=True)
-    loose = int(len(held) > 0 and int(held[0]) < 0)
-    return dataclasses.replace(
-        cloud, fragment=fragment - loose, fragment_score=cloud.fragment_score[held[loose:]]
-    )
+    return lift(redrawn, image, lifting)
 
 
 def _targets(cloud: FragmentCloud, part: ClipFrame, clip: Clip, boxes: Tensor) -> FrameTargets:

@@ -1,3 +1,4 @@
+import copy
 import os
 import pickle
 
@@ -76,9 +77,70 @@ def test_a_function_of_torch_is_refused_too(tmp_path):
         mask_network(tmp_path / "a.pt")
 
 
+def test_a_pickle_with_an_archive_behind_it_runs_nothing(tmp_path):
+    torch.save({"model": 1}, tmp_path / "plain.pt")
+    pickled = pickle.dumps(Hostile(tmp_path / "ran"))
+    (tmp_path / "a.pt").write_bytes(pickled + (tmp_path / "plain.pt").read_bytes())
+    with pytest.raises(InputError, match=r"a\.pt"):
+        mask_network(tmp_path / "a.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def described(network, **changes):
+    return {**{k: v for k, v in network.yaml.items() if k != "yaml_file"}, **changes}
+
+
+HOSTILE_TEXT = "__import__('pathlib').Path('ran').touch()"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"activation": HOSTILE_TEXT},
+        {"activation": "nn.SiLU() or " + HOSTILE_TEXT},
+        {"head": [[-1, 1, "run_module", []], [[15, 18, 21], 1, "Segment", ["nc", 32, 256]]]},
+        {"anything": 1},
+    ],
+)
+@pytest.mark.parametrize("kind", ["pt", "safetensors"])
+def test_a_description_that_would_run_code_is_refused(tmp_path, monkeypatch, network, kind, change):
+    monkeypatch.chdir(tmp_path)
+    file, description = tmp_path / f"a.{kind}", described(network, **change)
+    if kind == "pt":
+        changed = copy.deepcopy(network)
+        changed.yaml = description
+        torch.save({"model": changed}, file)
+    else:
+        save(file, Checkpoint(network.state_dict(), {"architecture": description, "classes": 1}))
+    with pytest.raises(InputError, match="do not trust"):
+        mask_network(file)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["../elsewhere-seg.yaml", "/etc/x-seg.yaml", "yolo11n.yaml"])
+def test_an_architecture_is_named_and_not_a_path(tmp_path, network, name):
+    save(tmp_path / "a.safetensors", Checkpoint(network.state_dict(), {"architecture": name, "classes": 1}))
+    with pytest.raises(InputError, match="no network such as"):
+        mask_network(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("name", ["yolov8n-seg.yaml", "yolo11n-seg.yaml", "yolo12n-seg.yaml"])
+def test_networks_of_several_families_are_read(tmp_path, name):
+    torch.save({"model": empty_network(name)}, tmp_path / "a.pt")
+    assert mask_network(tmp_path / "a.pt").yaml["nc"] == 1
+
+
+def test_a_head_of_another_kind_is_refused_by_name(tmp_path, network):
+    other = described(network)
+    other["head"] = [*other["head"][:-1], [[16, 19, 22], 1, "Segment26", ["nc", 32, 256]]]
+    save(tmp_path / "a.safetensors", Checkpoint(network.state_dict(), {"architecture": other, "classes": 1}))
+    with pytest.raises(InputError, match="Segment26"):
+        mask_network(tmp_path / "a.safetensors")
+
+
 def test_a_detection_network_has_no_masks(tmp_path):
     torch.save({"model": tasks.DetectionModel("yolo11n.yaml", verbose=False)}, tmp_path / "a.pt")
-    with pytest.raises(InputError, match="without masks"):
+    with pytest.raises(InputError, match="no masks"):
         mask_network(tmp_path / "a.pt")
 
 

@@ -26,6 +26,14 @@ def test_every_point_has_a_fragment_afterwards_and_the_known_ones_stay():
     assert torch.equal(made, torch.arange(2, 2 + len(made))), "without gaps"
 
 
+def test_a_fragment_without_points_is_left_out():
+    fragment = torch.cat([torch.full((50,), 2), torch.full((30,), -1)]).long()
+    whole = with_leftovers(cloud(fragment), 20)
+    assert (whole.fragment[:50] == 0).all()
+    assert torch.bincount(whole.fragment).min() > 0
+    assert len(whole.fragment_score) == whole.fragment.max() + 1
+
+
 def test_colours_decide():
     fragment = torch.full((90,), -1)
     colour = torch.eye(3).repeat_interleave(30, dim=0)
