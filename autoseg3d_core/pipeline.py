@@ -105,7 +105,8 @@ class OnlineSegmenter:
     def warm_up(self) -> None:
         """Do everything once on a made-up frame, so that the first real one is not slow; keep nothing."""
         frame, masks = _made_up()
-        self.segmenter.warm_up(frame)
+        features = self.segmenter.warm_up(frame).features
+        masks = dataclasses.replace(masks, features=features)
         rehearsal = OnlineSegmenter(
             lambda _: masks,  # type: ignore[arg-type]
             self.model,

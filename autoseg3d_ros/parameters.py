@@ -180,10 +180,10 @@ class Settings:
 
 
 def default_settings() -> Settings:
-    """Return every default."""
+    """Return every default; a robot's frames have z up (REP 103), so nothing is guessed about that."""
     from autoseg3d_core import build
 
-    return Settings(NodeConfig(), build.Config())
+    return Settings(NodeConfig(), build.load(None, ("origin.up=z",)))
 
 
 def describe(entry: Entry) -> Any:

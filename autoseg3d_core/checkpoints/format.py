@@ -62,7 +62,10 @@ def _config_of(path: str | Path, about: Mapping[str, str]) -> dict[str, Any]:
         raise InputError(
             f"{path} is of format version {about.get('version')}, this program reads {VERSION}: update it"
         )
-    config = json.loads(about["config"])
+    try:
+        config = json.loads(about["config"])
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: its config cannot be read ({error}): write the file anew") from error
     if not isinstance(config, dict):
         raise InputError(f"{path}: its config is {type(config).__name__}, not a mapping: write it anew")
     return config

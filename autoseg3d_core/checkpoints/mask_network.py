@@ -40,7 +40,7 @@ LAYERS = frozenset(
         "nn.Identity",
     ]
 )
-"""Layers that a segmentation network of YOLO is made of; ultralytics would call whatever a description names."""
+"""Layers that segmentation networks of YOLO are made of; ultralytics would call whatever is named."""
 SIZES = frozenset(
     [
         "nc",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from autoseg3d_core.checkpoints import format as our_format
 from autoseg3d_core.checkpoints.tensors_only import read_tensors
 from autoseg3d_core.models.network import Network, NetworkShape
 from autoseg3d_core.modules.sparse_unet import RES16UNET34C
+from autoseg3d_core.simulation.labels import SCANNET
 from autoseg3d_core.structures import InputError
 
 Named = dict[str, Tensor]
@@ -29,7 +31,9 @@ def convert(source: str | Path, target: str | Path) -> NetworkShape:
     shape = shape_of(state, str(source))
     tensors = our_tensors(state, str(source))
     our_format.check_fit(_empty(shape), tensors, str(source))
-    config = {"network": dataclasses.asdict(shape)}
+    config: dict[str, Any] = {"network": dataclasses.asdict(shape)}
+    if shape.classes == len(SCANNET):
+        config["labels"] = list(SCANNET)
     our_format.save(target, our_format.Checkpoint(tensors, config, source=Path(source).name))
     return shape
 

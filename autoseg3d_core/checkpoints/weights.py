@@ -98,6 +98,9 @@ def fetch(name: str, sha256: str = "") -> tuple[Path, str]:
     try:
         with urllib.request.urlopen(published.url, timeout=60) as source, partial.open("wb") as file:
             shutil.copyfileobj(source, file)
+            expected = int(source.headers.get("Content-Length") or file.tell())
+            if file.tell() != expected:
+                raise OSError(f"the connection ended after {file.tell()} of {expected} bytes")
     except (urllib.error.URLError, OSError) as error:
         partial.unlink(missing_ok=True)
         raise InputError(

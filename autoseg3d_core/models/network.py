@@ -110,9 +110,9 @@ class Network(nn.Module):
 
     def halve_unet(self) -> Network:
         """Put the voxel parts into half precision, for a GPU; sums over points stay in single."""
-        self.unet.half()
-        if self.voxel_memory is not None:
-            self.voxel_memory.half()
+        for part in (self.unet, self.voxel_memory, self.image_features):
+            if part is not None:
+                part.half()
         return self
 
     def new_memory(self, max_voxels: int = 200_000) -> NetworkMemory:

@@ -91,10 +91,10 @@ class FastSam:
         """Return a front-end with the same network and other settings."""
         return FastSam(self._network, config, self.device)
 
-    def warm_up(self, frame: Frame) -> None:
+    def warm_up(self, frame: Frame) -> MaskImage:
         """Run twice: the first pass chooses its algorithms."""
-        for _ in range(2):
-            self(frame)
+        self(frame)
+        return self(frame)
 
     @torch.inference_mode()
     def _run(self, frame: Frame) -> MaskImage:

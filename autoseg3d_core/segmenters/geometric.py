@@ -67,9 +67,9 @@ class GeometricSegmenter:
         index = cv2.resize(labels, frame.depth.shape[::-1], interpolation=cv2.INTER_NEAREST) - 1
         return MaskImage(index.astype(np.int32), score)
 
-    def warm_up(self, frame: Frame) -> None:
+    def warm_up(self, frame: Frame) -> MaskImage:
         """Run once."""
-        self(frame)
+        return self(frame)
 
     def _reduced(
         self, frame: Frame

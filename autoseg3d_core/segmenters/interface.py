@@ -14,6 +14,6 @@ class Segmenter(Protocol):
         """Return the masks of this frame; none at all is a valid answer."""
         ...
 
-    def warm_up(self, frame: Frame) -> None:
-        """Do once what makes a first call slow; the frame is made up, and nothing may be kept of it."""
+    def warm_up(self, frame: Frame) -> MaskImage:
+        """Do once what makes a first call slow, and return masks as a call does; the frame is made up."""
         ...

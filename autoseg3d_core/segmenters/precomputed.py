@@ -51,8 +51,9 @@ class PrecomputedSegmenter:
         index = np.where(values == self._void, -1, rank)[index.reshape(labels.shape)]
         return MaskImage(index.astype(np.int32), np.ones(int((values != self._void).sum()), np.float32))
 
-    def warm_up(self, frame: Frame) -> None:
-        """Nothing to do: reading a file is never slow the first time only."""
+    def warm_up(self, frame: Frame) -> MaskImage:
+        """Return no masks: reading a file is never slow the first time only."""
+        return MaskImage(np.full(frame.depth.shape, -1, np.int32), np.zeros(0, np.float32))
 
 
 class LabelImageFolder:

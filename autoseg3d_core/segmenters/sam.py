@@ -72,6 +72,6 @@ class SamSegmenter:
         """Return a front-end with the same network and other settings."""
         return SamSegmenter(self._network, self._family, config, self._device)
 
-    def warm_up(self, frame: Frame) -> None:
+    def warm_up(self, frame: Frame) -> MaskImage:
         """Run once."""
-        self(frame)
+        return self(frame)

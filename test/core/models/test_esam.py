@@ -13,6 +13,7 @@ from autoseg3d_core.models.esam import Esam, merging_affinity
 from autoseg3d_core.models.network import Network, NetworkShape
 from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.selection import SelectionConfig
+from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.structures import (
     Association,
     CameraIntrinsics,
@@ -20,6 +21,7 @@ from autoseg3d_core.structures import (
     FrameInstances,
     ImageView,
     InputError,
+    MaskImage,
     Memory,
     TogetherVotes,
 )
@@ -233,3 +235,21 @@ def test_weights_that_want_image_features_say_how_to_get_them(seeing, features):
     frame = cloud() if features is None else with_view(cloud(), features)
     with pytest.raises(InputError, match=r"segmenter\.fastsam\.features"):
         perceive(Esam(seeing, NetworkConfig(selection=EVERYTHING)), frame, memory_at())
+
+
+class SeeingSegmenter:
+    """Two masks, and a feature map as a front-end's network makes it."""
+
+    def __call__(self, frame):
+        index = (np.arange(frame.depth.shape[1]) > 80).astype(np.int32) * np.ones(frame.depth.shape, np.int32)
+        return MaskImage(index.astype(np.int32), np.ones(2, np.float32), torch.rand(4, 8, 10))
+
+    warm_up = __call__
+
+
+def test_a_network_that_wants_image_features_warms_up_and_runs(seeing, wall_frame):
+    config = build.load(None, ("lifting.points=500", "device=cpu"))
+    model = Esam(seeing, NetworkConfig(selection=EVERYTHING))
+    online = OnlineSegmenter(SeeingSegmenter(), model, OneToOne(0.0), build.pipeline_config(config))
+    online.warm_up()
+    assert len(online.step(wall_frame()).tracks) > 0
