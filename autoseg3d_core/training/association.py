@@ -97,9 +97,13 @@ class AssociationTrainee:
         self.config, self.command, self.device = config, command, device
         self.labels = tuple(stored.config.get("labels", ()))
         self.base = network_of(stored, config.start).to(device).eval()
-        parts = {"appearance": config.appearance, "gate": config.gate}
         shape = dataclasses.replace(
-            self.base.shape, association=True, merging=True, embedding="layer", **parts
+            self.base.shape,
+            association=True,
+            merging=True,
+            embedding="layer",
+            appearance=config.appearance,
+            gate=config.gate,
         )
         self.network = Network(shape).to(device).requires_grad_(False)
         start_from(self.network, config.start)
