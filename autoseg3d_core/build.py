@@ -35,7 +35,7 @@ from autoseg3d_core.segmenters.precomputed import (
 from autoseg3d_core.segmenters.sam import SamConfig, SamSegmenter
 from autoseg3d_core.sparse.layers import Backend, backend_of
 from autoseg3d_core.structures import InputError
-from autoseg3d_core.tracking.assignment import Assigner, ManyToOne, OneToOne
+from autoseg3d_core.tracking.assignment import Assigner, ManyToOne, OneToOne, WithPieces
 from autoseg3d_core.tracking.lifecycle import TracksConfig
 
 
@@ -75,8 +75,15 @@ class AssignmentConfig:
         live=True,
     )
     min_learned_affinity: float = setting(
-        0.2,
+        0.02,
         "an instance joins a track above this product of share and confidence (autoseg3d)",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    piece_affinity: float = setting(
+        0.4,
+        "an instance left over joins a track that has another from this product on (autoseg3d)",
         low=0.0,
         high=1.0,
         live=True,
@@ -145,7 +152,9 @@ def _esam(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
 def _autoseg3d(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
     dormant = config.tracks.dormant_after_frames
     model = AutoSeg3D(_network(config, previous), config.model.network, dormant)
-    return model, OneToOne(config.assignment.min_learned_affinity, 2 if config.assignment.recall else 1)
+    settings = config.assignment
+    solver = OneToOne(settings.min_learned_affinity, 2 if settings.recall else 1)
+    return model, WithPieces(solver, settings.piece_affinity)
 
 
 OWN_WEIGHTS = {"esam": "esam-edge", "autoseg3d": "autoseg3d-edge"}

@@ -26,7 +26,7 @@ class SelectionConfig:
     suppress: bool = setting(True, "lower the score of a mask that overlaps a better one", live=True)
     mask_threshold: float = setting(0.5, "a point is on a mask above this", low=0.0, high=1.0, live=True)
     score_threshold: float = setting(
-        0.4, "an instance is kept above this score", low=0.0, high=1.0, live=True
+        0.5, "an instance is kept above this score", low=0.0, high=1.0, live=True
     )
     min_points: int = setting(
         30, "an instance is kept above this many points", unit="points", low=0, high=100_000, live=True

@@ -69,6 +69,23 @@ class OneToOne:
         return Assignment(instance.to(affinity.device), track.to(affinity.device))
 
 
+class WithPieces:
+    """Lets what a solver has left over join the track that it is surest to be a piece of.
+
+    A front-end cuts an object into several masks, and a solver gives only one of them to the track.
+    """
+
+    def __init__(self, solver: Assigner, min_affinity: float) -> None:
+        self.solver, self.min_affinity = solver, min_affinity
+
+    def __call__(self, affinity: Affinity, stage: Stage | None = None) -> Assignment:
+        """Return the solver's pairs, and those of the leftovers whose affinity is at least the least."""
+        solved = self.solver(affinity, stage)
+        pieces = ManyToOne(self.min_affinity)(affinity)
+        left = ~torch.isin(pieces.instance, solved.instance) & torch.isin(pieces.track, solved.track)
+        return solved.append(pieces[left])
+
+
 def _nobody(affinity: Affinity) -> Assignment:
     nothing = torch.zeros(0, dtype=torch.int64, device=affinity.device)
     return Assignment(nothing, nothing)

@@ -61,7 +61,7 @@ class TracksConfig:
         live=True,
     )
     blend: float = setting(
-        0.2, "least weight of a new observation in a track's running means", low=0.0, high=1.0, live=True
+        0.05, "least weight of a new observation in a track's running means", low=0.0, high=1.0, live=True
     )
 
 

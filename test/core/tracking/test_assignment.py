@@ -2,7 +2,7 @@ import itertools
 
 import torch
 
-from autoseg3d_core.tracking.assignment import ManyToOne, OneToOne
+from autoseg3d_core.tracking.assignment import ManyToOne, OneToOne, WithPieces
 
 
 def pairs(assignment):
@@ -53,3 +53,15 @@ def test_tracks_of_later_stages_take_what_is_left_or_no_part():
 def test_a_pair_that_would_not_be_kept_takes_no_track_from_another():
     affinity = torch.tensor([[0.55, 0.44], [0.52, 0.0]])
     assert pairs(OneToOne(0.5)(affinity)) == [(0, 0)]
+
+
+def test_pieces_that_a_solver_leaves_join_the_track_they_are_sure_of():
+    affinity = torch.tensor([[0.9, 0.0], [0.8, 0.1], [0.3, 0.0]])
+    assert pairs(OneToOne(0.02)(affinity)) == [(0, 0), (1, 1)]
+    assert pairs(WithPieces(OneToOne(0.2), 0.5)(affinity)) == [(0, 0), (1, 0)]
+    assert pairs(WithPieces(OneToOne(0.2), 0.5)(affinity[:, :0])) == []
+
+
+def test_a_piece_may_not_join_a_track_that_takes_no_part():
+    affinity, stage = torch.tensor([[0.9, 0.0], [0.0, 0.8]]), torch.tensor([0, 1])
+    assert pairs(WithPieces(OneToOne(0.2, stages=1), 0.5)(affinity, stage)) == [(0, 0)]
