@@ -75,14 +75,14 @@ class AssignmentConfig:
         live=True,
     )
     min_learned_affinity: float = setting(
-        0.02,
+        0.1,
         "an instance joins a track above this product of share and confidence (autoseg3d)",
         low=0.0,
         high=1.0,
         live=True,
     )
     piece_affinity: float = setting(
-        0.4,
+        0.7,
         "an instance left over joins a track that has another from this product on (autoseg3d)",
         low=0.0,
         high=1.0,
