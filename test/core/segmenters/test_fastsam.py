@@ -78,6 +78,23 @@ def test_masks_are_disjoint_numbered_without_gaps_and_of_the_frame_s_size(networ
     assert ((masks.score >= 0) & (masks.score <= 1)).all()
 
 
+def test_the_mask_image_is_that_of_masks_assembled_and_painted_one_by_one(network):
+    front_end = segmenter(network, min_share=0.0)
+    seen, box = frame(), letterbox_of((120, 160), 160)
+    with torch.inference_mode():
+        found, prototypes = front_end._detected(letterboxed(seen.rgb, box, CPU, torch.float32))
+    found, prototypes = found.numpy(), prototypes.numpy()
+    masks = [slow_mask(row[6:], row[:4], prototypes.copy(), box, (120, 160)) for row in found]
+    painted = np.full((120, 160), -1)
+    for index in sorted(range(len(masks)), key=lambda i: -masks[i].sum()):  # the largest first
+        painted[masks[index]] = index
+    ours = front_end(seen)
+    shown = np.unique(painted[painted >= 0])
+    assert len(shown) > 3
+    np.testing.assert_allclose(ours.score, found[shown, 4])
+    assert (np.append(shown, -1)[ours.index] != painted).mean() < 2e-3
+
+
 def test_the_same_frame_gives_the_same_masks(network):
     first, second = (segmenter(network)(frame()) for _ in range(2))
     assert np.array_equal(first.index, second.index)
