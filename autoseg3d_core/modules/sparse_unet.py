@@ -2,7 +2,7 @@
 
 A network is a `UNetShape`. `RES16UNET34C` is the published one (MinkUNet34C's widths, a block stage per
 stride); `EDGE` is for CPUs and Jetsons: nothing but 1x1 layers at input resolution, where a layer costs most,
-and few channels until the voxels are few. It costs a ninth of the published one on two cores.
+and few channels until the voxels are few. It costs a twelfth of the published one on two cores.
 """
 
 from __future__ import annotations
