@@ -89,7 +89,8 @@ class OnlineSegmenter:
             change = advance(memory, instances, association, assignment, self.config.tracks, frame.stamp_ns)
         with timer.stage("integrate"):
             rgb = group_mean(cloud.rgb, voxels.point_voxel, len(voxels))
-            ids = named(owner, change.ids, 0 if self.model.decides_all else -1)
+            held = torch.where(change.ids > 0, change.ids, -1)  # an object without a track votes for none
+            ids = named(owner, held, 0 if self.model.decides_all else -1)
             self.memory, evicted = self._integrated(change, voxels, ids, rgb)
         with timer.stage("report"):
             mature_hits = self.config.tracks.mature_hits

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from autoseg3d_core.config import section, setting
+from autoseg3d_core.geometry.groups import group_boxes
 from autoseg3d_core.models.leftovers import with_leftovers
 from autoseg3d_core.models.network import Network, NetworkMemory
 from autoseg3d_core.models.selection import SelectionConfig, select_instances
@@ -25,8 +26,6 @@ from autoseg3d_core.structures import (
 
 BOX = 6
 """Columns of a box at the end of an instance's embedding row: a track averages both alike."""
-DEVIATIONS = 3.0
-"""A box reaches so many standard deviations of its points, so that a few that leaked do not stretch it."""
 
 
 @dataclass(frozen=True)
@@ -112,15 +111,9 @@ def in_scene(cloud: FragmentCloud, origin: SceneOrigin | None) -> FragmentCloud:
 
 
 def _boxes_of(masks: Tensor, xyz: Tensor) -> Tensor:
-    """Return the box of each mask's points, held back from what lies far from the rest; a mask has some."""
-    low = torch.where(masks[:, :, None], xyz, torch.inf).amin(dim=1)
-    high = torch.where(masks[:, :, None], xyz, -torch.inf).amax(dim=1)
-    held, count = masks.to(xyz.dtype), masks.sum(dim=1, keepdim=True)
-    mean = held @ xyz / count
-    middle = xyz.mean(dim=0)  # squares are taken near it, where single precision is enough
-    spread = (held @ (xyz - middle).square() / count - (mean - middle).square()).clamp(min=0).sqrt()
-    reach = DEVIATIONS * spread
-    return torch.cat([torch.maximum(low, mean - reach), torch.minimum(high, mean + reach)], dim=1)
+    """Return the box of each mask's points, held back from the few that leaked far away; a mask has some."""
+    row, point = masks.nonzero(as_tuple=True)
+    return group_boxes(xyz[point], row, len(masks))
 
 
 def _nobody(cloud: FragmentCloud, channels: int) -> FrameInstances:

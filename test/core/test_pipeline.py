@@ -203,3 +203,6 @@ def test_a_frame_of_more_objects_than_tracks_may_be_held_is_no_error(wall_frame)
         assert set(np.unique(update.cloud.ids)) - {0} <= set(update.tracks.ids.tolist())
     removed = {event.reason for event in update.events if event.kind == EventKind.REMOVED}
     assert removed == {"memory_limit"}
+    voxels = online.scene.voxels()
+    assert (voxels.ids == 0).any()
+    assert (voxels.votes[voxels.ids == 0] == 0).all()  # nobody voted against an object without a track
