@@ -88,6 +88,13 @@ class AssignmentConfig:
         high=1.0,
         live=True,
     )
+    join_confidence: float = setting(
+        0.5,
+        "an instance this sure to be of two tracks votes for making them one (autoseg3d; 1 never does)",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
     recall: bool = setting(
         True, "what no active track takes is offered to the dormant ones (autoseg3d)", live=True
     )
@@ -151,8 +158,9 @@ def _esam(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
 
 def _autoseg3d(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
     dormant = config.tracks.dormant_after_frames
-    model = AutoSeg3D(_network(config, previous), config.model.network, dormant)
     settings = config.assignment
+    network = _network(config, previous)
+    model = AutoSeg3D(network, config.model.network, dormant, settings.join_confidence)
     solver = OneToOne(settings.min_learned_affinity, 2 if settings.recall else 1)
     return model, WithPieces(solver, settings.piece_affinity)
 

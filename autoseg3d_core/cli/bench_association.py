@@ -107,7 +107,8 @@ def _model(weights: str | None) -> tuple[AutoSeg3D, Assigner]:
     torch.manual_seed(0)
     shape = NetworkShape(unet="edge", query_channels=128, association=True)
     config = build.Config()
-    model = AutoSeg3D(Network(shape), config.model.network, config.tracks.dormant_after_frames)
+    dormant, join = config.tracks.dormant_after_frames, config.assignment.join_confidence
+    model = AutoSeg3D(Network(shape), config.model.network, dormant, join)
     return model, OneToOne(config.assignment.min_learned_affinity)
 
 

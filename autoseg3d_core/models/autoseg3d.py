@@ -3,18 +3,23 @@
 The network holds the parts: fragment merging (LMI), recent queries (STM) and track association (LTM). Active
 tracks choose first; what they leave is offered to the dormant ones by the same scores, which is how an object
 that was away for long gets its id back. One-to-many supervision (ICMS) is a matter of training only.
+
+Beyond the paper, the confidence of pairs also finds tracks that are one object: those that one instance is
+surely both of, frame after frame, become one (`tracking/lifecycle.py`).
 """
 
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from autoseg3d_core.config import ConfigError
+from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.perception import BOX, NetworkConfig, Perception
-from autoseg3d_core.modules.track_association import TrackAssociation
+from autoseg3d_core.modules.track_association import PairLogits, TrackAssociation
 from autoseg3d_core.structures import (
     Association,
     EncodedCloud,
@@ -30,14 +35,16 @@ class AutoSeg3D:
 
     decides_all = True
 
-    def __init__(self, network: Network, config: NetworkConfig, dormant_after_frames: int) -> None:
+    def __init__(
+        self, network: Network, config: NetworkConfig, dormant_after_frames: int, join_confidence: float = 1.0
+    ) -> None:
         if network.association is None:
             raise ConfigError(
                 "model.network.weights holds no track association: train it with `autoseg3d train`, or run "
                 "these weights with model.name=esam"
             )
         self.network, self.config = network, config
-        self.dormant_after_frames = dormant_after_frames
+        self.dormant_after_frames, self.join_confidence = dormant_after_frames, join_confidence
         self._association: TrackAssociation = network.association
         self._perception = Perception(network, config, nn.Identity())
         self.channels = self._perception.channels
@@ -54,24 +61,28 @@ class AutoSeg3D:
         return self._perception.perceive(cloud, encoded, memory)
 
     def associate(self, instances: FrameInstances, memory: Memory, sighting: Sighting) -> Association:
-        """Return the affinity of each instance for each track, shares among active and dormant ones apart."""
+        """Return affinities, with shares among active and dormant tracks apart, and which tracks are one."""
         queries, boxes = instances.embeddings[:, :-BOX], instances.embeddings[:, -BOX:]
         described = self._association.describe(queries, boxes)
-        stage = (memory.tracks.misses >= self.dormant_after_frames).long()
-        affinity = staged_affinity(
-            self._association, described.as_instance, boxes, memory.tracks.embeddings, stage
-        )
         rows = torch.cat([described.as_track, boxes], dim=1)
-        return Association(affinity, rows, TogetherVotes.empty(affinity.device), stage)
+        stage = (memory.tracks.misses >= self.dormant_after_frames).long()
+        if len(instances) == 0 or len(memory.tracks) == 0:
+            affinity = boxes.new_zeros(len(instances), len(memory.tracks))
+            return Association(affinity, rows, TogetherVotes.empty(boxes.device), stage)
+        known = memory.tracks.embeddings
+        logits = self._association(described.as_instance, boxes, known[:, :-BOX], known[:, -BOX:])
+        return Association(staged_affinity(logits, stage), rows, self._evidence(logits, memory, stage), stage)
+
+    def _evidence(self, logits: PairLogits, memory: Memory, stage: Tensor) -> TogetherVotes:
+        """Compare every two active tracks: whether one instance is surely both, or each has its own."""
+        if logits.confidence is None:
+            return TogetherVotes.empty(stage.device)
+        sure = (logits.confidence.sigmoid() > self.join_confidence) & (stage == 0)
+        return together_or_apart(sure, memory.tracks.ids)
 
 
-def staged_affinity(
-    association: TrackAssociation, as_instance: Tensor, boxes: Tensor, tracks: Tensor, stage: Tensor
-) -> Tensor:
+def staged_affinity(logits: PairLogits, stage: Int64[Tensor, " tracks"]) -> Float[Tensor, "instances tracks"]:
     """Return the share of each track among those of its stage, times the confidence of the pair."""
-    if tracks.shape[0] == 0 or len(as_instance) == 0:
-        return as_instance.new_zeros(len(as_instance), len(tracks))
-    logits = association(as_instance, boxes, tracks[:, :-BOX], tracks[:, -BOX:])
     share = torch.zeros_like(logits.share)
     for number in (0, 1):
         rivals = torch.where(stage == number, logits.share, -torch.inf)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.groups import group_boxes, group_mean, group_size
+from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.structures import (
     UNLABELLED,
@@ -99,15 +100,9 @@ class Overlap:
     def _evidence(self, shared: Float[Tensor, "instances tracks"], memory: Memory) -> TogetherVotes:
         """Compare every two visible tracks: under one fragment, or each under its own."""
         visible = shared.sum(dim=0)
-        track = (visible >= self.config.min_visible_voxels).nonzero()[:, 0]
-        covers = (shared[:, track] / visible[track].clamp(min=1) >= self.config.cover).float()
-        together = (covers.T @ covers > 0).triu(diagonal=1)
-        covered = covers.any(dim=0)
-        apart = (covered[:, None] & covered[None] & ~together).triu(diagonal=1)
-        first, second = (together | apart).nonzero(as_tuple=True)
-        votes = torch.where(together[first, second], 1, -1)
-        ids = memory.tracks.ids[track]  # ids ascend, so the first of a pair is the older
-        return TogetherVotes(ids[first], ids[second], votes)
+        enough = visible >= self.config.min_visible_voxels
+        covers = enough & (shared / visible.clamp(min=1) >= self.config.cover)
+        return together_or_apart(covers, memory.tracks.ids)
 
 
 def shared_voxels(

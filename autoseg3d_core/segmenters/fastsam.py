@@ -1,7 +1,7 @@
 """FastSAM (Zhao et al., Fast Segment Anything, 2023): masks of everything from one pass of a YOLO network.
 
-Network and suppression are ultralytics'; all between the image and the finished mask image stays on the
-device, and one transfer brings it back.
+The network is ultralytics', the suppression gives what theirs gives; all between the image and the finished
+mask image stays on the device, and one transfer brings it back.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from autoseg3d_core.config import setting
-from autoseg3d_core.segmenters.fastsam_network import ultralytics_module
 from autoseg3d_core.segmenters.flatten import flatten, renumbered
+from autoseg3d_core.segmenters.suppression import suppressed
 from autoseg3d_core.structures import Frame, MaskImage
 
 STRIDE = 32
@@ -68,7 +68,6 @@ class FastSam:
         self.dtype = torch.float16 if device.type == "cuda" else torch.float32
         self._network = network.to(device, self.dtype).eval().requires_grad_(False)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._suppress = ultralytics_module("utils.nms").non_max_suppression
 
     def __call__(self, frame: Frame) -> MaskImage:
         """Return the masks, with features if asked for; a frame in which nothing is found has none."""
@@ -120,16 +119,9 @@ class FastSam:
         said = self._network(image)
         newer = isinstance(said[0], tuple)  # ultralytics 8.4; before, the prototypes come last in the second
         rows, prototypes = said[0] if newer else (said[0], said[1][-1])
-        config = self.config
+        config, classes = self.config, rows.shape[1] - 4 - prototypes.shape[1]
         for iou in (config.iou, config.retry_iou):
-            found = self._suppress(
-                rows.float(),
-                config.confidence,
-                iou,
-                agnostic=True,
-                max_det=config.max_masks,
-                nc=rows.shape[1] - 4 - prototypes.shape[1],
-            )[0]
+            found = suppressed(rows[0].float(), classes, config.confidence, iou, config.max_masks)
             if len(found):
                 break
         return found, prototypes[0].float()

@@ -1,9 +1,7 @@
 """Trains track association, fragment merging and the embedding head on a network that stays as it is.
 
-An instance without a track becomes one, false ones too, and a track averages what it is given by its age.
-The assignment is the true one (AutoSeg3D, training of the long-term memory), so that, unlike at run time, all
-pieces of an object belong to one track. The released system never trains merging; here it is trained beside
-association.
+An instance without a track becomes one, false ones too, and a track averages what it is given by its age
+(`training/tracks.py`). The released system never trains merging; here it is trained beside association.
 """
 
 from __future__ import annotations
@@ -29,6 +27,7 @@ from autoseg3d_core.structures import InputError
 from autoseg3d_core.training import losses
 from autoseg3d_core.training.network import network_checkpoint, start_from
 from autoseg3d_core.training.rows import FrameRows, ObjectRows
+from autoseg3d_core.training.tracks import TrainingTracks, advanced, own_places, same_object, true_places
 
 PARTS = ("association", "merging", "embedding")
 
@@ -46,6 +45,9 @@ class AssociationTrainingConfig:
     frames: int = setting(10, "frames per clip", low=2, high=1000)
     clips: int = setting(4, "clips per batch", low=1, high=1024)
     score_threshold: float = setting(0.3, "instances above this score take part", low=0.0, high=1.0)
+    own_share: float = setting(
+        0.5, "share of the clips whose tracks are kept as at run time, not by the truth", low=0.0, high=1.0
+    )
     lost_share: float = setting(0.15, "share of the instances left out at random", low=0.0, high=0.9)
     share_weight: float = setting(0.5, "of the choice among tracks", low=0.0)
     confidence_weight: float = setting(1.0, "of the confidence of pairs", low=0.0)
@@ -118,8 +120,11 @@ class AssociationTrainee:
         assert merging is not None
         assert self.network.embedding is not None
         config, total = self.config, defaultdict[str, list[Tensor]](list)
-        for clip in ([frame.to(self.device) for frame in clip] for clip in batch.clips):
-            for share, confidence in clip_association(association, [f.instances for f in clip]):
+        own = np.random.default_rng(batch.number).random(len(batch.clips)) < config.own_share
+        for place, stored in enumerate(batch.clips):
+            clip = [frame.to(self.device) for frame in stored]
+            instances = [frame.instances for frame in clip]
+            for share, confidence in clip_association(association, instances, bool(own[place])):
                 total["share"].append(config.share_weight * share)
                 if confidence is not None:
                     total["confidence"].append(config.confidence_weight * confidence)
@@ -141,59 +146,29 @@ class AssociationTrainee:
         return network_checkpoint(module, self.network.shape, self.labels, source)
 
 
-@dataclass(frozen=True, eq=False)
-class TrueTracks:
-    """Tracks under the true assignment; those of false instances have ids below 0, one each."""
-
-    embeddings: Tensor
-    boxes: Tensor
-    ids: Tensor
-    hits: Tensor
-
-
 def clip_association(
-    association: TrackAssociation, frames: Sequence[ObjectRows]
+    association: TrackAssociation, frames: Sequence[ObjectRows], own: bool
 ) -> list[tuple[Tensor, Tensor | None]]:
-    """Return the losses of share and confidence of each frame after the first, tracks being kept true."""
-    tracks: TrueTracks | None = None
+    """Return the losses of share and confidence of each frame after the first.
+
+    Tracks are kept by the truth, or by what the association itself chooses.
+    """
+    tracks: TrainingTracks | None = None
     found = []
     for rows in frames:
         described = association.describe(rows.queries, rows.boxes)
-        if tracks is not None and len(tracks.ids) and len(rows):
+        tracks = tracks or TrainingTracks.none(described.as_track, rows)
+        places = true_places(rows, tracks)
+        if len(tracks) and len(rows):
             logits = association(described.as_instance, rows.boxes, tracks.embeddings, tracks.boxes)
-            same = rows.ids[:, None] == tracks.ids[None]
+            same = same_object(rows, tracks)
             known = (rows.ids[:, None] > 0) | (tracks.ids[None] > 0)  # two false ones may be the same thing
-            at = torch.where(same.any(dim=1), same.long().argmax(dim=1), -1)
             sure = logits.confidence
             gate = None if sure is None else losses.confidence_loss(sure, same, known)
-            found.append((losses.share_loss(logits.share, at), gate))
-        tracks = advanced(tracks, described.as_track, rows)
+            found.append((losses.share_loss(logits.share, same), gate))
+            places = own_places(logits.affinity()) if own else places
+        tracks = advanced(tracks, described.as_track, rows, places)
     return found
-
-
-def advanced(tracks: TrueTracks | None, as_track: Tensor, rows: ObjectRows) -> TrueTracks:
-    """Return the tracks after a frame: means by age of what they were given, and new ones."""
-    if tracks is None:
-        tracks = TrueTracks(as_track[:0], rows.boxes[:0], rows.ids[:0], rows.ids[:0])
-    if len(rows) == 0:
-        return tracks
-    false = rows.ids == 0
-    least = int(tracks.ids.min()) if len(tracks.ids) else 0
-    ids = torch.where(false, min(least, 0) - false.cumsum(0), rows.ids)
-    names = torch.cat([tracks.ids, ids[~torch.isin(ids, tracks.ids)].unique()])
-    at = (ids[:, None] == names[None]).long().argmax(dim=1)
-    seen = torch.zeros_like(names).index_add_(0, at, torch.ones_like(at))
-    fresh = len(names) - len(tracks.ids)
-    hits = torch.cat([tracks.hits, tracks.hits.new_zeros(fresh)])
-
-    def mean(old: Tensor, given: Tensor) -> Tensor:
-        old = torch.cat([old, old.new_zeros(fresh, old.shape[1])])
-        now = torch.zeros_like(old).index_add(0, at, given) / seen.clamp(min=1)[:, None]
-        return old + ((seen > 0) / (hits + 1))[:, None] * (now - old)
-
-    return TrueTracks(
-        mean(tracks.embeddings, as_track), mean(tracks.boxes, rows.boxes), names, hits + (seen > 0)
-    )
 
 
 def merging_loss(merging: FragmentMerging, rows: ObjectRows) -> Tensor:

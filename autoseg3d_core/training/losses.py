@@ -98,9 +98,16 @@ def contrast_loss(
     return (forwards + backwards) / 2
 
 
-def share_loss(logits: Float[Tensor, "instances tracks"], track: Int64[Tensor, " instances"]) -> Tensor:
-    """Return the cross-entropy of the true track among all, for instances with one (AutoSeg3D, eq. 11)."""
-    return label_loss(logits, track)
+def share_loss(logits: Float[Tensor, "instances tracks"], same: Bool[Tensor, "instances tracks"]) -> Tensor:
+    """Return the cross-entropy of an object's tracks among all, for instances with one (AutoSeg3D, eq. 11).
+
+    Of an object with several tracks, any will do.
+    """
+    some = same.any(dim=1)
+    if not bool(some.any()):
+        return logits.sum() * 0
+    theirs = torch.where(same, logits, -torch.inf)[some].logsumexp(dim=1)
+    return (logits[some].logsumexp(dim=1) - theirs).mean()
 
 
 def confidence_loss(

@@ -6,10 +6,11 @@ Every function takes and returns arrays of one frame and draws from the generato
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Bool, Float, Float32, Int32, UInt8
 
 Rgb = UInt8[np.ndarray, "height width 3"]
 Labels = Int32[np.ndarray, "height width"]
@@ -17,6 +18,8 @@ GRAY = 114
 """The colour beyond the image's border, as ultralytics pads."""
 SMALLEST_CROP = 0.35
 LOOKS_CHANCE = 0.5
+FIRST_OCCLUDER, FIRST_SHEET = 60_000, 61_000
+"""Numbers of the first parts that are put before the scene."""
 
 
 def augmented(
@@ -35,6 +38,8 @@ def augmented(
         picture = _retextured(picture, labels, rng, foreign())
     if rng.random() < 0.25:
         picture, labels = _with_occluders(picture, labels, rng, foreign())
+    if rng.random() < 0.3:
+        picture, labels = _with_sheets(picture, labels, rng)
     for change in _LOOKS:
         if rng.random() < LOOKS_CHANCE:
             picture = change(picture, rng)
@@ -91,8 +96,59 @@ def _with_occluders(
         cv2.fillPoly(inside, [outline.round().astype(np.int32)], 1)
         color = rng.uniform(0, 255, 3).astype(np.float32) * np.ones_like(picture)
         picture = np.where(inside[..., None] > 0, texture if rng.random() < 0.5 else color, picture)
-        labels[inside > 0] = 60_000 + number
+        labels[inside > 0] = FIRST_OCCLUDER + number
     return picture, labels
+
+
+def _with_sheets(
+    picture: Float32[np.ndarray, "height width 3"], labels: Labels, rng: np.random.Generator
+) -> tuple[Float32[np.ndarray, "height width 3"], Labels]:
+    """Lay sheets of paper, plain or printed, on one part, at one slant, lit as it is; each is a part."""
+    rows, columns = np.nonzero(labels == rng.choice(labels.ravel()))
+    height = labels.shape[0]
+    slant = rng.normal(0, 1, (2, 2))
+    slant *= rng.uniform(0.03, 0.12) * height / np.sqrt(abs(np.linalg.det(slant)) + 0.05)
+    light = cv2.GaussianBlur(picture.mean(axis=2), (0, 0), 0.04 * height)[..., None]
+    light /= max(float(light[rows, columns].mean()), 1.0)
+    picture, labels = picture.copy(), labels.copy()
+    shade = rng.uniform(150, 255)
+    for number in range(int(rng.integers(1, 6))):
+        spot = int(rng.integers(len(rows)))
+        sheet = _Sheet(slant @ _turn(rng.normal(0, 0.4)), np.array([columns[spot], rows[spot]]))
+        inside = sheet.painted(labels.shape, _CORNERS)
+        color = np.clip(shade + rng.normal(0, 12, 3), 60, 255) * np.clip(light, 0.5, 1.3)
+        picture[inside] = color[inside]
+        for row in np.linspace(-0.75, 0.75, int(rng.integers(0, 9))):
+            left, right = sorted(rng.uniform(-0.85, 0.85, 2))
+            line = np.array(
+                [[left, row - 0.04], [right, row - 0.04], [right, row + 0.04], [left, row + 0.04]]
+            )
+            picture[sheet.painted(labels.shape, line) & inside] *= np.float32(rng.uniform(0.3, 0.9))
+        labels[inside] = FIRST_SHEET + number
+    return picture, labels
+
+
+_CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A square seen at a slant: its axes and its centre in the image, in pixels."""
+
+    axes: Float[np.ndarray, "2 2"]
+    center: Float[np.ndarray, " 2"]
+
+    def painted(
+        self, shape: tuple[int, ...], outline: Float[np.ndarray, "corners 2"]
+    ) -> Bool[np.ndarray, "..."]:
+        """Return which pixels lie within an outline on the sheet, whose corners are (±1, ±1)."""
+        inside = np.zeros(shape, np.uint8)
+        cv2.fillPoly(inside, [(self.center + outline @ self.axes.T).round().astype(np.int32)], 1)
+        return inside > 0
+
+
+def _turn(angle: float) -> Float[np.ndarray, "2 2"]:
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
 def _white_balance(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -138,15 +138,39 @@ def test_active_tracks_choose_before_dormant_ones(knowing):
 def test_shares_add_up_to_one_within_a_stage(network):
     found, tracks = seen([1, 2, 3]), seen([1, 2, 3, 4, 5]).embeddings
     stage = torch.tensor([0, 1, 0, 0, 1])
-    affinity = staged_affinity(
-        network.association, found.embeddings[:, :-BOX], found.embeddings[:, -BOX:], tracks, stage
-    )
     logits = network.association(
         found.embeddings[:, :-BOX], found.embeddings[:, -BOX:], tracks[:, :-BOX], tracks[:, -BOX:]
     )
+    affinity = staged_affinity(logits, stage)
     share = affinity / logits.confidence.sigmoid()
     for number in (0, 1):
         torch.testing.assert_close(share[:, stage == number].sum(dim=1), torch.ones(3))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("join", "left"), [(0.5, 1), (1.0, 2)])
+def test_two_tracks_of_one_object_become_one(knowing, join, left):
+    config = TracksConfig(merge_votes=4)
+    model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames, join)
+    memory, ids = Memory.empty(channels=model.channels), []
+    for frame, names in enumerate([[1, 1, 2]] + 6 * [[1, 2]]):
+        change = run(model, memory, seen(names), config, frame)
+        memory = change.memory
+        ids.append(change.ids.tolist())
+    assert ids[0] == [1, 2, 3]
+    assert [name for name in memory.tracks.ids.tolist() if name < 3] == [1, 2][:left]
+    assert change.ids.tolist()[1] == 3  # the other object keeps to itself
+
+
+@torch.inference_mode()
+def test_two_objects_that_are_seen_side_by_side_stay_two(knowing):
+    config = TracksConfig(merge_votes=2)
+    model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames, join_confidence=0.5)
+    memory = Memory.empty(channels=model.channels)
+    for frame in range(8):
+        memory = run(model, memory, seen([1, 2]), config, frame).memory
+    assert memory.tracks.ids.tolist() == [1, 2]
+    assert len(memory.together) == 0
 
 
 @torch.inference_mode()

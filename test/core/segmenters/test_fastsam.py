@@ -79,7 +79,7 @@ def test_masks_are_disjoint_numbered_without_gaps_and_of_the_frame_s_size(networ
 
 
 def test_the_mask_image_is_that_of_masks_assembled_and_painted_one_by_one(network):
-    front_end = segmenter(network, min_share=0.0)
+    front_end = segmenter(network, min_share=0.0, max_masks=60)
     seen, box = frame(), letterbox_of((120, 160), 160)
     with torch.inference_mode():
         found, prototypes = front_end._detected(letterboxed(seen.rgb, box, CPU, torch.float32))

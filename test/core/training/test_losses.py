@@ -125,3 +125,14 @@ def test_no_query_inside_any_object_is_no_match():
         torch.zeros(3, 4), torch.zeros(3, 10), torch.full((3,), -1), truth.labels, truth.masks().float()
     )
     assert len(found) == 0
+
+
+def test_any_track_of_an_object_will_do():
+    logits = torch.tensor([[2.0, 1.0, -1.0], [0.0, 5.0, 1.0]])
+    one = torch.tensor([[False, True, False], [False, False, False]])
+    torch.testing.assert_close(losses.share_loss(logits, one), -logits[0].log_softmax(0)[1])
+    two = torch.tensor([[True, True, False], [False, False, True]])
+    share = logits.softmax(dim=1)
+    expected = -(share[0, :2].sum().log() + share[1, 2].log()) / 2
+    torch.testing.assert_close(losses.share_loss(logits, two), expected)
+    assert losses.share_loss(logits, torch.zeros(2, 3, dtype=torch.bool)) == 0

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from autoseg3d_core.training.mask_augmentation import augmented
+from autoseg3d_core.training.mask_augmentation import FIRST_OCCLUDER, augmented
 from autoseg3d_core.training.mask_data import MaskBatches, collated, part_targets
 
 
@@ -41,14 +41,14 @@ def test_a_batch_says_which_box_belongs_to_which_picture():
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_augmentation_keeps_sizes_and_invents_no_parts_but_occluders(seed):
+def test_augmentation_keeps_sizes_and_invents_no_parts_but_occluders_and_sheets(seed):
     rgb, labels = picture()
     foreign = np.full((30, 30, 3), 77, np.uint8)
     out, ids = augmented(rgb, labels, (32, 64), np.random.default_rng(seed), lambda: foreign)
     assert out.shape == (32, 64, 3)
     assert out.dtype == np.uint8
     assert ids.shape == (32, 64)
-    assert set(np.unique(ids[ids < 60_000])) <= {0, 3, 7, 900}
+    assert set(np.unique(ids[ids < FIRST_OCCLUDER])) <= {0, 3, 7, 900}
 
 
 def test_the_same_seed_augments_alike():

@@ -16,7 +16,6 @@ from autoseg3d_core.training.association import (
     AssociationTrainingConfig,
     RowBatch,
     RowBatches,
-    advanced,
 )
 from autoseg3d_core.training.loop import Loop, LoopConfig
 from autoseg3d_core.training.network import (
@@ -28,6 +27,7 @@ from autoseg3d_core.training.network import (
 )
 from autoseg3d_core.training.objective import Objective, ObjectiveConfig
 from autoseg3d_core.training.rows import FrameRows, ObjectRows
+from autoseg3d_core.training.tracks import TrainingTracks, advanced, own_places, same_object, true_places
 
 CPU = torch.device("cpu")
 
@@ -139,14 +139,31 @@ def rows(ids, seed=0, width=32):
 
 
 def test_tracks_are_means_of_what_they_were_given_and_false_ones_stay_apart():
-    first = advanced(None, torch.tensor([[1.0], [2.0], [5.0]]), rows([3, 0, 0]))
-    assert first.ids.tolist() == [-2, -1, 3]
-    second = advanced(first, torch.tensor([[4.0], [9.0]]), rows([3, 0]))
-    assert second.ids.tolist() == [-2, -1, 3, -3]
-    assert second.embeddings[:, 0].tolist() == [5, 2, 2.5, 9]
-    third = advanced(second, torch.tensor([[10.0], [12.0]]), rows([3, 3]))  # one object in two pieces
-    assert third.embeddings[2, 0] == pytest.approx((1 + 4 + 11) / 3)
-    assert third.hits.tolist() == [1, 1, 3, 1]
+    def truly(tracks, given, ids):
+        tracks = tracks or TrainingTracks.none(given, rows(ids))
+        return advanced(tracks, given, rows(ids), true_places(rows(ids), tracks))
+
+    first = truly(None, torch.tensor([[1.0], [2.0], [5.0]]), [3, 0, 0])
+    order = first.ids.argsort().tolist()
+    assert first.ids[order].tolist() == [-2, -1, 3]
+    second = truly(first, torch.tensor([[4.0], [9.0]]), [3, 0])
+    assert second.ids[[*order, 3]].tolist() == [-2, -1, 3, -3]
+    assert second.embeddings[[*order, 3], 0].tolist() == [5, 2, 2.5, 9]
+    third = truly(second, torch.tensor([[10.0], [12.0]]), [3, 3])  # one object in two pieces
+    assert third.embeddings[order[2], 0] == pytest.approx((1 + 4 + 11) / 3)
+    assert third.hits[[*order, 3]].tolist() == [1, 1, 3, 1]
+
+
+def test_an_own_choice_keeps_strangers_and_gives_an_object_two_tracks():
+    seen = rows([3, 7, 7])
+    tracks = TrainingTracks(torch.tensor([[1.0]]), seen.boxes[:1], seen.ids[:1], torch.ones(1).long())
+    affinity = torch.tensor([[0.05], [0.6], [0.3]])  # the second takes the place of the first
+    places = own_places(affinity)
+    assert places.tolist() == [1, 0, 2]
+    after = advanced(tracks, torch.tensor([[5.0], [3.0], [9.0]]), seen, places)
+    assert after.ids.tolist() == [3, 3, 7]
+    assert after.embeddings[:, 0].tolist() == [2, 5, 9]
+    assert same_object(rows([3]), after).tolist() == [[True, True, False]]
 
 
 @pytest.fixture
