@@ -39,7 +39,8 @@ class NetworkShape:
     `query_channels` is the width of queries and tracks, `placement` what they know of their places.
     `embedding` is the norm of the embedding head ("layer" or "batch"), or "none" where there is no head.
     `image_channels` is 0 where no image features are added. `merging`, `recent` and `association` are
-    AutoSeg3D's parts, there or not, and `appearance` and `gate` the parts of its association.
+    AutoSeg3D's parts, there or not; `recent_scale` says how distance counts among recent queries, and
+    `appearance` and `gate` are the parts of its association.
     """
 
     unet: str = "res16unet34c"
@@ -54,6 +55,7 @@ class NetworkShape:
     placement: str = "published"
     merging: bool = False
     recent: bool = False
+    recent_scale: str = "query"
     association: bool = False
     appearance: bool = True
     gate: bool = True
@@ -101,7 +103,7 @@ class Network(nn.Module):
         has_embedding = shape.embedding != "none"
         self.embedding = EmbeddingHead(width, 2 * width, shape.embedding) if has_embedding else None
         self.merging = FragmentMerging(width) if shape.merging else None
-        self.recent = RecentQueries(unet.channels) if shape.recent else None
+        self.recent = RecentQueries(unet.channels, scale=shape.recent_scale) if shape.recent else None
         self.association = (
             TrackAssociation(width, appearance=shape.appearance, gate=shape.gate)
             if shape.association

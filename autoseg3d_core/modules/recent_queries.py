@@ -46,12 +46,34 @@ class DistanceScale(nn.Module):
         return -scale.T[:, :, None] * distances(centers, others)[None]
 
 
+class SharedScale(nn.Module):
+    """How much distance matters, alike for every row and head; learned, and 1 per metre at first."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.ones(()))
+
+    def forward(
+        self,
+        rows: Float[Tensor, "rows channels"],
+        centers: Float[Tensor, "rows 3"],
+        others: Float[Tensor, "others 3"],
+    ) -> Float[Tensor, "rows others"]:
+        """Return what to add to the logits of rows looking at others."""
+        return -self.value.clamp(0.0, LARGEST_SCALE) * distances(centers, others)
+
+
+SCALES: dict[str, type[nn.Module] | None] = {"query": DistanceScale, "shared": SharedScale, "none": None}
+"""How distance counts: by a scale that each fragment chooses, by one for all, or not at all."""
+
+
 class RecentQueries(nn.Module):
     """Adds to each fragment what it finds among those of the frame before; the identity when new."""
 
-    def __init__(self, channels: int, heads: int = 8) -> None:
+    def __init__(self, channels: int, heads: int = 8, scale: str = "query") -> None:
         super().__init__()
-        self.scale = DistanceScale(channels, heads)
+        kind = SCALES[scale]
+        self.scale = kind(channels, heads) if kind else None
         self.attention = MultiHeadAttention(channels, heads)
         nn.init.zeros_(self.attention.out.weight)
         nn.init.zeros_(self.attention.out.bias)
@@ -65,7 +87,7 @@ class RecentQueries(nn.Module):
         """Return the fragments' next vectors; without a frame before, those given."""
         if recent is None or len(recent.features) == 0 or len(features) == 0:
             return features
-        bias = self.scale(features, centers, recent.centers)
+        bias = self.scale(features, centers, recent.centers) if self.scale is not None else None
         return features + self.attention(features, recent.features, recent.features, bias)
 
 

@@ -43,6 +43,7 @@ class AssociationTrainingConfig:
     appearance: bool = setting(True, "instances and tracks are compared by what they look like too")
     gate: bool = setting(True, "a pair's share is weighed by its confidence")
     frames: int = setting(10, "frames per clip", low=2, high=1000)
+    widest_step: int = setting(2, "frames of a clip are up to so many apart", low=1, high=100)
     clips: int = setting(4, "clips per batch", low=1, high=1024)
     score_threshold: float = setting(0.3, "instances above this score take part", low=0.0, high=1.0)
     own_share: float = setting(
@@ -78,7 +79,7 @@ class RowBatches:
 
     def _clip(self, rng: np.random.Generator) -> list[FrameRows]:
         scene = self.scenes[int(rng.integers(len(self.scenes)))]
-        step = int(rng.integers(1, 3))
+        step = int(rng.integers(1, self.config.widest_step + 1))
         start = int(rng.integers(max(1, len(scene) - (self.config.frames - 1) * step)))
         clip = list(scene[start::step][: self.config.frames])
         clip = clip[::-1] if rng.random() < 0.5 else clip

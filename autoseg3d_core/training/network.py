@@ -40,6 +40,11 @@ class NetworkTrainingConfig:
     )
     class_aware: bool = setting(True, "learn the classes of the scenes; else only what is an object")
     recent: bool = setting(False, "with recent queries (STM)")
+    recent_scale: str = setting(
+        "query",
+        "how distance counts among them: a scale chosen by each fragment, one for all, or none",
+        choices=("query", "shared", "none"),
+    )
     embedding: bool = setting(False, "with ESAM's embedding head")
     frames: int = setting(1, "frames per clip", low=1, high=100)
     clips: int = setting(4, "clips per batch", low=1, high=1024)
@@ -129,6 +134,7 @@ def network_shape(config: NetworkTrainingConfig, labels: Sequence[str]) -> Netwo
         query_channels=config.query_channels,
         placement=config.placement,
         recent=config.recent,
+        recent_scale=config.recent_scale,
     )
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from slow_twins.samples import array, random_weights
 
-from autoseg3d_core.modules.recent_queries import Recent, RecentQueries, distances
+from autoseg3d_core.modules.recent_queries import Recent, RecentQueries, SharedScale, distances
 
 
 def linear(layer, x):
@@ -16,10 +16,18 @@ def fragments(seed, count=6, channels=16):
     return torch.randn(count, channels, **double), 3 * torch.rand(count, 3, **double)
 
 
+def scales(part, features, heads):
+    if part is None:
+        return np.zeros((len(features), heads))
+    if isinstance(part, SharedScale):
+        return np.full((len(features), heads), np.clip(float(part.value), 0, 10))
+    return np.clip(linear(part.linear, features), 0, 10)
+
+
 def slow_attention(module, features, centers, recent):
     """A fragment and a head at a time: softmax of product less scaled distance, then values."""
     layer, rows = module.attention, []
-    scale = np.clip(linear(module.scale.linear, features), 0, 10)
+    scale = scales(module.scale, features, layer.heads)
     q, k, v = linear(layer.query, features), linear(layer.key, recent[0]), linear(layer.value, recent[0])
     width = q.shape[1] // layer.heads
     for i in range(len(features)):
@@ -35,8 +43,9 @@ def slow_attention(module, features, centers, recent):
 
 
 @torch.no_grad()
-def test_a_fragment_takes_from_the_frame_before_less_what_is_far():
-    module = random_weights(RecentQueries(16, heads=4), seed=2)
+@pytest.mark.parametrize("scale", ["query", "shared", "none"])
+def test_a_fragment_takes_from_the_frame_before_less_what_is_far(scale):
+    module = random_weights(RecentQueries(16, heads=4, scale=scale), seed=2)
     (features, centers), before = fragments(0), fragments(1, count=4)
     expected = slow_attention(module, *map(array, (features, centers)), [array(b) for b in before])
     np.testing.assert_allclose(module(features, centers, Recent(*before)), expected, rtol=1e-9, atol=1e-9)
