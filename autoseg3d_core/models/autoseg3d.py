@@ -71,14 +71,14 @@ class AutoSeg3D:
             return Association(affinity, rows, TogetherVotes.empty(boxes.device), stage)
         known = memory.tracks.embeddings
         logits = self._association(described.as_instance, boxes, known[:, :-BOX], known[:, -BOX:])
-        return Association(staged_affinity(logits, stage), rows, self._evidence(logits, memory, stage), stage)
+        evidence = self._evidence(logits, memory.tracks.ids)
+        return Association(staged_affinity(logits, stage), rows, evidence, stage)
 
-    def _evidence(self, logits: PairLogits, memory: Memory, stage: Tensor) -> TogetherVotes:
-        """Compare every two active tracks: whether one instance is surely both, or each has its own."""
+    def _evidence(self, logits: PairLogits, ids: Int64[Tensor, " tracks"]) -> TogetherVotes:
+        """Compare every two tracks: whether one instance is surely both, or each has its own."""
         if logits.confidence is None:
-            return TogetherVotes.empty(stage.device)
-        sure = (logits.confidence.sigmoid() > self.join_confidence) & (stage == 0)
-        return together_or_apart(sure, memory.tracks.ids)
+            return TogetherVotes.empty(ids.device)
+        return together_or_apart(logits.confidence.sigmoid() > self.join_confidence, ids)
 
 
 def staged_affinity(logits: PairLogits, stage: Int64[Tensor, " tracks"]) -> Float[Tensor, "instances tracks"]:
