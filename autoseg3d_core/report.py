@@ -22,6 +22,9 @@ from autoseg3d_core.structures import (
     TrackTable,
 )
 
+DOUBT = 2.0
+"""A track's existence is half its mean score after so many frames that saw it."""
+
 
 def scene_update(
     frame: Frame,
@@ -73,7 +76,7 @@ def track_table(
         ids=tracks.ids.cpu().numpy(),
         labels=tracks.labels.cpu().numpy(),
         score=score.cpu().numpy(),
-        existence=tracks.scores.cpu().numpy(),
+        existence=existence(tracks).cpu().numpy(),
         boxes=tracks.boxes.cpu().numpy(),
         centroids=tracks.centroids.cpu().numpy(),
         hits=tracks.hits.cpu().numpy(),
@@ -84,6 +87,11 @@ def track_table(
         first_seen_ns=tracks.first_seen_ns.cpu().numpy(),
         last_seen_ns=tracks.last_seen_ns.cpu().numpy(),
     )
+
+
+def existence(tracks: Tracks) -> Float[Tensor, " tracks"]:
+    """Return how sure it is that there is such an object: the mean score, less for what was seen seldom."""
+    return tracks.scores * tracks.hits / (tracks.hits + DOUBT)
 
 
 def labelled_map(scene: SceneMap, tracks: Tracks) -> LabelledCloud:

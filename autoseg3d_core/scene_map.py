@@ -37,7 +37,10 @@ class MapConfig:
         low=64,
         high=4_000_000,
     )
-    max_votes: int = setting(20, "votes a voxel can gather for its track", low=1, high=30_000)
+    max_votes: int = setting(60, "votes a voxel can gather for its track", low=1, high=10_000)
+    object_votes: int = setting(
+        3, "votes of one sighting of an object; that of nobody's has one", low=1, high=1000
+    )
     evict_blocks: int = setting(256, "blocks dropped together when the map is full", low=1, high=100_000)
 
 
@@ -109,10 +112,11 @@ class SceneMap:
         address, _ = self._locate(keys)
         old_ids, old_votes = self._ids.view(-1)[address].long(), self._votes.view(-1)[address].long()
         held, says = old_votes.clamp(min=0), ids >= 0
-        votes = torch.where(old_ids == ids, held + 1, held - 1)
+        weight = torch.where(ids > 0, self.config.object_votes, 1)
+        votes = torch.where(old_ids == ids, held + weight, held - weight)
         wins = says & (votes < 1)  # an id without votes gives way
         new_ids = torch.where(wins, ids, old_ids)
-        votes = torch.where(says, torch.where(wins, 1, votes), held).clamp(max=self.config.max_votes)
+        votes = torch.where(says, torch.where(wins, weight, votes), held).clamp(max=self.config.max_votes)
         fresh = self._votes.view(-1)[address] < 0
         self._ids.view(-1)[address] = new_ids.int()
         self._votes.view(-1)[address] = votes.short()

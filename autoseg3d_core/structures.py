@@ -318,8 +318,9 @@ class Event:
 class TrackTable(Rows):
     """The tracks as NumPy columns, for whoever looks at a `SceneUpdate`.
 
-    `score` is of this frame (0 where unobserved), `existence` the running confidence in [0, 1],
-    `frame_points` counts this frame's cloud points and `map_voxels` the voxels of the scene map.
+    `score` is of this frame (0 where unobserved), `existence` the running confidence in [0, 1) that there is
+    such an object, `frame_points` counts this frame's cloud points and `map_voxels` the voxels of the scene
+    map.
     """
 
     ids: Int64[np.ndarray, " tracks"]

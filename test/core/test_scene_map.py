@@ -22,25 +22,26 @@ def vote(scene, keys, track_id, now=0):
 class DictionaryMap:
     """The slow twin: one dictionary entry per voxel."""
 
-    def __init__(self, max_votes):
-        self.max_votes, self.voxels = max_votes, {}
+    def __init__(self, max_votes, object_votes):
+        self.max_votes, self.object_votes, self.voxels = max_votes, object_votes, {}
 
     def integrate(self, keys, ids):
         for key, new in zip(keys.tolist(), ids.tolist(), strict=True):
             old, votes = self.voxels.get(key, (0, 0))
+            weight = self.object_votes if new > 0 else 1
             if new == -1:
                 self.voxels[key] = (old, votes)
             elif old == new:
-                self.voxels[key] = (old, min(votes + 1, self.max_votes))
-            elif votes - 1 < 1:
-                self.voxels[key] = (new, 1)
+                self.voxels[key] = (old, min(votes + weight, self.max_votes))
+            elif votes - weight < 1:
+                self.voxels[key] = (new, weight)
             else:
-                self.voxels[key] = (old, votes - 1)
+                self.voxels[key] = (old, votes - weight)
 
 
 def test_the_map_agrees_with_a_dictionary():
     generator = torch.Generator().manual_seed(0)
-    scene, twin = SceneMap(MapConfig(max_votes=4)), DictionaryMap(max_votes=4)
+    scene, twin = SceneMap(MapConfig(max_votes=9, object_votes=2)), DictionaryMap(9, 2)
     for now in range(40):
         cells = torch.unique(torch.randint(-12, 12, (600, 3), generator=generator), dim=0)
         keys = pack(cells)

@@ -1,0 +1,31 @@
+import dataclasses
+
+import torch
+
+from autoseg3d_core.report import existence, track_table
+from autoseg3d_core.structures import Memory
+
+
+def tracks(scores, hits):
+    empty = Memory.empty(channels=2).tracks
+    count = len(scores)
+    rows = {
+        field.name: getattr(empty, field.name).new_zeros(count, *getattr(empty, field.name).shape[1:])
+        for field in dataclasses.fields(empty)
+    }
+    rows |= {"scores": torch.tensor(scores), "hits": torch.tensor(hits)}
+    return type(empty)(**rows)
+
+
+def test_existence_grows_with_every_frame_towards_the_mean_score():
+    sure = existence(tracks([0.8] * 4, [1, 2, 10, 10_000]))
+    assert (sure.diff() > 0).all()
+    torch.testing.assert_close(sure[1], torch.tensor(0.4))
+    torch.testing.assert_close(sure[3], torch.tensor(0.8), atol=1e-3, rtol=0)
+
+
+def test_the_table_ranks_what_was_seen_often_above_what_was_seen_once():
+    seen = tracks([0.9, 0.7], [1, 9])
+    table = track_table(seen, torch.zeros(2).long(), torch.zeros(2), 3)
+    assert table.existence.argmax() == 1
+    assert table.is_mature.tolist() == [False, True]
