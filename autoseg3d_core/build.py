@@ -82,7 +82,7 @@ class AssignmentConfig:
         live=True,
     )
     piece_affinity: float = setting(
-        0.7,
+        0.5,
         "an instance left over joins a track that has another from this product on (autoseg3d)",
         low=0.0,
         high=1.0,

@@ -17,7 +17,7 @@ from autoseg3d_core.tracking.assignment import OneToOne, WithPieces
 from autoseg3d_core.training.rows import ObjectRows
 
 MIN_AFFINITY, PIECE_AFFINITY = 0.1, 0.7
-"""As at run time (`assignment.min_learned_affinity`, `assignment.piece_affinity`)."""
+"""Much as at run time (`assignment.min_learned_affinity`, `assignment.piece_affinity`)."""
 
 Places = Int64[Tensor, " instances"]
 """The track of each instance; numbers from the count of tracks on are new ones."""
