@@ -16,7 +16,7 @@ from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
 from autoseg3d_core.geometry.voxels import Voxels, voxelize
 from autoseg3d_core.lifting import LiftingConfig, check_frame, lift
 from autoseg3d_core.models.interface import Model, Sighting
-from autoseg3d_core.report import labelled_map, named, scene_update, track_table
+from autoseg3d_core.report import Trust, labelled_map, named, scene_update, track_table
 from autoseg3d_core.scene_map import MapChange, MapConfig, SceneMap
 from autoseg3d_core.segmenters.interface import Segmenter
 from autoseg3d_core.structures import (
@@ -93,8 +93,7 @@ class OnlineSegmenter:
             ids = named(owner, held, 0 if self.model.decides_all else -1)
             self.memory, evicted = self._integrated(change, voxels, ids, rgb)
         with timer.stage("report"):
-            mature_hits = self.config.tracks.mature_hits
-            update = scene_update(frame, masks, cloud, instances, change.ids, self.memory, mature_hits)
+            update = scene_update(frame, masks, cloud, instances, change.ids, self.memory, self._trust())
         self.frame_index += 1
         return dataclasses.replace(
             update,
@@ -146,7 +145,10 @@ class OnlineSegmenter:
         """Return the tracks between two frames, none of them with points of a frame."""
         tracks = self.memory.tracks
         unseen = torch.zeros_like(tracks.hits)
-        return track_table(tracks, unseen, unseen.float(), self.config.tracks.mature_hits)
+        return track_table(tracks, unseen, unseen.float(), self._trust())
+
+    def _trust(self) -> Trust:
+        return Trust(self.config.tracks.mature_hits, self.model.doubt)
 
     def _owners(self, instances: FrameInstances, voxels: Voxels) -> Int64[Tensor, " voxels"]:
         """Return the instance of most points of each voxel, -1 none."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -22,8 +24,13 @@ from autoseg3d_core.structures import (
     TrackTable,
 )
 
-DOUBT = 2.0
-"""A track's existence is half its mean score after so many frames that saw it."""
+
+@dataclass(frozen=True)
+class Trust:
+    """When a track is confirmed, and how much is doubted of it: half its score after `doubt` frames."""
+
+    mature_hits: int
+    doubt: float = 0.0
 
 
 def scene_update(
@@ -33,7 +40,7 @@ def scene_update(
     instances: FrameInstances,
     ids: Int64[Tensor, " instances"],
     memory: Memory,
-    mature_hits: int,
+    trust: Trust,
 ) -> SceneUpdate:
     """Return the report of one frame, still without its number, events and timings."""
     tracks, owner = memory.tracks, instances.owner
@@ -55,7 +62,7 @@ def scene_update(
             ids=point_ids,
             labels=named(owner, instances.labels, UNLABELLED).cpu().numpy(),
         ),
-        tracks=track_table(tracks, points, score, mature_hits),
+        tracks=track_table(tracks, points, score, trust),
         mask_ids=mask_ids,
         events=(),
     )
@@ -69,19 +76,19 @@ def named(
 
 
 def track_table(
-    tracks: Tracks, points: Int64[Tensor, " tracks"], score: Float[Tensor, " tracks"], mature_hits: int
+    tracks: Tracks, points: Int64[Tensor, " tracks"], score: Float[Tensor, " tracks"], trust: Trust
 ) -> TrackTable:
     """Return the tracks as NumPy columns, with the points and score that a frame gave each."""
     return TrackTable(
         ids=tracks.ids.cpu().numpy(),
         labels=tracks.labels.cpu().numpy(),
         score=score.cpu().numpy(),
-        existence=existence(tracks).cpu().numpy(),
+        existence=existence(tracks, trust.doubt).cpu().numpy(),
         boxes=tracks.boxes.cpu().numpy(),
         centroids=tracks.centroids.cpu().numpy(),
         hits=tracks.hits.cpu().numpy(),
         misses=tracks.misses.cpu().numpy(),
-        is_mature=(tracks.hits >= mature_hits).cpu().numpy(),
+        is_mature=(tracks.hits >= trust.mature_hits).cpu().numpy(),
         frame_points=points.cpu().numpy(),
         map_voxels=tracks.voxels.clamp(min=0).cpu().numpy(),
         first_seen_ns=tracks.first_seen_ns.cpu().numpy(),
@@ -89,9 +96,9 @@ def track_table(
     )
 
 
-def existence(tracks: Tracks) -> Float[Tensor, " tracks"]:
+def existence(tracks: Tracks, doubt: float) -> Float[Tensor, " tracks"]:
     """Return how sure it is that there is such an object: the mean score, less for what was seen seldom."""
-    return tracks.scores * tracks.hits / (tracks.hits + DOUBT)
+    return tracks.scores * tracks.hits / (tracks.hits + doubt)
 
 
 def labelled_map(scene: SceneMap, tracks: Tracks) -> LabelledCloud:

@@ -18,7 +18,7 @@ from autoseg3d_core.config import ConfigError
 from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.network import Network
-from autoseg3d_core.models.perception import BOX, NetworkConfig, Perception
+from autoseg3d_core.models.perception import BOX, DOUBT, NetworkConfig, Perception
 from autoseg3d_core.modules.track_association import PairLogits, TrackAssociation
 from autoseg3d_core.structures import (
     Association,
@@ -34,6 +34,7 @@ class AutoSeg3D:
     """Runs the network on each frame, and scores its instances against active and dormant tracks."""
 
     decides_all = True
+    doubt = DOUBT
 
     def __init__(
         self, network: Network, config: NetworkConfig, dormant_after_frames: int, join_confidence: float = 1.0

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from autoseg3d_core.geometry.boxes import box_iou_3d
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.network import Network
-from autoseg3d_core.models.perception import BOX, NetworkConfig, Perception
+from autoseg3d_core.models.perception import BOX, DOUBT, NetworkConfig, Perception
 from autoseg3d_core.structures import (
     Association,
     EncodedCloud,
@@ -28,6 +28,7 @@ class Esam:
     """Runs the network on each frame, and compares its instances with the tracks."""
 
     decides_all = True
+    doubt = DOUBT
 
     def __init__(self, network: Network, config: NetworkConfig) -> None:
         self.network, self.config = network, config

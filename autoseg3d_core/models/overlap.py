@@ -60,6 +60,7 @@ class Overlap:
 
     channels = 0
     decides_all = False
+    doubt = 0.0  # floors and walls are seen more often than any object
     label_names: tuple[str, ...] = ()
 
     def __init__(self, config: OverlapConfig) -> None:

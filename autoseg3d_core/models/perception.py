@@ -26,6 +26,8 @@ from autoseg3d_core.structures import (
 
 BOX = 6
 """Columns of a box at the end of an instance's embedding row: a track averages both alike."""
+DOUBT = 2.0
+"""A track that a network has found in so many frames is half as sure as its mean score."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ import dataclasses
 
 import torch
 
-from autoseg3d_core.report import existence, track_table
+from autoseg3d_core.report import Trust, existence, track_table
 from autoseg3d_core.structures import Memory
 
 
@@ -18,7 +18,7 @@ def tracks(scores, hits):
 
 
 def test_existence_grows_with_every_frame_towards_the_mean_score():
-    sure = existence(tracks([0.8] * 4, [1, 2, 10, 10_000]))
+    sure = existence(tracks([0.8] * 4, [1, 2, 10, 10_000]), 2.0)
     assert (sure.diff() > 0).all()
     torch.testing.assert_close(sure[1], torch.tensor(0.4))
     torch.testing.assert_close(sure[3], torch.tensor(0.8), atol=1e-3, rtol=0)
@@ -26,6 +26,10 @@ def test_existence_grows_with_every_frame_towards_the_mean_score():
 
 def test_the_table_ranks_what_was_seen_often_above_what_was_seen_once():
     seen = tracks([0.9, 0.7], [1, 9])
-    table = track_table(seen, torch.zeros(2).long(), torch.zeros(2), 3)
+    table = track_table(seen, torch.zeros(2).long(), torch.zeros(2), Trust(3, 2.0))
     assert table.existence.argmax() == 1
     assert table.is_mature.tolist() == [False, True]
+
+
+def test_without_doubt_existence_is_the_mean_score():
+    torch.testing.assert_close(existence(tracks([0.8, 0.3], [1, 7]), 0.0), torch.tensor([0.8, 0.3]))
