@@ -23,8 +23,8 @@ class Model(Protocol):
     """Finds the objects of a frame, and says how well each fits the tracks.
 
     `channels` is the length of its embeddings, 0 for none; `label_names` names the labels of its instances.
-    `decides_all` tells whether a point on no instance is nobody's, or merely not known. `doubt` is the number of
-    frames after which a track is half as sure as its mean score; 0 where being seen often proves nothing.
+    `decides_all` tells whether a point on no instance is nobody's, or merely not known. `doubt` is the number
+    of frames after which a track is half as sure as its mean score; 0 where being seen often proves nothing.
     """
 
     channels: int
