@@ -161,8 +161,13 @@ def _autoseg3d(config: Config, previous: Model | None) -> tuple[Model, Assigner]
     settings = config.assignment
     network = _network(config, previous)
     model = AutoSeg3D(network, config.model.network, dormant, settings.join_confidence)
+    return model, learned_assigner(settings)
+
+
+def learned_assigner(settings: AssignmentConfig) -> Assigner:
+    """Return what turns learned affinities into pairs: one to one, then pieces."""
     solver = OneToOne(settings.min_learned_affinity, 2 if settings.recall else 1)
-    return model, WithPieces(solver, settings.piece_affinity)
+    return WithPieces(solver, settings.piece_affinity)
 
 
 OWN_WEIGHTS = {"esam": "esam-edge", "autoseg3d": "autoseg3d-edge"}

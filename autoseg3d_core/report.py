@@ -30,7 +30,7 @@ class Trust:
     """When a track is confirmed, and how much is doubted of it: half its score after `doubt` frames."""
 
     mature_hits: int
-    doubt: float = 0.0
+    doubt: float
 
 
 def scene_update(

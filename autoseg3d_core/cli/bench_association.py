@@ -17,7 +17,7 @@ from autoseg3d_core.models.network import Network, NetworkShape
 from autoseg3d_core.models.perception import BOX
 from autoseg3d_core.structures import FrameInstances, Memory
 from autoseg3d_core.timing import StageTimer
-from autoseg3d_core.tracking.assignment import Assigner, OneToOne
+from autoseg3d_core.tracking.assignment import Assigner
 from autoseg3d_core.tracking.lifecycle import TracksConfig, advance
 from autoseg3d_core.visualization.report import text_table
 
@@ -109,7 +109,7 @@ def _model(weights: str | None) -> tuple[AutoSeg3D, Assigner]:
     config = build.Config()
     dormant, join = config.tracks.dormant_after_frames, config.assignment.join_confidence
     model = AutoSeg3D(Network(shape), config.model.network, dormant, join)
-    return model, OneToOne(config.assignment.min_learned_affinity)
+    return model, build.learned_assigner(config.assignment)
 
 
 def _print(times: list[dict[str, float]], args: argparse.Namespace) -> None:

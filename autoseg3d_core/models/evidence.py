@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
@@ -16,6 +17,6 @@ def together_or_apart(fits: Bool[Tensor, "instances tracks"], ids: Int64[Tensor,
     seen = fits.any(dim=0).nonzero()[:, 0]
     fits = fits[:, seen].float()
     together = fits.T @ fits > 0
-    first, second = together.new_ones(together.shape).triu(diagonal=1).nonzero(as_tuple=True)
+    first, second = torch.triu_indices(len(seen), len(seen), 1, device=ids.device)
     votes = together[first, second].long() * 2 - 1
     return TogetherVotes(ids[seen][first], ids[seen][second], votes)

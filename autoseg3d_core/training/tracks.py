@@ -80,7 +80,7 @@ def advanced(
     seen = torch.zeros(len(tracks) + fresh, dtype=torch.int64, device=places.device)
     seen = seen.index_add(0, places, torch.ones_like(places))
     hits = torch.cat([tracks.hits, tracks.hits.new_zeros(fresh)])
-    least = torch.cat([tracks.ids, tracks.ids.new_zeros(1)]).amin().clamp(max=0)
+    least = torch.cat([tracks.ids, tracks.ids.new_zeros(1)]).amin()
     named = torch.where(rows.ids == 0, least - (rows.ids == 0).cumsum(0), rows.ids)
     ids = torch.cat([tracks.ids, tracks.ids.new_zeros(fresh)])
     born = places >= len(tracks)
