@@ -16,8 +16,8 @@ from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
 from autoseg3d_core.geometry.voxels import Voxels, voxelize
 from autoseg3d_core.lifting import LiftingConfig, check_frame, lift
 from autoseg3d_core.models.interface import Model, Sighting
-from autoseg3d_core.report import Trust, labelled_map, named, scene_update, track_table
-from autoseg3d_core.scene_map import MapChange, MapConfig, SceneMap
+from autoseg3d_core.report import Reading, labelled_map, named, scene_update, track_table
+from autoseg3d_core.scene_map import MapConfig, SceneMap
 from autoseg3d_core.segmenters.interface import Segmenter
 from autoseg3d_core.structures import (
     CameraIntrinsics,
@@ -29,12 +29,12 @@ from autoseg3d_core.structures import (
     MaskImage,
     Memory,
     SceneUpdate,
-    Tracks,
     TrackTable,
 )
 from autoseg3d_core.timing import StageTimer
 from autoseg3d_core.tracking.assignment import Assigner
-from autoseg3d_core.tracking.lifecycle import Advance, TracksConfig, advance, end_tracks, with_voxels
+from autoseg3d_core.tracking.extent import counted
+from autoseg3d_core.tracking.lifecycle import Advance, TracksConfig, advance, end_tracks
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class OnlineSegmenter:
             ids = named(owner, held, 0 if self.model.decides_all else -1)
             self.memory, evicted = self._integrated(change, voxels, ids, rgb)
         with timer.stage("report"):
-            update = scene_update(frame, masks, cloud, instances, change.ids, self.memory, self._trust())
+            update = scene_update(frame, masks, cloud, instances, change.ids, self.memory, self._reading())
         self.frame_index += 1
         return dataclasses.replace(
             update,
@@ -133,7 +133,7 @@ class OnlineSegmenter:
         if not bool(gone.any()):
             return False
         old = self.memory.tracks[gone]
-        self.scene.relabel(old.ids, torch.zeros_like(old.ids), old.boxes)
+        self.scene.relabel(old.ids, torch.zeros_like(old.ids), old.reach)
         self.memory, _ = end_tracks(self.memory, gone, "user")
         return True
 
@@ -145,10 +145,11 @@ class OnlineSegmenter:
         """Return the tracks between two frames, none of them with points of a frame."""
         tracks = self.memory.tracks
         unseen = torch.zeros_like(tracks.hits)
-        return track_table(tracks, unseen, unseen.float(), self._trust())
+        return track_table(tracks, unseen, unseen.float(), self._reading())
 
-    def _trust(self) -> Trust:
-        return Trust(self.config.tracks.mature_hits, self.model.doubt)
+    def _reading(self) -> Reading:
+        config = self.config
+        return Reading(config.tracks.mature_hits, self.model.doubt, config.map.voxel_size_m)
 
     def _owners(self, instances: FrameInstances, voxels: Voxels) -> Int64[Tensor, " voxels"]:
         """Return the instance of most points of each voxel, -1 none."""
@@ -171,10 +172,10 @@ class OnlineSegmenter:
         rgb: Float[Tensor, "voxels 3"],
     ) -> tuple[Memory, tuple[Event, ...]]:
         """Write a frame into the scene map; return the memory that follows and what had to go."""
-        relabelled = self.scene.relabel(change.old_ids, change.new_ids, change.old_tracks.boxes)
+        relabelled = self.scene.relabel(change.old_ids, change.new_ids, change.old_tracks.reach)
         color = (rgb * 255).to(torch.uint8)
         voted, blocks = self.scene.integrate(voxels.keys, ids, color, self.frame_index)
-        tracks = _counted(_counted(change.memory.tracks, relabelled), voted)
+        tracks = counted(counted(change.memory.tracks, relabelled), voted)
         memory = dataclasses.replace(change.memory, tracks=tracks)
         if blocks == 0:
             return memory, ()
@@ -182,10 +183,6 @@ class OnlineSegmenter:
         memory, events = end_tracks(memory, forgotten, "memory_limit")
         room = Event(EventKind.REMOVED, 0, 0, f"memory_limit: {blocks} blocks of the scene map")
         return memory, (room, *events)
-
-
-def _counted(tracks: Tracks, change: MapChange) -> Tracks:
-    return with_voxels(tracks, change.ids, change.voxels)
 
 
 def _made_up() -> tuple[Frame, MaskImage]:

@@ -23,14 +23,19 @@ from autoseg3d_core.structures import (
     Tracks,
     TrackTable,
 )
+from autoseg3d_core.tracking.extent import track_boxes
 
 
 @dataclass(frozen=True)
-class Trust:
-    """When a track is confirmed, and how much is doubted of it: half its score after `doubt` frames."""
+class Reading:
+    """How to read tracks: when one is confirmed, how much is doubted of it, and the size of its voxels.
+
+    After `doubt` frames half a track's score is believed.
+    """
 
     mature_hits: int
     doubt: float
+    voxel_size_m: float
 
 
 def scene_update(
@@ -40,7 +45,7 @@ def scene_update(
     instances: FrameInstances,
     ids: Int64[Tensor, " instances"],
     memory: Memory,
-    trust: Trust,
+    reading: Reading,
 ) -> SceneUpdate:
     """Return the report of one frame, still without its number, events and timings."""
     tracks, owner = memory.tracks, instances.owner
@@ -62,7 +67,7 @@ def scene_update(
             ids=point_ids,
             labels=named(owner, instances.labels, UNLABELLED).cpu().numpy(),
         ),
-        tracks=track_table(tracks, points, score, trust),
+        tracks=track_table(tracks, points, score, reading),
         mask_ids=mask_ids,
         events=(),
     )
@@ -76,19 +81,19 @@ def named(
 
 
 def track_table(
-    tracks: Tracks, points: Int64[Tensor, " tracks"], score: Float[Tensor, " tracks"], trust: Trust
+    tracks: Tracks, points: Int64[Tensor, " tracks"], score: Float[Tensor, " tracks"], reading: Reading
 ) -> TrackTable:
     """Return the tracks as NumPy columns, with the points and score that a frame gave each."""
     return TrackTable(
         ids=tracks.ids.cpu().numpy(),
         labels=tracks.labels.cpu().numpy(),
         score=score.cpu().numpy(),
-        existence=existence(tracks, trust.doubt).cpu().numpy(),
-        boxes=tracks.boxes.cpu().numpy(),
+        existence=existence(tracks, reading.doubt).cpu().numpy(),
+        boxes=track_boxes(tracks, reading.voxel_size_m).cpu().numpy(),
         centroids=tracks.centroids.cpu().numpy(),
         hits=tracks.hits.cpu().numpy(),
         misses=tracks.misses.cpu().numpy(),
-        is_mature=(tracks.hits >= trust.mature_hits).cpu().numpy(),
+        is_mature=(tracks.hits >= reading.mature_hits).cpu().numpy(),
         frame_points=points.cpu().numpy(),
         map_voxels=tracks.voxels.clamp(min=0).cpu().numpy(),
         first_seen_ns=tracks.first_seen_ns.cpu().numpy(),

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.voxels import pack, unpack
-from autoseg3d_core.structures import InputError, Rows
+from autoseg3d_core.structures import InputError, MapChange, Rows
 
 BLOCK_BITS = 3
 BLOCK_VOXELS = 1 << (3 * BLOCK_BITS)
@@ -42,14 +42,6 @@ class MapConfig:
         3, "votes of one sighting of an object; that of nobody's has one", low=1, high=1000
     )
     evict_blocks: int = setting(256, "blocks dropped together when the map is full", low=1, high=100_000)
-
-
-@dataclass(frozen=True, eq=False)
-class MapChange(Rows):
-    """How many voxels an id gained or lost, a row per id, and how many blocks were dropped."""
-
-    ids: Int64[Tensor, " ids"]
-    voxels: Int64[Tensor, " ids"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +101,9 @@ class SceneMap:
         `now` counts frames. Returns what the ids gained and lost, and the blocks dropped to make room.
         """
         dropped, evicted = self._make_room(keys, now)
-        address, _ = self._locate(keys)
+        address, held = self._locate(keys)
+        if len(self) == self.config.max_blocks:  # there may have been no room for all of one frame
+            address, keys, ids, rgb = address[held], keys[held], ids[held], rgb[held]
         old_ids, old_votes = self._ids.view(-1)[address].long(), self._votes.view(-1)[address].long()
         held, says = old_votes.clamp(min=0), ids >= 0
         weight = torch.where(ids > 0, self.config.object_votes, 1)
@@ -121,7 +115,8 @@ class SceneMap:
         self._ids.view(-1)[address] = new_ids.int()
         self._votes.view(-1)[address] = votes.short()
         self._blend(address, rgb, fresh)
-        return _change(torch.cat([old_ids, dropped]), new_ids), evicted
+        change = _change(keys, old_ids, self._is_firm(held), new_ids, self._is_firm(votes))
+        return dropped.append(change), evicted
 
     def relabel(
         self,
@@ -134,26 +129,28 @@ class SceneMap:
         A new id of 0 takes the votes away. Returns what the ids gained and lost.
         """
         if len(old) == 0:
-            return _change(old, old)
-        rows = self._rows_in(boxes)
+            return self._nothing()
+        blocks = self._blocks_in(boxes)
+        rows = self._rows[blocks]
         here = self._ids[rows].long()  # (blocks, BLOCK_VOXELS)
         order = torch.argsort(old)
         place = torch.searchsorted(old[order], here).clamp(max=len(old) - 1)
         hit = old[order][place] == here
         there = torch.where(hit, new[order][place], here)
+        firm = self._is_firm(self._votes[rows])
         self._ids[rows] = there.int()
         self._votes[rows] = torch.where(hit & (there == 0), 0, self._votes[rows])
-        return _change(here[hit], there[hit])
+        block, local = hit.nonzero(as_tuple=True)
+        keys = self._voxel_keys(blocks[block], local)
+        return _change(keys, here[hit], firm[hit], there[hit], firm[hit] & (there[hit] > 0))
 
     def voxels(self) -> MapVoxels:
         """Return every voxel seen so far; costs as much as the map is large."""
         seen = self._votes[self._rows] >= 0  # (blocks, BLOCK_VOXELS)
         block, local = seen.nonzero(as_tuple=True)
-        row = self._rows[block]
-        cells = (unpack(self._keys)[block] << BLOCK_BITS) + _local_cell(local)
-        return MapVoxels(
-            pack(cells), self._ids[row, local].long(), self._votes[row, local].long(), self._rgb[row, local]
-        )
+        row, keys = self._rows[block], self._voxel_keys(block, local)
+        ids, votes = self._ids[row, local].long(), self._votes[row, local].long()
+        return MapVoxels(keys, ids, votes, self._rgb[row, local])
 
     def save(self, path: str | Path) -> None:
         """Write every voxel to a NumPy archive (`.npz`)."""
@@ -185,15 +182,27 @@ class SceneMap:
         address = self._rows[place] * BLOCK_VOXELS + local
         return torch.where(known, address, 0), known
 
-    def _make_room(self, keys: Tensor, now: int) -> tuple[Tensor, int]:
+    def _is_firm(self, votes: Tensor) -> Tensor:
+        """Tell which voxels have more votes than one sighting gives."""
+        return votes > self.config.object_votes
+
+    def _nothing(self) -> MapChange:
+        none = self._keys[:0]
+        return MapChange(none, none, none, none)
+
+    def _voxel_keys(self, block: Tensor, local: Tensor) -> Tensor:
+        """Return the keys of voxels by their block's place in the directory and their place in the block."""
+        return pack((unpack(self._keys[block]) << BLOCK_BITS) + _local_cell(local))
+
+    def _make_room(self, keys: Tensor, now: int) -> tuple[MapChange, int]:
         """Give every block of these voxels a row, and mark it seen.
 
-        Returns the ids of the voxels that had to go, an entry per voxel, and the blocks dropped.
+        Returns what the ids lost because blocks had to go, and how many did.
         """
         wanted = torch.unique(pack(unpack(keys) >> BLOCK_BITS))
         wanted = wanted[: self.config.max_blocks]
         new = wanted[~torch.isin(wanted, self._keys)]
-        dropped, evicted = self._ids.new_zeros(0).long(), 0
+        dropped, evicted = self._nothing(), 0
         if len(new) > len(self._free):
             evicted = min(len(self), max(len(new) - len(self._free), self.config.evict_blocks))
             dropped, evicted = self._evict(evicted, protected=wanted)
@@ -207,26 +216,31 @@ class SceneMap:
         self._times_seen[seen] += 1
         return dropped, evicted
 
-    def _evict(self, count: int, protected: Tensor) -> tuple[Tensor, int]:
-        """Drop the blocks seen least and longest ago, save the protected; return their ids."""
+    def _evict(self, count: int, protected: Tensor) -> tuple[MapChange, int]:
+        """Drop the blocks seen least and longest ago, save the protected; return what ids lost by it."""
         worth = self._last_seen[self._rows] + self._times_seen[self._rows].clamp(max=self.config.max_votes)
         worth = torch.where(torch.isin(self._keys, protected), torch.iinfo(torch.int64).max, worth)
         count = min(count, len(self) - int(torch.isin(protected, self._keys).sum()))
         gone = torch.topk(worth, count, largest=False).indices
-        ids = self._ids[self._rows[gone]].flatten().long()
+        held = self._ids[self._rows[gone]].long()
+        block, local = (held > 0).nonzero(as_tuple=True)
+        ids, firm = held[block, local], self._is_firm(self._votes[self._rows[gone]][block, local])
+        lost = _change(
+            self._voxel_keys(gone[block], local), ids, firm, torch.zeros_like(ids), torch.zeros_like(firm)
+        )
         self._free = torch.cat([self._free, self._rows[gone]])
         kept = torch.ones(len(self), dtype=torch.bool, device=self.device)
         kept[gone] = False
         self._keys, self._rows = self._keys[kept], self._rows[kept]
-        return ids, count
+        return lost, count
 
-    def _rows_in(self, boxes: Tensor) -> Tensor:
-        """Return the storage rows of the blocks that touch any of the boxes."""
+    def _blocks_in(self, boxes: Tensor) -> Tensor:
+        """Return the places in the directory of the blocks that touch any of the boxes."""
         edge = self.config.voxel_size_m * (1 << BLOCK_BITS)
         low = unpack(self._keys).float() * edge - RELABEL_MARGIN_M
         high = low + edge + 2 * RELABEL_MARGIN_M
         touches = (low[:, None] <= boxes[None, :, 3:]) & (high[:, None] >= boxes[None, :, :3])
-        return self._rows[touches.all(dim=2).any(dim=1)]
+        return touches.all(dim=2).any(dim=1).nonzero()[:, 0]
 
     def _blend(self, address: Tensor, rgb: Tensor, fresh: Tensor) -> None:
         """Let a voxel's colour follow what is seen; a fresh voxel takes it over."""
@@ -246,15 +260,17 @@ def _local_cell(local: Tensor) -> Tensor:
     return torch.stack(columns, dim=1)
 
 
-def _change(lost: Tensor, gained: Tensor) -> MapChange:
-    """Return the net number of voxels per id that was lost or gained; id 0 is nobody."""
-    both = torch.cat([lost, gained])
-    ids, place = torch.unique(both, return_inverse=True)
-    weight = torch.ones_like(both)
-    weight[: len(lost)] = -1
-    net = torch.zeros_like(ids).index_add_(0, place, weight)
-    named = (ids > 0) & (net != 0)
-    return MapChange(ids[named], net[named])
+def _change(keys: Tensor, old_ids: Tensor, was_firm: Tensor, new_ids: Tensor, is_firm: Tensor) -> MapChange:
+    """Return a row for each id that lost or gained a voxel, or its firmness; id 0 is nobody."""
+    changed = (old_ids != new_ids) | (was_firm != is_firm)
+    lost, gained = changed & (old_ids > 0), changed & (new_ids > 0)
+    one = torch.ones_like(keys)
+    return MapChange(
+        torch.cat([old_ids[lost], new_ids[gained]]),
+        torch.cat([keys[lost], keys[gained]]),
+        torch.cat([-one[lost], one[gained]]),
+        torch.cat([-was_firm[lost].long(), is_firm[gained].long()]),
+    )
 
 
 def _read(path: str | Path, voxel_size_m: float) -> MapVoxels:

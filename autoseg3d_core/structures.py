@@ -23,6 +23,9 @@ from autoseg3d_core.errors import InputError as InputError
 UNLABELLED = -1
 """Label of an instance of a class-agnostic model."""
 
+EXTENT_BINS = 128
+"""Slices of one voxel along each axis in which the voxels of a track are counted, over and over again."""
+
 
 RowsT = TypeVar("RowsT", bound="Rows")
 
@@ -194,17 +197,29 @@ class Assignment(Rows):
 
 
 @dataclass(frozen=True, eq=False)
+class MapChange(Rows):
+    """What ids gained (1) and lost (-1) on the scene map: voxels at all, and those held firmly."""
+
+    ids: Int64[Tensor, " rows"]
+    keys: Int64[Tensor, " rows"]
+    voxels: Int64[Tensor, " rows"]
+    firm: Int64[Tensor, " rows"]
+
+
+@dataclass(frozen=True, eq=False)
 class Tracks(Rows):
     """The objects with an identity over time, a row each, in order of birth.
 
     `hits` counts the frames that saw the track, `misses` the frames since the last that did, and
     `voxels` the voxels of the scene map that carry its id. `label_votes` is by how much the scores that spoke
-    for its label outweigh those that spoke for others. Ids ascend.
+    for its label outweigh those that spoke for others. `reach` is the box of all that was ever taken for it,
+    and `extent` counts its firm voxels along each axis (`tracking/extent.py`). Ids ascend.
     """
 
     ids: Int64[Tensor, " tracks"]
     embeddings: Float[Tensor, "tracks channels"]
-    boxes: Float[Tensor, "tracks 6"]
+    reach: Float[Tensor, "tracks 6"]
+    extent: Int32[Tensor, "tracks 3 bins"]
     centroids: Float[Tensor, "tracks 3"]
     scores: Float[Tensor, " tracks"]
     labels: Int64[Tensor, " tracks"]
@@ -223,7 +238,8 @@ class Tracks(Rows):
         return Tracks(
             ids=torch.zeros(0, **whole),
             embeddings=torch.zeros(0, channels, **real),
-            boxes=torch.zeros(0, 6, **real),
+            reach=torch.zeros(0, 6, **real),
+            extent=torch.zeros(0, 3, EXTENT_BINS, dtype=torch.int32, device=device),
             centroids=torch.zeros(0, 3, **real),
             scores=torch.zeros(0, **real),
             labels=torch.zeros(0, **whole),

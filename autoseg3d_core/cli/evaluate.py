@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from tqdm import tqdm
 
 from autoseg3d_core import build
 from autoseg3d_core.datasets.clips import PreparedScene, prepared_scenes
 from autoseg3d_core.evaluation.average_precision import SceneMatch, average_precision, match_scene
+from autoseg3d_core.evaluation.box_quality import box_overlaps
 from autoseg3d_core.evaluation.identity import IdentityScorer, IdentityScores
 from autoseg3d_core.evaluation.scene_labels import ids_on_truth
 from autoseg3d_core.segmenters.precomputed import LabelImageFolder, PrecomputedSegmenter
@@ -26,9 +28,13 @@ from autoseg3d_core.visualization.scene_view import FROM_ABOVE, scene_view
 
 @dataclass(frozen=True, eq=False)
 class SceneResult:
-    """One scene under one configuration: overlaps with the truth, identity over time, and times per frame."""
+    """One scene under one configuration: overlaps with the truth, identity over time, and times per frame.
+
+    `boxes` has the overlap of the track's box with the object's, for each object that was found.
+    """
 
     match: SceneMatch
+    boxes: Float[np.ndarray, " found"]
     identity: IdentityScores
     after_masks_ms: list[float]
 
@@ -37,8 +43,9 @@ class SceneResult:
 class Row:
     """The scores of one configuration over all scenes; precision is pooled, the others are means or sums.
 
-    `spread` is the standard deviation of AP over the scenes; `recalled` counts the objects that came
-    back with their id after an absence of a hundred frames, of those that came back.
+    `spread` is the standard deviation of AP over the scenes; `box_iou` is the mean over the objects found;
+    `recalled` counts the objects that came back with their id after an absence of a hundred frames, of those
+    that came back.
     """
 
     name: str
@@ -46,6 +53,7 @@ class Row:
     ap50: float
     ap25: float
     spread: float
+    box_iou: float
     idf1: float
     id_switches: int
     recalled: str
@@ -119,8 +127,9 @@ def evaluated(
         mature = tracks[tracks.is_mature]
         picture = scene_view(cloud, mature.ids, mature.boxes, FROM_ABOVE)
         write_picture(pictures / f"{scene.images.name}.png", picture)
-    match = match_scene(ids_on_truth(cloud, truth.cloud), truth.cloud.ids, existence)
-    return SceneResult(match, identity.scores(), times)
+    found = ids_on_truth(cloud, truth.cloud)
+    match = match_scene(found, truth.cloud.ids, existence)
+    return SceneResult(match, box_overlaps(tracks, found, truth.cloud), identity.scores(), times)
 
 
 def summary(name: str, results: Sequence[SceneResult]) -> Row:
@@ -129,12 +138,14 @@ def summary(name: str, results: Sequence[SceneResult]) -> Row:
     alone = [average_precision([result.match]).ap for result in results]
     times = [t for result in results for t in result.after_masks_ms]
     identities = [result.identity for result in results]
+    boxes = np.concatenate([result.boxes for result in results])
     return Row(
         name,
         round(100 * pooled.ap, 1),
         round(100 * pooled.ap50, 1),
         round(100 * pooled.ap25, 1),
         round(100 * float(np.nanstd(alone)), 1),
+        round(float(boxes.mean()) if len(boxes) else float("nan"), 2),
         round(100 * float(np.nanmean([identity.idf1 for identity in identities])), 1),
         sum(identity.id_switches for identity in identities),
         f"{sum(i.recalled for i in identities)} of {sum(i.returns for i in identities)}",

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from autoseg3d_core.config import setting
 from autoseg3d_core.structures import (
+    EXTENT_BINS,
     Assignment,
     Association,
     Event,
@@ -134,13 +135,6 @@ def end_tracks(
     return dataclasses.replace(memory, tracks=memory.tracks[~gone], together=together[kept]), events
 
 
-def with_voxels(tracks: Tracks, ids: Int64[Tensor, " ids"], voxels: Int64[Tensor, " ids"]) -> Tracks:
-    """Return the tracks with the net voxels that their ids gained in the scene map."""
-    row = tracks.index_of(ids)
-    known = row >= 0
-    return dataclasses.replace(tracks, voxels=tracks.voxels.index_add(0, row[known], voxels[known]))
-
-
 def _newborn(
     instances: FrameInstances, association: Association, rows: Tensor, next_id: int, stamp_ns: int
 ) -> Tracks:
@@ -151,7 +145,8 @@ def _newborn(
     return Tracks(
         ids=ids,
         embeddings=association.embeddings[rows],
-        boxes=instances.boxes,
+        reach=instances.boxes,
+        extent=torch.zeros(len(rows), 3, EXTENT_BINS, dtype=torch.int32, device=rows.device),
         centroids=instances.centroids,
         scores=instances.scores,
         labels=instances.labels,
@@ -177,8 +172,8 @@ def _observed(
     seen = count > 0
     weight = (1.0 / (tracks.hits + 1)).clamp(min=config.blend) * seen
     spread: dict[str, Any] = {"index": row[:, None].expand(-1, 3), "include_self": True}
-    low = tracks.boxes[:, :3].scatter_reduce(0, src=instances.boxes[:, :3], reduce="amin", **spread)
-    high = tracks.boxes[:, 3:].scatter_reduce(0, src=instances.boxes[:, 3:], reduce="amax", **spread)
+    low = tracks.reach[:, :3].scatter_reduce(0, src=instances.boxes[:, :3], reduce="amin", **spread)
+    high = tracks.reach[:, 3:].scatter_reduce(0, src=instances.boxes[:, 3:], reduce="amax", **spread)
 
     def mean_towards(old: Tensor, observed: Tensor) -> Tensor:
         shape = (-1, *([1] * (old.dim() - 1)))
@@ -191,7 +186,7 @@ def _observed(
         labels=labels,
         label_votes=votes,
         embeddings=mean_towards(tracks.embeddings, association.embeddings),
-        boxes=torch.cat([low, high], dim=1),
+        reach=torch.cat([low, high], dim=1),
         centroids=mean_towards(tracks.centroids, instances.centroids),
         scores=mean_towards(tracks.scores, instances.scores),
         hits=tracks.hits + seen,
@@ -258,11 +253,11 @@ def _inherited(tracks: Tracks, older: Tensor, younger: Tensor) -> Tracks:
     """Return the tracks where each older one has what its younger ones saw."""
     to, of = tracks.index_of(older), tracks.index_of(younger)
     spread: dict[str, Any] = {"index": to[:, None].expand(-1, 3)}
-    low = tracks.boxes[:, :3].scatter_reduce(0, src=tracks.boxes[of, :3], reduce="amin", **spread)
-    high = tracks.boxes[:, 3:].scatter_reduce(0, src=tracks.boxes[of, 3:], reduce="amax", **spread)
+    low = tracks.reach[:, :3].scatter_reduce(0, src=tracks.reach[of, :3], reduce="amin", **spread)
+    high = tracks.reach[:, 3:].scatter_reduce(0, src=tracks.reach[of, 3:], reduce="amax", **spread)
     return dataclasses.replace(
         tracks,
-        boxes=torch.cat([low, high], dim=1),
+        reach=torch.cat([low, high], dim=1),
         hits=tracks.hits.scatter_reduce(0, to, tracks.hits[of], "amax"),
         misses=tracks.misses.scatter_reduce(0, to, tracks.misses[of], "amin"),
         last_seen_ns=tracks.last_seen_ns.scatter_reduce(0, to, tracks.last_seen_ns[of], "amax"),

@@ -73,6 +73,17 @@ def test_the_reported_changes_add_up_to_the_content():
     assert {i: n for i, n in total.items() if n} == held
 
 
+def test_what_a_frame_finds_no_room_for_leaves_the_rest_as_it_is():
+    scene = SceneMap(MapConfig(max_blocks=64))
+    corners = 8 * torch.cartesian_prod(torch.arange(5), torch.arange(5), torch.arange(5))  # 125 blocks
+    for now in range(3):
+        ids = 1 + torch.arange(125)
+        scene.integrate(pack(corners), ids, torch.zeros(125, 3, dtype=torch.uint8), now)
+    found = scene.ids_at(pack(corners))
+    assert int((found > 0).sum()) == 64
+    assert torch.equal(found[found > 0], ids[found > 0])
+
+
 def test_an_empty_map_knows_nothing():
     scene = SceneMap(MapConfig())
     assert torch.equal(scene.ids_at(cube(0, 3)), torch.zeros(27, dtype=torch.int64))

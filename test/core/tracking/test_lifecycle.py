@@ -62,7 +62,7 @@ def test_a_seen_track_grows_its_box_and_matures_once():
     assert change.ids.tolist() == [1]
     assert kinds(change) == [("CONFIRMED", 1, 0)]
     tracks = change.memory.tracks
-    assert tracks.boxes.tolist() == [[0, 0, 0, 2, 1, 1]]
+    assert tracks.reach.tolist() == [[0, 0, 0, 2, 1, 1]]
     assert (tracks.first_seen_ns.item(), tracks.last_seen_ns.item()) == (5, 9)
     assert kinds(step(change.memory, [A], [(0, 0)])) == []
 
@@ -108,7 +108,7 @@ def test_tracks_seen_together_often_enough_merge_into_the_older():
     assert kinds(second) == [("MERGED", 2, 1)]
     assert second.ids.tolist() == [1, 1]
     assert (second.old_ids.tolist(), second.new_ids.tolist()) == ([2], [1])
-    assert second.memory.tracks.boxes.tolist() == [[0, 0, 0, 3, 1, 1]]
+    assert second.memory.tracks.reach.tolist() == [[0, 0, 0, 3, 1, 1]]
     assert len(second.memory.together) == 0
 
 
