@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from torch.multiprocessing import reductions
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 
@@ -26,6 +28,8 @@ class NumberedBatches(IterableDataset):  # type: ignore[type-arg]
 
 def loaded(batches: NumberedBatches, workers: int) -> Iterator[Any]:
     """Return the batches, made ahead by so many processes."""
+    if workers:  # else torch complains of every tensor that a process sent, once it has itself been unloaded
+        atexit.register(reductions.shared_cache.clear)
     return iter(
         DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
     )
