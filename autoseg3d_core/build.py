@@ -13,7 +13,7 @@ from autoseg3d_core.checkpoints.mask_network import mask_network
 from autoseg3d_core.checkpoints.network_weights import load_network
 from autoseg3d_core.checkpoints.sam_network import sam_network
 from autoseg3d_core.checkpoints.weights import weights_path
-from autoseg3d_core.config import load_config, section, setting
+from autoseg3d_core.config import ConfigError, load_config, section, setting
 from autoseg3d_core.geometry.scene_origin import OriginConfig
 from autoseg3d_core.lifting import LiftingConfig
 from autoseg3d_core.models.autoseg3d import AutoSeg3D
@@ -33,7 +33,7 @@ from autoseg3d_core.segmenters.precomputed import (
     PrecomputedSegmenter,
 )
 from autoseg3d_core.segmenters.sam import SamConfig, SamSegmenter
-from autoseg3d_core.sparse.layers import Backend, backend_of
+from autoseg3d_core.sparse.layers import INSTALL, Backend, backend_of, spconv_is_for_gpus
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.tracking.assignment import Assigner, ManyToOne, OneToOne, WithPieces
 from autoseg3d_core.tracking.lifecycle import TracksConfig
@@ -180,18 +180,23 @@ def _network(config: Config, previous: Model | None) -> Network:
         return previous.network
     settings, place = config.model.network, device(config.device)
     without = [part.strip() for part in settings.without.split(",") if part.strip()]
-    backend = _sparse_backend(settings.backend, place)
+    backend = sparse_backend(settings.backend, place)
     weights = weights_path(settings.weights or OWN_WEIGHTS[config.model.name])
     network = load_network(weights, backend, without).to(place)
     return network.halve_unet() if place.type == "cuda" else network
 
 
-def _sparse_backend(name: str, place: torch.device) -> Backend:
-    """Return the backend of a name; auto takes spconv on a GPU, where it is installed."""
-    if name != "auto":
-        return backend_of(name)
-    has_spconv = importlib.util.find_spec("spconv") is not None
-    return backend_of("spconv" if place.type == "cuda" and has_spconv else "torch")
+def sparse_backend(name: str, place: torch.device) -> Backend:
+    """Return the backend of a name; auto takes spconv on a GPU, where its GPU build is installed.
+
+    Raises `ConfigError` where spconv is asked for on a GPU and only its CPU build is installed.
+    """
+    on_gpu = place.type == "cuda"
+    if name == "auto":
+        return backend_of("spconv" if on_gpu and spconv_is_for_gpus() else "torch")
+    if name == "spconv" and on_gpu and spconv_is_for_gpus() is False:
+        raise ConfigError(f"the installed spconv is a CPU build, and the device is {place}: {INSTALL}")
+    return backend_of(name)
 
 
 MODELS: dict[str, Callable[[Config, Model | None], tuple[Model, Assigner]]] = {

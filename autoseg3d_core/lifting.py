@@ -13,6 +13,9 @@ from autoseg3d_core.geometry.camera import back_project
 from autoseg3d_core.geometry.transforms import check_pose
 from autoseg3d_core.structures import FragmentCloud, Frame, ImageView, InputError, MaskImage
 
+FARTHEST_M = 20_000.0
+"""Single precision tells points 2 mm apart up to here; the scene map's voxels reach twice as far."""
+
 
 @dataclass(frozen=True)
 class LiftingConfig:
@@ -25,8 +28,8 @@ class LiftingConfig:
     )
     edge_tolerance: float = setting(
         0.03,
-        "a reading is ignored when a neighbouring pixel differs by more than this share of its depth",
-        low=0.001,
+        "a reading is ignored when a neighbouring pixel differs by more than this share of its depth, 0: off",
+        low=0.0,
         high=1.0,
         live=True,
     )
@@ -46,9 +49,21 @@ def check_frame(frame: Frame) -> None:
             f"{frame.depth.shape[0]} and camera {shape[1]}x{shape[0]} differ in size; "
             "use depth that is registered to the colour image"
         )
-    if not (frame.camera.fx > 0 and frame.camera.fy > 0):
-        raise InputError(f"{where}: focal lengths {frame.camera.fx}, {frame.camera.fy}: calibrate the camera")
+    camera = frame.camera
+    finite = np.isfinite([camera.fx, camera.fy, camera.cx, camera.cy]).all()
+    if not (finite and camera.fx > 0 and camera.fy > 0):
+        raise InputError(
+            f"{where}: focal lengths {camera.fx}, {camera.fy} and centre {camera.cx}, {camera.cy}: "
+            "calibrate the camera"
+        )
     check_pose(frame.world_from_camera, where)
+    farthest = float(np.abs(frame.world_from_camera[:3, 3]).max())
+    if farthest > FARTHEST_M:
+        raise InputError(
+            f"{where}: the camera is {farthest / 1000:.0f} km from the world's origin, farther than single "
+            f"precision serves ({FARTHEST_M / 1000:.0f} km): give poses in a frame that begins near the "
+            "robot, such as odom (target_frame of the node)"
+        )
 
 
 def lift(
@@ -61,10 +76,11 @@ def lift(
     `config.points` gives them all; one with none gives an empty cloud.
     """
     depth = torch.from_numpy(np.ascontiguousarray(frame.depth)).to(device)
-    in_range = (depth >= config.min_depth_m) & (depth <= config.max_depth_m)  # NaN is not
+    in_range = (depth > 0) & (depth >= config.min_depth_m) & (depth <= config.max_depth_m)  # NaN is not
     candidates = _drawn(in_range.flatten().nonzero()[:, 0], 2 * config.points, seed=frame.stamp_ns)
-    smooth = candidates[_is_smooth(depth, candidates, config.edge_tolerance)]
-    pixel = _drawn(smooth, config.points, seed=frame.stamp_ns + 1)
+    if config.edge_tolerance > 0:
+        candidates = candidates[_is_smooth(depth, candidates, config.edge_tolerance)]
+    pixel = _drawn(candidates, config.points, seed=frame.stamp_ns + 1)
     pose = torch.from_numpy(frame.world_from_camera).to(device)
     camera_points = back_project(pixel, depth.flatten()[pixel].double(), frame.camera)
     xyz = (camera_points @ pose[:3, :3].T + pose[:3, 3]).float()

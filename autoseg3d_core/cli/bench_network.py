@@ -42,7 +42,7 @@ class NetworkTimes:
     frames: int
     stages_ms: dict[str, float]
     whole_ms: float
-    ratio: float
+    ratio: float | None
     remembered_voxels: int
 
 
@@ -79,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
             found.append(_measured(network, name, clouds, args.frames, args.max_voxels))
     stages = list(found[0].stages_ms) if found else []
     rows = [
-        (f.unet, f.backend, *f.stages_ms.values(), f.whole_ms, f.ratio, f.remembered_voxels) for f in found
+        (f.unet, f.backend, *f.stages_ms.values(), f.whole_ms, f.ratio or "-", f.remembered_voxels)
+        for f in found
     ]
     print(f"{device}, {args.threads} threads, {args.points} points, {args.frames} frames of {args.source}")
     print(text_table(("U-Net", "backend", *stages, "whole ms", "last/early", "remembered"), rows))
@@ -109,14 +110,15 @@ def _measured(
         rows.append(timer.milliseconds())
     rows = rows[WARM_UP:] or rows
     whole = np.array([sum(row.values()) for row in rows])
-    tenth = max(1, len(whole) // 10)
+    tenth = len(whole) // 10
+    ratio = np.median(whole[-tenth:]) / np.median(whole[tenth : 2 * tenth]) if tenth else None
     return NetworkTimes(
         unet=network.shape.unet,
         backend=backend,
         frames=len(rows),
         stages_ms={name: round(float(np.median([row[name] for row in rows])), 1) for name in rows[0]},
         whole_ms=round(float(np.median(whole)), 1),
-        ratio=round(float(np.median(whole[-tenth:]) / np.median(whole[tenth : 2 * tenth])), 2),
+        ratio=None if ratio is None else round(float(ratio), 2),
         remembered_voxels=sum(store.voxels for store in memory.stores),
     )
 

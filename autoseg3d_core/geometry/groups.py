@@ -21,7 +21,7 @@ def group_mean(
 
 def group_size(group: Int64[Tensor, " rows"], count: int) -> Int64[Tensor, " groups"]:
     """Return the number of rows of each group."""
-    return torch.bincount(group + 1, minlength=count + 1)[1:]
+    return _counted(group + 1, count + 1)[1:]
 
 
 def group_majority(
@@ -34,7 +34,7 @@ def group_majority(
     if members == 0:
         return torch.full((count,), -1, dtype=torch.int64, device=member.device)
     cell = (group + 1) * (members + 1) + member + 1
-    votes = torch.bincount(cell, minlength=(count + 1) * (members + 1))
+    votes = _counted(cell, (count + 1) * (members + 1))
     most, best = votes.view(count + 1, members + 1)[1:, 1:].max(dim=1)
     return torch.where(most > 0, best, -1)
 
@@ -57,3 +57,8 @@ def group_boxes(
     low = torch.zeros_like(mean).scatter_reduce(0, index, off, "amin")
     high = torch.zeros_like(mean).scatter_reduce(0, index, off, "amax")
     return torch.cat([mean + low, mean + high], dim=1)
+
+
+def _counted(index: Int64[Tensor, " rows"], count: int) -> Int64[Tensor, " count"]:
+    """Return how often each index occurs; unlike `torch.bincount` a GPU need not be waited for."""
+    return index.new_zeros(count).index_add_(0, index, torch.ones_like(index))

@@ -17,6 +17,8 @@ from autoseg3d_core.structures import SceneOrigin
 
 AXES = {"x": 0, "y": 1, "z": 2}
 UPS = ("auto", "x", "-x", "y", "-y", "z", "-z")
+USUAL_PITCH = np.deg2rad(15.0)
+"""Cameras look down more often than up: which axis is vertical is asked as if they looked so far down."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,10 @@ class OriginConfig:
         choices=("first_camera", "world"),
     )
     up: str = setting(
-        "auto", "the world's vertical; auto is the axis nearest to the first camera's upper side", choices=UPS
+        "auto",
+        "the world's vertical; auto is the axis nearest to the first camera's upper side, where "
+        "that looks up by no more than 30 degrees and down by no more than 60",
+        choices=UPS,
     )
     camera_height_m: float = setting(
         1.3, "how far below the first camera the floor is taken to be", unit="m", low=-10.0, high=10.0
@@ -57,7 +62,9 @@ def scene_origin(
 
 
 def _vertical(world_from_camera: np.ndarray, name: str) -> Float64[np.ndarray, "3"]:
-    upper_side = -world_from_camera[:3, 1]
+    upper_side = (
+        -np.cos(USUAL_PITCH) * world_from_camera[:3, 1] - np.sin(USUAL_PITCH) * world_from_camera[:3, 2]
+    )
     axis = int(np.argmax(np.abs(upper_side))) if name == "auto" else AXES[name[-1]]
     sign = np.sign(upper_side[axis]) if name == "auto" else (-1.0 if name[0] == "-" else 1.0)
     up = np.zeros(3)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from autoseg3d_core.geometry.groups import group_mean
 from autoseg3d_core.geometry.voxels import unpack, voxelize
+from autoseg3d_core.modules.blocks import Norm
 from autoseg3d_core.modules.embedding_head import EmbeddingHead
 from autoseg3d_core.modules.fragment_merging import FragmentMerging
 from autoseg3d_core.modules.fragment_pooling import FragmentPooling, PooledFragments
@@ -111,10 +112,12 @@ class Network(nn.Module):
         )
 
     def halve_unet(self) -> Network:
-        """Put the voxel parts into half precision, for a GPU; sums over points stay in single."""
+        """Put the voxel parts into half precision, for a GPU; norms and sums over points stay in single."""
         for part in (self.unet, self.voxel_memory, self.image_features):
-            if part is not None:
-                part.half()
+            for module in () if part is None else part.modules():
+                if not isinstance(module, Norm):
+                    for weight in module.parameters(recurse=False):
+                        weight.data = weight.data.half()
         return self
 
     def new_memory(self, max_voxels: int = 200_000) -> NetworkMemory:
@@ -175,7 +178,9 @@ class Network(nn.Module):
                     "segmenter.name=fastsam, segmenter.fastsam.features=true, and the FastSAM that made them"
                 )
             cells = tensor.level.cells
-            xyz = cells[cells[:, 0] == row, 1:].double() * self.shape.voxel_m  # a corner, as published
+            xyz = (
+                cells[cells[:, 0] == row, 1:].double() * self.shape.voxel_m
+            )  # whole cells: the lowest corner
             parts.append(sample_image(view.features.float(), xyz, view.camera, view.camera_from_points))
         return torch.cat(parts).to(tensor.features.dtype)
 

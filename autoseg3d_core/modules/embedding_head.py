@@ -6,7 +6,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-NORMS = {"layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
+from autoseg3d_core.modules.blocks import Norm
+
+NORMS = {"layer": nn.LayerNorm, "batch": Norm}
 
 
 class EmbeddingHead(nn.Module):

@@ -56,7 +56,10 @@ class Tile:
 
 @dataclass(frozen=True, eq=False)
 class VoxelStore:
-    """What is remembered at one stride; `time` counts the frames that were accumulated."""
+    """What is remembered at one stride; `time` counts the frames that were accumulated.
+
+    Tiles stand in the order in which frames last touched them.
+    """
 
     max_voxels: int
     tiles: dict[TileIndex, Tile] = field(default_factory=dict)
@@ -80,7 +83,10 @@ class VoxelStore:
             tile_of_row, tiles = _tiles_of(merged.cells)
         fresh = _split(merged, tile_of_row, tiles, self.time + 1)
         voxels = self.voxels - sum(len(old) for old in olds) + len(merged)
-        store = replace(self, tiles={**self.tiles, **fresh}, voxels=voxels, time=self.time + 1)
+        kept = dict(self.tiles)
+        for tile in fresh:
+            kept.pop(tile, None)  # what was touched last stands last
+        store = replace(self, tiles=kept | fresh, voxels=voxels, time=self.time + 1)
         return store._capped()
 
     def within(self, low: Float[Tensor, " 3"], high: Float[Tensor, " 3"]) -> VoxelRows:
@@ -105,7 +111,7 @@ class VoxelStore:
         if self.voxels <= self.max_voxels:
             return self
         voxels, kept = self.voxels, dict(self.tiles)
-        for tile in sorted(self.tiles, key=lambda tile: self.tiles[tile].touched):
+        for tile in self.tiles:
             if voxels <= self.max_voxels or self.tiles[tile].touched == self.time:
                 break
             voxels -= len(kept.pop(tile).rows)

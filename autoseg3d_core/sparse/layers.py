@@ -6,6 +6,7 @@ A weight is `(kernel volume, inputs, outputs)`, its elements ordered as `kernel_
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import math
 from dataclasses import dataclass
 from types import ModuleType
@@ -24,7 +25,7 @@ INSTALL = "pip install spconv (CPU), spconv-cu120 (CUDA, Python 3.10 or 3.11) or
 
 
 class Submanifold(Protocol):
-    """Convolve with a centred kernel, onto the tensor's own voxels or those of `at`."""
+    """Convolve with a centred kernel, onto the tensor's own voxels or those among them that `at` has."""
 
     def __call__(
         self, tensor: SparseTensor, weight: Tensor, dilation: int = 1, at: SparseTensor | None = None
@@ -65,6 +66,13 @@ def backend_of(name: str) -> Backend:
             f"the sparse backend {name!r} cannot be imported ({error}): {INSTALL}, or choose 'torch'"
         ) from error
     return _of_module(name, module)
+
+
+def spconv_is_for_gpus() -> bool | None:
+    """Tell whether the installed spconv is a GPU build; None where there is none."""
+    if importlib.util.find_spec("spconv") is None:
+        return None
+    return not importlib.import_module("spconv.cppconstants").CPU_ONLY_BUILD
 
 
 def _of_module(name: str, module: ModuleType) -> Backend:

@@ -154,6 +154,6 @@ def _check_range(cells: Int64[Tensor, "voxels 4"]) -> None:
     farthest = int(cells[:, 1:].abs().max())
     if farthest > CELL_LIMIT:
         raise InputError(
-            f"a voxel lies {farthest} cells from the origin, the limit is {CELL_LIMIT}: "
-            "subtract a fixed scene origin from the points, or use larger voxels"
+            f"a voxel lies {farthest} cells from the scene origin, over {CELL_LIMIT}: reset the scene "
+            "(~/reset of the node) to begin anew from here, and leave origin.at at first_camera"
         )

@@ -60,7 +60,7 @@ def _between(tensor: SparseTensor, stride: int) -> KernelMap:
 def _convolve(features: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:
     """Convolve; under autocast the products are made in half precision, and the result is as the input."""
     if features.shape[1] <= FEW_CHANNELS:
-        return _convolve_columns(features, weight, pairs)
+        return _convolve_columns(features, weight, pairs).to(features.dtype)
     kind = features.device.type
     if not torch.is_autocast_enabled(kind):
         return _PairedProducts.apply(features, weight, pairs)

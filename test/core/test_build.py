@@ -1,8 +1,10 @@
 import importlib.util
 
 import pytest
+import torch
 
 from autoseg3d_core import build
+from autoseg3d_core.config import ConfigError
 from autoseg3d_core.resources import resource_path
 
 
@@ -34,3 +36,26 @@ def test_the_published_settings_of_esam_are_kept_in_a_file():
     assert (config.lifting.points, config.model.network.leftovers, config.tracks.blend) == (20_000, 20, 0.0)
     assert (config.segmenter.fastsam.confidence, config.segmenter.fastsam.iou) == (0.1, 0.9)
     assert not selection.exclusive
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "for_gpus", "name"),
+    [
+        ("auto", "cuda", True, "spconv"),
+        ("auto", "cuda", False, "torch"),
+        ("auto", "cuda", None, "torch"),
+        ("auto", "cpu", True, "torch"),
+        ("spconv", "cpu", False, "spconv"),
+        ("torch", "cuda", True, "torch"),
+    ],
+)
+def test_a_gpu_gets_spconv_where_it_is_built_for_gpus(monkeypatch, asked, device, for_gpus, name):
+    pytest.importorskip("spconv", reason="spconv is not installed: it cannot be chosen")
+    monkeypatch.setattr(build, "spconv_is_for_gpus", lambda: for_gpus)
+    assert build.sparse_backend(asked, torch.device(device)).name == name
+
+
+def test_a_cpu_build_of_spconv_is_refused_on_a_gpu_with_what_to_install(monkeypatch):
+    monkeypatch.setattr(build, "spconv_is_for_gpus", lambda: False)
+    with pytest.raises(ConfigError, match=r"pip install.*spconv-cu120"):
+        build.sparse_backend("spconv", torch.device("cuda"))

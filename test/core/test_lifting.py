@@ -61,12 +61,32 @@ def test_pixels_at_a_depth_edge_are_left_out(wall_frame):
     assert set(range(160)) - set((cloud.pixel % 160).tolist()) == {79, 80}
 
 
+def test_without_a_tolerance_pixels_at_a_depth_edge_are_points_too(wall_frame):
+    frame = wall_frame()
+    frame.depth[:, 80:] = 30.0
+    config = LiftingConfig(points=100_000, max_depth_m=100.0, edge_tolerance=0.0)
+    assert len(lift(frame, NO_MASKS, config)) == frame.depth.size
+
+
+def test_no_reading_is_no_point_however_near_points_may_be(wall_frame):
+    frame = wall_frame()
+    frame.depth[:60] = 0.0
+    cloud = lift(frame, NO_MASKS, LiftingConfig(points=100_000, min_depth_m=0.0))
+    assert (cloud.pixel >= 60 * 160).all()
+
+
 def test_each_point_has_the_mask_of_its_pixel(wall_frame, halves):
     frame = wall_frame()
     masks = halves(frame)
     cloud = lift(frame, masks, LiftingConfig(points=2000))
     assert torch.equal(cloud.fragment, torch.from_numpy(masks.index).flatten()[cloud.pixel].long())
     assert len(cloud.fragment_score) == 2
+
+
+def at(x, y, z):
+    pose = np.eye(4)
+    pose[:3, 3] = x, y, z
+    return pose
 
 
 def test_bad_frames_are_refused_with_the_remedy(wall_frame, camera):
@@ -76,7 +96,9 @@ def test_bad_frames_are_refused_with_the_remedy(wall_frame, camera):
         ({"rgb": np.zeros((60, 80, 3), np.uint8)}, "differ in size"),
         ({"camera": dataclasses.replace(camera, fx=0.0)}, "calibrate"),
         ({"camera": dataclasses.replace(camera, fy=float("nan"))}, "calibrate"),
+        ({"camera": dataclasses.replace(camera, cx=float("nan"))}, "calibrate"),
         ({"world_from_camera": np.full((4, 4), np.nan)}, "localisation"),
+        ({"world_from_camera": at(0, -500_000, 0)}, "500 km from the world's origin.*odom"),
     ]
     for change, message in table:
         with pytest.raises(InputError, match=message):

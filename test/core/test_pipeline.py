@@ -8,6 +8,7 @@ from autoseg3d_core import build
 from autoseg3d_core.geometry.transforms import pose_from_quaternion
 from autoseg3d_core.lifting import LiftingConfig
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
+from autoseg3d_core.models.perception import in_scene
 from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
 from autoseg3d_core.structures import EventKind, InputError, MaskImage
@@ -63,6 +64,27 @@ def test_the_same_frames_give_the_same_updates(wall_frame, halves):
         for table in ("tracks", "cloud"):
             for name, column in vars(getattr(first, table)).items():
                 assert np.array_equal(column, getattr(getattr(second, table), name)), name
+
+
+class SeesTheScene(Overlap):
+    """Keeps the points of each frame as a network would see them."""
+
+    def encode(self, cloud, memory):
+        self.seen = in_scene(cloud, memory.origin).xyz
+        return super().encode(cloud, memory)
+
+
+@pytest.mark.parametrize("position", [(0.0, 0.0, 0.0), (3000.0, -9000.0, 64.0), (-19_000.0, 19_000.0, 0.0)])
+def test_a_scene_kilometres_from_the_world_s_origin_is_the_same_to_millimetres(wall_frame, halves, position):
+    turn = pose_from_quaternion(np.array(position), np.array([0.5, 0.5, 0.5, 0.5]))
+    scenes = []
+    for world in (np.eye(4), turn):
+        model = SeesTheScene(OverlapConfig())
+        online = OnlineSegmenter(halves, model, ManyToOne(0.5), CONFIG)
+        for i in range(3):
+            online.step(wall_frame(stamp_ns=i, world_from_camera=world @ moved(x=0.1 * i)))
+        scenes.append(model.seen)
+    torch.testing.assert_close(scenes[1], scenes[0], rtol=0, atol=2.5e-3)
 
 
 def test_moving_the_world_moves_the_boxes_and_keeps_the_ids(wall_frame, halves):

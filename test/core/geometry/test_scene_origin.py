@@ -61,13 +61,25 @@ def test_the_first_camera_stands_on_the_floor_and_looks_along_x():
     assert (x > 0.9, abs(y) < 1e-9, z < 1.3) == (True, True, True)
 
 
-@pytest.mark.parametrize("pitch", [-np.pi / 2, np.pi / 2 - 1e-4])
+@pytest.mark.parametrize("pitch", [-np.pi / 2, np.pi / 2])
 def test_a_camera_that_looks_straight_down_or_up_has_a_scene_too(pitch):
-    pose = camera_pose(pitch=-1.0)
-    pose[:3, :3] = np.stack([[0, -1.0, 0], [-1.0, 0, 0], [0, 0, -1.0]], axis=1)
+    pose = camera_pose()
+    right, down = np.array([0, -1.0, 0]), np.array([-np.sign(pitch) * -1.0, 0, 0])
+    pose[:3, :3] = np.stack([right, down, np.cross(right, down)], axis=1)
+    assert pose[2, 2] == np.sign(pitch)
     rotation = scene_origin(pose, OriginConfig(up="z")).rotation.numpy()
     assert np.allclose(rotation @ rotation.T, np.eye(3))
     assert np.linalg.det(rotation) == pytest.approx(1)
+    assert rotation[2].tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("degrees", [-55, -50, -30, 0, 25])
+@pytest.mark.parametrize("yaw", [0.0, 0.3, np.pi / 4, 2.0])
+@pytest.mark.parametrize("world", [np.eye(3), Z_TO_MINUS_Y, Z_TO_MINUS_Y.T, np.diag([1.0, -1, -1])])
+def test_the_vertical_is_found_however_steeply_a_camera_usually_looks(degrees, yaw, world):
+    pose = rigid(world) @ camera_pose(yaw, np.deg2rad(degrees))
+    up = scene_origin(pose, OriginConfig(up="auto")).rotation[2].numpy()
+    assert np.allclose(up, world @ [0, 0, 1])
 
 
 def test_the_world_s_own_coordinates_can_be_kept():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
 from autoseg3d_core.models.network import COLOUR_MEAN, Network, NetworkShape
 from autoseg3d_core.models.perception import predicted
-from autoseg3d_core.structures import FragmentCloud
+from autoseg3d_core.modules.blocks import Norm
+from autoseg3d_core.structures import CameraIntrinsics, FragmentCloud, ImageView
 
 SHAPE = NetworkShape(unet="edge")
 
@@ -91,7 +94,8 @@ def test_a_network_without_memory_boxes_and_embedding_still_predicts():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: half precision is for GPUs")
 def test_half_precision_of_the_unet_on_a_gpu_is_close_to_single(network):
     network.cuda()
-    given = FragmentCloud(**{name: value.cuda() for name, value in vars(cloud()).items()})
+    here = cloud()
+    given = FragmentCloud(**{name: value.cuda() for name, value in vars(here).items() if name != "view"})
     [single], _ = network([given], [network.new_memory()])
     network.halve_unet()
     memories = [network.new_memory()]
@@ -100,6 +104,32 @@ def test_half_precision_of_the_unet_on_a_gpu_is_close_to_single(network):
     assert torch.isfinite(half[-1].mask_logits).all()
     [half], _ = network([given], [network.new_memory()])
     torch.testing.assert_close(half[-1].mask_logits, single[-1].mask_logits, rtol=0.1, atol=0.1)
+
+
+def test_norms_keep_the_statistics_that_half_precision_cannot_hold(network):
+    norm = next(module for module in network.unet.modules() if isinstance(module, Norm))
+    norm.running_var.fill_(1e6)
+    norm.running_mean.fill_(3.00001)
+    network.halve_unet()
+    assert (norm.running_var == 1e6).all()
+    assert (norm.running_mean == torch.tensor(3.00001)).all()
+    rows = torch.full((4, len(norm.running_mean)), 1000.0, dtype=torch.float16)
+    torch.testing.assert_close(norm(rows), torch.full_like(rows, 0.997), rtol=1e-3, atol=0)
+
+
+def test_a_voxel_reads_the_image_where_its_lowest_corner_is():
+    network = Network(NetworkShape(unet="edge", image_channels=2)).eval().requires_grad_(False)
+    read = []
+    network.image_features.register_forward_pre_hook(lambda _, given: read.append(given[1]))
+    row, column = torch.meshgrid(torch.arange(31.0), torch.arange(41.0), indexing="ij")
+    camera = CameraIntrinsics(40.0, 40.0, 20.0, 15.0, 41, 31)
+    view = ImageView(torch.stack([column, row]), camera, torch.eye(4, dtype=torch.float64))
+    here = cloud(1)
+    here = dataclasses.replace(here, xyz=torch.tensor([[0.119, -0.061, 1.011]]), view=view)
+    network([here], [network.new_memory()])
+    corner = torch.tensor([0.10, -0.08, 1.0])
+    expected = torch.stack([40 * corner[0] / corner[2] + 20, 40 * corner[1] / corner[2] + 15])
+    torch.testing.assert_close(read[0][0], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_voxel_parts_run_in_half_precision_and_the_rest_in_single(network):

@@ -71,6 +71,18 @@ def test_a_full_store_drops_what_was_touched_longest_ago_and_stays_within_its_ca
     assert not any(tuple(cell) in kept for cell in frames[0].cells.tolist())
 
 
+def test_a_place_seen_again_outlives_one_seen_before_it_and_never_again():
+    here, there, elsewhere = (some_rows(seed, shift=(200 * seed, 0, 0)) for seed in range(3))
+    store = VoxelStore(max_voxels=len(here) + len(there) + len(elsewhere) - 1)
+    for frame in (here, there, here, elsewhere):
+        store = store.accumulated(frame)
+    kept = everything(store)
+    assert all(tuple(cell) in kept for cell in here.cells.tolist())
+    assert not all(tuple(cell) in kept for cell in there.cells.tolist())
+    touched = [tile.touched for tile in store.tiles.values()]
+    assert touched == sorted(touched)
+
+
 def test_a_frame_larger_than_the_cap_is_kept_whole():
     rows = some_rows(0)
     assert VoxelStore(max_voxels=10).accumulated(rows).voxels == len(rows)

@@ -51,8 +51,8 @@ def test_a_kernel_that_reaches_too_far_is_refused():
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ([[CELL_LIMIT + 1, 0, 0]], "subtract a fixed scene origin"),
-        ([[0, -CELL_LIMIT - 1, 0]], "cells from the origin"),
+        ([[CELL_LIMIT + 1, 0, 0]], "reset the scene"),
+        ([[0, -CELL_LIMIT - 1, 0]], "cells from the scene origin"),
         ([[0, 0, 1], [0, 0, 0]], "unique and sorted"),
         ([[0, 0, 1], [0, 0, 1]], "unique and sorted"),
     ],
