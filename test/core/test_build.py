@@ -36,6 +36,8 @@ def test_the_published_settings_of_esam_are_kept_in_a_file():
     assert (config.lifting.points, config.model.network.leftovers, config.tracks.blend) == (20_000, 20, 0.0)
     assert (config.segmenter.fastsam.confidence, config.segmenter.fastsam.iou) == (0.1, 0.9)
     assert not selection.exclusive
+    lifting = config.lifting  # every reading that is not zero
+    assert (lifting.min_depth_m, lifting.max_depth_m, lifting.edge_tolerance) == (0.0, 100.0, 0.0)
 
 
 @pytest.mark.parametrize(
