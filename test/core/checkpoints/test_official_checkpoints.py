@@ -234,6 +234,43 @@ def test_a_hostile_pickle_is_refused_before_it_runs(tmp_path):
         assert not trap.exists()
 
 
+def test_a_torchscript_archive_is_refused_before_it_runs(hostile_archive):
+    file, trap = hostile_archive
+    with pytest.raises(InputError, match="do not trust this file"):
+        read_tensors(file)
+    assert not trap.exists()
+
+
+def test_tensors_of_every_kind_and_layout_come_back(tmp_path):
+    shared = torch.arange(12.0).reshape(3, 4)
+    state = {
+        "whole": shared,
+        "turned": shared.T,
+        "part": shared[1:, ::2],
+        "none": torch.zeros(0, 3),
+        "one": torch.tensor(7),
+        "parameter": torch.nn.Parameter(torch.ones(2)),
+    }
+    kinds = (torch.float64, torch.float16, torch.bfloat16, torch.int32, torch.uint8, torch.bool)
+    state |= {str(kind): torch.tensor([0, 1, 1]).to(kind) for kind in kinds}
+    torch.save({"state_dict": state}, tmp_path / "a.pth")
+    back = read_tensors(tmp_path / "a.pth")
+    assert back.keys() == state.keys()
+    for name, value in state.items():
+        assert back[name].dtype == value.dtype
+        assert torch.equal(back[name], value.detach())
+
+
+def test_a_tensor_larger_than_its_numbers_is_refused(tmp_path):
+    torch.save({"state_dict": {"a": torch.zeros(1000)}}, tmp_path / "a.pth")
+    with zipfile.ZipFile(tmp_path / "a.pth") as whole, zipfile.ZipFile(tmp_path / "b.pth", "w") as short:
+        for name in whole.namelist():
+            content = whole.read(name)
+            short.writestr(name, content[:8] if name.endswith("/data/0") else content)
+    with pytest.raises(InputError, match="damaged"):
+        read_tensors(tmp_path / "b.pth")
+
+
 def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     path = tmp_path / "some.pth"
     with pytest.raises(InputError, match="no file at"):
