@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import collections
 import os
 import pickle
 import zipfile
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from slow_twins.published_states import published_shapes, random_state, variant
 
 from autoseg3d_core.checkpoints import format as our_format
 from autoseg3d_core.checkpoints import official
@@ -22,65 +21,10 @@ from autoseg3d_core.models.network import Network, NetworkShape
 from autoseg3d_core.models.perception import predicted
 from autoseg3d_core.structures import FragmentCloud, InputError
 
-PUBLISHED = Path(__file__).with_name("esam_e_ca_tensors.txt")
-
-
-def published_shapes() -> dict[str, tuple[int, ...]]:
-    """The names and shapes of ESAM-E_CA."""
-    rows = (line.split("\t") for line in PUBLISHED.read_text().splitlines() if line.strip())
-    return {name: tuple(ast.literal_eval(shape)) for name, shape in rows}
-
-
-def random_state(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    state: dict[str, torch.Tensor] = collections.OrderedDict()
-    for name, shape in shapes.items():
-        if name.endswith("num_batches_tracked"):
-            state[name] = torch.tensor(7)
-        else:
-            values = torch.randn(shape, generator=generator)
-            state[name] = values.abs() if name.endswith("running_var") else values * 0.02
-    return state
-
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, torch.Tensor]:
     return random_state(published_shapes())
-
-
-def without(state: dict[str, torch.Tensor], *prefixes: str) -> dict[str, torch.Tensor]:
-    return {name: value for name, value in state.items() if not name.startswith(prefixes)}
-
-
-def variant(state: dict[str, torch.Tensor], kind: str) -> tuple[dict[str, torch.Tensor], NetworkShape]:
-    """The tensors and the expected shape of each published model."""
-    changed = dict(state)
-    if kind == "ESAM_CA":
-        for layer, width in ((1, 512), (4, 256)):
-            for name in ("running_mean", "running_var"):
-                changed[f"merge_head.net.{layer}.{name}"] = torch.ones(width)
-            changed[f"merge_head.net.{layer}.num_batches_tracked"] = torch.tensor(3)
-        return changed, NetworkShape(embedding="batch")
-    if kind == "ESAM-E" or kind == "ESAM-E+FF":
-        changed |= {
-            f"decoder.out_cls.2.{n}": torch.zeros(*s) for n, s in (("weight", (19, 256)), ("bias", (19,)))
-        }
-        changed |= {
-            f"decoder.out_sem.{n}": torch.zeros(*s) for n, s in (("weight", (21, 256)), ("bias", (21,)))
-        }
-    if kind == "ESAM-E+FF":
-        changed["conv.0.kernel"] = torch.zeros(960, 32)
-        changed |= {
-            f"conv.1.bn.{n}": torch.ones(32) for n in ("weight", "bias", "running_mean", "running_var")
-        }
-        changed["conv.1.bn.num_batches_tracked"] = torch.tensor(3)
-        return changed, NetworkShape(classes=18, semantics=20, image_channels=960)
-    if kind == "ESAM-E":
-        return changed, NetworkShape(classes=18, semantics=20)
-    if kind == "single view":
-        changed = without(changed, "memory.", "merge_head.", "decoder.out_reg.")
-        return changed, NetworkShape(voxel_memory=False, boxes=False, embedding="none")
-    return changed, NetworkShape()
 
 
 @pytest.mark.parametrize("kind", ["ESAM-E_CA", "ESAM_CA", "ESAM-E", "ESAM-E+FF", "single view"])
