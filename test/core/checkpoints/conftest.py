@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ def hostile_archive(tmp_path) -> tuple[Path, Path]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    torch.jit.script(module.Hostile()).save(str(file))
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        torch.jit.script(module.Hostile()).save(str(file))
     trap.unlink(missing_ok=True)
     return file, trap
