@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+
+from autoseg3d_core.checkpoints.official import BACKBONE_OUTPUT, convert, convert_backbone
+from autoseg3d_core.checkpoints.published_models import PublishedModel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,35 +17,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert; returns the exit code."""
-    from autoseg3d_core.checkpoints.official import BACKBONE_OUTPUT, convert, convert_backbone
-
-    train = (
-        "autoseg3d train --config config/train_single.yaml --out DIR "
-        f"--set network.start={args.target} network.unet=res16unet34c"
-    )
+    """Convert, and say what to do with the result; returns the exit code."""
     if args.backbone:
-        left = convert_backbone(args.source, args.target)
-        output = [name for name in left if name.startswith(BACKBONE_OUTPUT)]
-        print(
-            f"{args.target}: the U-Net; {len(left) - len(output)} tensors of other parts were left out",
-            end="",
-        )
-        print(f", and {', '.join(output)}, which no ESAM has" if output else "")
-        print(f"start training from it, all other parts untrained: {train}")
-        return 0
-    model = convert(args.source, args.target)
-    print(f"{args.target}: {model.name}, {model.shape}")
-    if model.tracks:
-        settings = " ".join((f"model.network.weights={args.target}", *model.settings))
-        print(
-            f"try it: autoseg3d replay SOURCE --out DIR --config config/esam_published.yaml --set {settings}"
-        )
-        return 0
-    shape, aware = model.shape, str(model.shape.classes > 1).lower()
-    print(
-        "it has no boxes and no embedding, so that no instance would find its track: start training from it: "
-        f"{train} network.query_channels={shape.query_channels} network.placement={shape.placement} "
-        f"network.class_aware={aware}"
-    )
+        print(_about_backbone(convert_backbone(args.source, args.target), args.target))
+    else:
+        model = convert(args.source, args.target)
+        print(f"{args.target}: {model.name}, {model.shape}")
+        print(_how_to_run(model, args.target) if model.tracks else _how_to_train(model, args.target))
     return 0
+
+
+def _about_backbone(left: Sequence[str], target: str) -> str:
+    output = [name for name in left if name.startswith(BACKBONE_OUTPUT)]
+    unused = f", and {', '.join(output)}, which no ESAM has" if output else ""
+    return (
+        f"{target}: the U-Net; {len(left) - len(output)} tensors of other parts were left out{unused}\n"
+        "start training from it, all other parts untrained: "
+        "autoseg3d train --config config/train_single.yaml --out DIR "
+        f"--set network.start={target} network.unet=res16unet34c"
+    )
+
+
+def _how_to_run(model: PublishedModel, target: str) -> str:
+    settings = " ".join((f"model.network.weights={target}", *model.settings))
+    return f"try it: autoseg3d replay SOURCE --out DIR --config config/esam_published.yaml --set {settings}"
+
+
+def _how_to_train(model: PublishedModel, target: str) -> str:
+    shape = model.shape
+    return (
+        "it has no boxes and no embedding, without which no instance finds its track: start training from it:"
+        f" autoseg3d train --config config/train_esam.yaml --out DIR --set network.start={target} "
+        f"network.unet={shape.unet} network.query_channels={shape.query_channels} "
+        f"network.placement={shape.placement} network.class_aware={str(shape.classes > 1).lower()}"
+    )

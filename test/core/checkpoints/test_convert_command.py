@@ -61,10 +61,12 @@ def test_the_command_to_try_weights_has_their_published_settings(
 def test_weights_of_single_frames_are_said_to_be_for_training(state, tmp_path, monkeypatch, capsys):
     said = converted(monkeypatch, capsys, variant(state, "single view")[0], tmp_path / "a.safetensors")
     assert "replay" not in said
-    config = load_config(TrainConfig, CONFIGS / "train_sequence.yaml", settings_in(said))
+    assert "--config config/train_esam.yaml" in said
+    config = load_config(TrainConfig, CONFIGS / "train_esam.yaml", settings_in(said))
     assert config.network.start == str(tmp_path / "a.safetensors")
     assert (config.network.unet, config.network.query_channels) == ("res16unet34c", 256)
     assert (config.network.placement, config.network.class_aware) == ("published", False)
+    assert config.network.embedding
 
 
 def backbone(state):
