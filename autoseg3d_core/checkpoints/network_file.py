@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from autoseg3d_core.checkpoints.tensors_only import COMMON_NAMES, Shell, read_pickle, unpickler_of
+from autoseg3d_core.checkpoints.tensors_only import COMMON_NAMES, Shell, read_pickle
 from autoseg3d_core.structures import InputError
 
 SHELL_PACKAGES = ("ultralytics", "torch.nn", "torch.optim", "numpy", "pathlib", "datetime")
@@ -35,7 +35,7 @@ class NetworkFile:
 
 def read_network(path: str | Path) -> NetworkFile:
     """Return the network in an ultralytics .pt file; raises `InputError` for a file that is none."""
-    content = read_pickle(path, unpickler_of(SHELL_PACKAGES, SHELL_NAMES))
+    content = read_pickle(path, SHELL_PACKAGES, SHELL_NAMES)
     network = None
     if isinstance(content, Mapping):
         network = content.get("ema") or content.get("model")

@@ -24,6 +24,8 @@ def network_of(
 ) -> Network:
     """Return the network that a file's contents describe; `path` is for the error's text."""
     values = checkpoint.config.get("network")
+    if not isinstance(values, dict) and "unet" in checkpoint.config:
+        raise InputError(f"{path} holds a U-Net alone: start training from it with network.start={path}")
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no 3D network: convert published weights with `autoseg3d convert`")
     unknown = sorted(set(without) - set(PARTS))

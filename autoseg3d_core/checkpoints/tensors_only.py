@@ -1,16 +1,19 @@
 """Reads tensors out of published checkpoint files without running what else lies in them.
 
-A .pth file is a pickle, and a pickle can call anything. Here it can rebuild tensors; objects of the
-training framework become shells; whatever else it names is refused.
+A .pth file is a zip of a pickle and the tensors' numbers, and a pickle can call anything. Here it can rebuild
+tensors; objects of the training framework become shells; whatever else it names is refused. The zip is opened
+here too: `torch.load` would run the program that a TorchScript archive brings along.
 """
 
 from __future__ import annotations
 
+import io
 import pickle
-import types
+import sys
 import zipfile
+import zlib
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +22,35 @@ from torch import Tensor
 
 from autoseg3d_core.structures import InputError
 
+STORAGES = {
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+    "ComplexDoubleStorage": torch.complex128,
+    "ComplexFloatStorage": torch.complex64,
+}
+"""What torch calls the numbers of a file by their kind."""
+
+
+def _tensor(numbers: Tensor, offset: int, shape: Sequence[int], strides: Sequence[int], *_: Any) -> Tensor:
+    """Return a tensor of some of the numbers; raises `RuntimeError` where there are fewer."""
+    return numbers.as_strided(shape, strides, offset)
+
+
+def _parameter(tensor: Tensor, *_: Any) -> Tensor:
+    return tensor
+
+
 REBUILDERS = {
-    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
-    ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
+    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+    ("torch._utils", "_rebuild_parameter"): _parameter,
     ("collections", "OrderedDict"): OrderedDict,
 }
 COMMON_NAMES = {("builtins", "set"), ("builtins", "getattr"), ("torch", "Size"), ("torch", "device")}
@@ -36,6 +65,21 @@ TRAINING_PACKAGES = (
     "datetime",
 )
 """Packages whose objects lie beside the weights (logs, configs, optimizer state); none of their code runs."""
+
+
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    OverflowError,
+)
+"""What broken bytes are met with."""
 
 
 class Shell:
@@ -68,22 +112,42 @@ class Shell:
         return getattr(self, "attributes", {}).get(name, default)
 
 
-def unpickler_of(packages: Collection[str], names: Collection[tuple[str, str]]) -> type[pickle.Unpickler]:
-    """Return an unpickler that finds tensors, and shells for what is in these packages or has these names."""
+class TensorUnpickler(pickle.Unpickler):
+    """Unpickles tensors, and shells for what is in some packages or has some names, out of an archive."""
 
-    class Restricted(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
-            """Return what may be called; raises `UnpicklingError` for anything else."""
-            if (module, name) in REBUILDERS:
-                return REBUILDERS[module, name]
-            module = module.replace("__builtin__", "builtins")  # its name in the older pickle protocols
-            if (module, name) in names or any(module == p or module.startswith(f"{p}.") for p in packages):
-                return Shell
-            if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
-                return getattr(torch, name)
-            raise pickle.UnpicklingError(f"it asks to run {module}.{name}")
+    def __init__(
+        self, archive: zipfile.ZipFile, packages: Collection[str], names: Collection[tuple[str, str]]
+    ) -> None:
+        self._archive, self._names = archive, names
+        self._packages = tuple(f"{package}." for package in packages)
+        self._folder = _folder_of(archive)
+        if f"{self._folder}byteorder" in archive.namelist():
+            order = archive.read(f"{self._folder}byteorder").decode()
+            if order != sys.byteorder:
+                raise ValueError(f"its numbers are in {order} byte order")
+        self._numbers: dict[str, Tensor] = {}
+        super().__init__(io.BytesIO(archive.read(f"{self._folder}data.pkl")), encoding="utf-8")
 
-    return Restricted
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what may be called; raises `UnpicklingError` for anything else."""
+        if (module, name) in REBUILDERS:
+            return REBUILDERS[module, name]
+        module = module.replace("__builtin__", "builtins")  # its name in the older pickle protocols
+        if (module, name) in self._names or f"{module}.".startswith(self._packages):
+            return Shell
+        if module == "torch" and name in STORAGES:
+            return STORAGES[name]
+        if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
+            return getattr(torch, name)
+        raise pickle.UnpicklingError(f"it asks to run {module}.{name}")
+
+    def persistent_load(self, pid: Any) -> Tensor:
+        """Return the numbers that tensors of the pickle share, flat."""
+        _, dtype, key, *_ = pid
+        if key not in self._numbers:
+            data = bytearray(self._archive.read(f"{self._folder}data/{key}"))
+            self._numbers[key] = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
+        return self._numbers[key]
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
@@ -92,29 +156,36 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     Raises `InputError` when there is no such file, it holds anything but weights where they belong,
     or it asks for code that weights do not need.
     """
-    unpickler = unpickler_of((*TRAINING_PACKAGES, "_codecs"), COMMON_NAMES)
-    return _weights_of(read_pickle(path, unpickler), path)
+    packages = (*TRAINING_PACKAGES, "_codecs")
+    return _weights_of(read_pickle(path, packages, COMMON_NAMES), path)
 
 
-def read_pickle(path: str | Path, unpickler: type[pickle.Unpickler]) -> Any:
-    """Return what a file of `torch.save` holds, as far as an unpickler admits it; else raise `InputError`."""
+def read_pickle(path: str | Path, packages: Collection[str], names: Collection[tuple[str, str]]) -> Any:
+    """Return what a file of `torch.save` holds: tensors, and shells for these packages and names.
+
+    Raises `InputError` for a file that is missing, damaged, no such file, or that asks for anything else.
+    """
     if not Path(path).is_file():
         raise InputError(f"no file at {path}: download the published checkpoint first")
     if not _is_archive(path):
         raise InputError(f"{path} is no checkpoint that torch.save writes: download it again")
-
-    def restricted_load(file: Any, **options: Any) -> Any:
-        return unpickler(file, **options).load()
-
-    restricted = types.SimpleNamespace(Unpickler=unpickler, load=restricted_load, __name__="tensors_only")
     try:
-        return torch.load(path, map_location="cpu", pickle_module=restricted, weights_only=False)
+        with zipfile.ZipFile(path) as archive:
+            return TensorUnpickler(archive, packages, names).load()
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} is refused: {error}, which weights do not need; do not trust this file"
         ) from error
-    except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+    except DAMAGE as error:
         raise InputError(f"{path} is damaged ({error}): download it again") from error
+
+
+def _folder_of(archive: zipfile.ZipFile) -> str:
+    """Return the folder in which a file's pickle lies; raises `KeyError` unless there is one."""
+    pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+    if len(pickles) != 1:
+        raise KeyError(f"{len(pickles)} pickles in it")
+    return pickles[0].removesuffix("data.pkl")
 
 
 def _is_archive(path: str | Path) -> bool:

@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+
+from autoseg3d_core.checkpoints.official import BACKBONE_OUTPUT, convert, convert_backbone
+from autoseg3d_core.checkpoints.published_models import PublishedModel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("source", help="a published .pth: ESAM, ESAM-E, +FF, single view, or a backbone")
     parser.add_argument("target", help="the .safetensors file to write")
-    parser.add_argument("--backbone", action="store_true", help="the U-Net alone, to begin training from")
+    parser.add_argument("--backbone", action="store_true", help="the U-Net alone, to start training from")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert; returns the exit code."""
-    from autoseg3d_core.checkpoints.official import convert, convert_backbone
-
+    """Convert, and say what to do with the result; returns the exit code."""
     if args.backbone:
-        left = convert_backbone(args.source, args.target)
-        print(f"{args.target}: the U-Net; {len(left)} tensors of other parts were left out")
-        return 0
-    shape = convert(args.source, args.target)
-    print(f"{args.target}: {shape}")
-    print(
-        "try it: autoseg3d replay SOURCE --out DIR --config config/esam_published.yaml "
-        f"--set model.network.weights={args.target}"
-    )
+        print(_about_backbone(convert_backbone(args.source, args.target), args.target))
+    else:
+        model = convert(args.source, args.target)
+        print(f"{args.target}: {model.name}, {model.shape}")
+        print(_how_to_run(model, args.target) if model.tracks else _how_to_train(model, args.target))
     return 0
+
+
+def _about_backbone(left: Sequence[str], target: str) -> str:
+    output = [name for name in left if name.startswith(BACKBONE_OUTPUT)]
+    unused = f", and {', '.join(output)}, which no ESAM has" if output else ""
+    return (
+        f"{target}: the U-Net; {len(left) - len(output)} tensors of other parts were left out{unused}\n"
+        "start training from it, all other parts untrained: "
+        "autoseg3d train --config config/train_single.yaml --out DIR "
+        f"--set network.start={target} network.unet=res16unet34c"
+    )
+
+
+def _how_to_run(model: PublishedModel, target: str) -> str:
+    settings = " ".join((f"model.network.weights={target}", *model.settings))
+    return f"try it: autoseg3d replay SOURCE --out DIR --config config/esam_published.yaml --set {settings}"
+
+
+def _how_to_train(model: PublishedModel, target: str) -> str:
+    shape = model.shape
+    return (
+        "it has no boxes and no embedding, without which no instance finds its track: start training from it:"
+        f" autoseg3d train --config config/train_esam.yaml --out DIR --set network.start={target} "
+        f"network.unet={shape.unet} network.query_channels={shape.query_channels} "
+        f"network.placement={shape.placement} network.class_aware={str(shape.classes > 1).lower()}"
+    )

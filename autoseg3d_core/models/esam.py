@@ -8,8 +8,9 @@ and after it the box in the scene frame, because both are averaged alike.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from autoseg3d_core.errors import ConfigError
 from autoseg3d_core.geometry.boxes import box_iou_3d
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.network import Network
@@ -25,14 +26,22 @@ from autoseg3d_core.structures import (
 
 
 class Esam:
-    """Runs the network on each frame, and compares its instances with the tracks."""
+    """Runs the network on each frame, and compares its instances with the tracks.
+
+    Raises `ConfigError` for a network that has no boxes or no embedding head.
+    """
 
     decides_all = True
     doubt = DOUBT
 
     def __init__(self, network: Network, config: NetworkConfig) -> None:
+        if network.embedding is None or not network.shape.boxes:
+            raise ConfigError(
+                "model.name=esam: its weights have no boxes or no embedding, without which no instance finds "
+                "its track: take weights of sequences, or train some from these (network.start=FILE)"
+            )
         self.network, self.config = network, config
-        self._perception = Perception(network, config, network.embedding or nn.Identity())
+        self._perception = Perception(network, config, network.embedding)
         self.channels = self._perception.channels
         self.label_names = network.label_names
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,8 +21,11 @@ from autoseg3d_core.structures import InputError
 from autoseg3d_core.training.objective import Objective, ObjectiveConfig
 from autoseg3d_core.training.samples import Augmentation, ClipSamples, Sample
 
-LATER_PARTS = ("recent.", "merging.", "association.", "embedding.", "voxel_memory.")
+UNET = "unet."
+LATER_PARTS = ("recent.", "merging.", "association.", "embedding.", "voxel_memory.", "decoder.boxes.")
 """Parts that a network to start from may lack; they begin untrained."""
+LABEL_HEADS = ("decoder.classes.2.", "decoder.semantics.")
+"""Layers with a row for each label; they begin untrained where the labels are others in number."""
 
 
 @dataclass(frozen=True)
@@ -139,14 +143,27 @@ def network_shape(config: NetworkTrainingConfig, labels: Sequence[str]) -> Netwo
 
 
 def start_from(network: Network, path: str) -> None:
-    """Take the weights of a file; raises `InputError` when they do not fit."""
-    given = load(path).tensors
-    own = network.state_dict()
-    missing = [n for n in own if n not in given and not n.startswith(LATER_PARTS)]
-    unfit = [n for n, t in given.items() if n in own and own[n].shape != t.shape]
-    if missing or unfit:
-        raise InputError(f"{path} does not fit the network to train: {', '.join((missing + unfit)[:5])}")
-    network.load_state_dict({n: t for n, t in given.items() if n in own}, strict=False)
+    """Take the weights of a file, of a network or of a U-Net alone, and log which parts begin untrained.
+
+    Raises `InputError` when they do not fit.
+    """
+    stored, own = load(path), network.state_dict()
+    about = {**stored.config, **stored.config.get("network", {})}
+    if about.get("unet", network.shape.unet) != network.shape.unet:
+        raise InputError(f"{path} is for another U-Net than that to train: set network.unet={about['unet']}")
+    given = {n: t for n, t in stored.tensors.items() if n in own}
+    only_unet = all(name.startswith(UNET) for name in stored.tensors)
+    missing = [n for n in own if n not in given]
+    needed = [n for n in missing if n.startswith(UNET) or not (only_unet or n.startswith(LATER_PARTS))]
+    unfit = [n for n, t in given.items() if own[n].shape != t.shape]
+    relabelled = [n for n in unfit if n.startswith(LABEL_HEADS)]
+    wrong = needed + [n for n in unfit if n not in relabelled]
+    if wrong:
+        raise InputError(f"{path} does not fit the network to train: {', '.join(wrong[:5])}")
+    network.load_state_dict({n: t for n, t in given.items() if n not in relabelled}, strict=False)
+    if missing or relabelled:
+        layers = sorted({".".join(name.split(".")[:2]) for name in missing + relabelled})
+        logging.getLogger(__name__).warning("%s: begin untrained: %s", path, ", ".join(layers))
 
 
 def training_scenes(folder: str) -> tuple[list[PreparedScene], tuple[str, ...]]:

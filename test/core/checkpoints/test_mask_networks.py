@@ -86,6 +86,13 @@ def test_a_pickle_with_an_archive_behind_it_runs_nothing(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_torchscript_archive_is_refused_and_runs_nothing(hostile_archive):
+    file, trap = hostile_archive
+    with pytest.raises(InputError, match="do not trust"):
+        mask_network(file)
+    assert not trap.exists()
+
+
 def described(network, **changes):
     return {**{k: v for k, v in network.yaml.items() if k != "yaml_file"}, **changes}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import collections
 import os
 import pickle
 import zipfile
@@ -12,33 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from slow_twins.published_states import published_shapes, random_state, variant
 
 from autoseg3d_core.checkpoints import format as our_format
 from autoseg3d_core.checkpoints import official
+from autoseg3d_core.checkpoints.published_models import model_of
+from autoseg3d_core.checkpoints.published_names import our_tensors
 from autoseg3d_core.checkpoints.tensors_only import read_tensors
 from autoseg3d_core.models.network import Network, NetworkShape
 from autoseg3d_core.models.perception import predicted
 from autoseg3d_core.structures import FragmentCloud, InputError
-
-PUBLISHED = Path(__file__).with_name("esam_e_ca_tensors.txt")
-
-
-def published_shapes() -> dict[str, tuple[int, ...]]:
-    """The names and shapes of ESAM-E_CA."""
-    rows = (line.split("\t") for line in PUBLISHED.read_text().splitlines() if line.strip())
-    return {name: tuple(ast.literal_eval(shape)) for name, shape in rows}
-
-
-def random_state(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    state: dict[str, torch.Tensor] = collections.OrderedDict()
-    for name, shape in shapes.items():
-        if name.endswith("num_batches_tracked"):
-            state[name] = torch.tensor(7)
-        else:
-            values = torch.randn(shape, generator=generator)
-            state[name] = values.abs() if name.endswith("running_var") else values * 0.02
-    return state
 
 
 @pytest.fixture(scope="module")
@@ -46,49 +27,14 @@ def state() -> dict[str, torch.Tensor]:
     return random_state(published_shapes())
 
 
-def without(state: dict[str, torch.Tensor], *prefixes: str) -> dict[str, torch.Tensor]:
-    return {name: value for name, value in state.items() if not name.startswith(prefixes)}
-
-
-def variant(state: dict[str, torch.Tensor], kind: str) -> tuple[dict[str, torch.Tensor], NetworkShape]:
-    """The tensors and the expected shape of each published model."""
-    changed = dict(state)
-    if kind == "ESAM_CA":
-        for layer, width in ((1, 512), (4, 256)):
-            for name in ("running_mean", "running_var"):
-                changed[f"merge_head.net.{layer}.{name}"] = torch.ones(width)
-            changed[f"merge_head.net.{layer}.num_batches_tracked"] = torch.tensor(3)
-        return changed, NetworkShape(embedding="batch")
-    if kind == "ESAM-E" or kind == "ESAM-E+FF":
-        changed |= {
-            f"decoder.out_cls.2.{n}": torch.zeros(*s) for n, s in (("weight", (19, 256)), ("bias", (19,)))
-        }
-        changed |= {
-            f"decoder.out_sem.{n}": torch.zeros(*s) for n, s in (("weight", (21, 256)), ("bias", (21,)))
-        }
-    if kind == "ESAM-E+FF":
-        changed["conv.0.kernel"] = torch.zeros(960, 32)
-        changed |= {
-            f"conv.1.bn.{n}": torch.ones(32) for n in ("weight", "bias", "running_mean", "running_var")
-        }
-        changed["conv.1.bn.num_batches_tracked"] = torch.tensor(3)
-        return changed, NetworkShape(classes=18, semantics=20, image_channels=960)
-    if kind == "ESAM-E":
-        return changed, NetworkShape(classes=18, semantics=20)
-    if kind == "single view":
-        changed = without(changed, "memory.", "merge_head.", "decoder.out_reg.")
-        return changed, NetworkShape(voxel_memory=False, boxes=False, embedding="none")
-    return changed, NetworkShape()
-
-
 @pytest.mark.parametrize("kind", ["ESAM-E_CA", "ESAM_CA", "ESAM-E", "ESAM-E+FF", "single view"])
 def test_every_published_model_is_recognised_and_fits_its_network_exactly(state, kind):
     published, expected = variant(state, kind)
-    shape = official.shape_of(published)
+    shape = model_of(published).shape
     assert shape == expected
     with torch.device("meta"):
         network = Network(shape)
-    our_format.check_fit(network, official.our_tensors(published), kind)
+    our_format.check_fit(network, our_tensors(published), kind)
 
 
 def test_the_published_model_has_46_755_729_weights(state):
@@ -97,7 +43,7 @@ def test_the_published_model_has_46_755_729_weights(state):
 
 
 def test_matrices_of_1x1_convolutions_keep_what_they_compute(state):
-    ours, x = official.our_tensors(state), torch.randn(5, 32)
+    ours, x = our_tensors(state), torch.randn(5, 32)
     expected = x @ state["backbone.block2.0.downsample.0.kernel"]
     torch.testing.assert_close(x @ ours["unet.encoders.1.0.shortcut.linear.weight"].T, expected)
     seen = torch.randn(5, 96)
@@ -110,7 +56,7 @@ def test_a_converted_attention_is_torchs_with_the_published_weights(state):
     theirs = torch.nn.MultiheadAttention(256, 8)
     theirs.load_state_dict({n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)})
     network = Network(NetworkShape())
-    network.load_state_dict(official.our_tensors(state))
+    network.load_state_dict(our_tensors(state))
     query, keys = torch.randn(3, 256), torch.randn(7, 256)
     expected, _ = theirs(query[:, None], keys[:, None], keys[:, None])
     torch.testing.assert_close(network.decoder.layers[1].cross(query, keys, keys), expected[:, 0])
@@ -154,7 +100,7 @@ def file(state, tmp_path_factory) -> Path:
 
 def test_a_published_file_converts_and_runs(file, tmp_path):
     target = tmp_path / "esam.safetensors"
-    assert official.convert(file, target) == NetworkShape()
+    assert official.convert(file, target).shape == NetworkShape()
     checkpoint = our_format.load(target)
     assert checkpoint.source == "ESAM-E_CA_online_epoch_128.pth"
     network = Network(NetworkShape(**checkpoint.config["network"])).eval()
@@ -171,34 +117,75 @@ def test_a_published_file_converts_and_runs(file, tmp_path):
     assert all(torch.isfinite(v).all() for v in vars(prediction).values())
 
 
-def test_the_unet_alone_converts_and_names_what_it_left_out(file, tmp_path):
-    left = official.convert_backbone(file, tmp_path / "unet.safetensors")
-    assert "pool.pts_proj1.0.weight" in left
-    assert not any(name.startswith("backbone.") for name in left)
-    assert len(our_format.load(tmp_path / "unet.safetensors").tensors) + len(left) == len(published_shapes())
+def with_values(name: str, value: torch.Tensor):
+    return lambda state: state.update({name: value})
 
 
-def without_name(name: str):
-    return lambda state: state.pop(name)
+def with_zeros(*named: tuple[str, tuple[int, ...]]):
+    return lambda state: state.update({name: torch.zeros(shape) for name, shape in named})
 
 
-def with_zeros(name: str, *shape: int):
-    return lambda state: state.update({name: torch.zeros(*shape)})
+def without_those(*prefixes: str):
+    return lambda state: [state.pop(name) for name in list(state) if name.startswith(prefixes)]
+
+
+def with_labels(classes: int, semantics: int):
+    shapes = (("out_cls.2", classes + 1), ("out_sem", semantics + 1))
+    return lambda state: state.update(
+        {f"decoder.{n}.weight": torch.zeros(rows, 256) for n, rows in shapes}
+        | {f"decoder.{n}.bias": torch.zeros(rows) for n, rows in shapes}
+    )
+
+
+STEM, PROJECTION = "backbone.conv0p1s1.kernel", "decoder.self_attn_layers.0.attn.in_proj_weight"
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (without_name("memory.conv_d1.2.0.kernel"), "missing voxel_memory.levels.2.near.conv.weight"),
-        (without_name("decoder.out_cls.2.weight"), "lacks decoder.out_cls.2.weight"),
-        (with_zeros("decoder.out_score.weight", 1), "no part of the network has: decoder.out_score"),
-        (with_zeros("backbone.block1.0.extra", 1), "no part of the network has: backbone.block1.0.extra"),
-        (with_zeros("backbone.bn0.bn.extra", 32), "unexpected unet.stem.norm.extra"),
-        (with_zeros("backbone.conv0p1s1.kernel", 27, 3, 32), r"unet.stem.conv.weight is \(27, 3, 32\)"),
+        (without_those("memory.conv_d1.2.0.kernel"), "missing voxel_memory.levels.2.near.conv.weight"),
+        (without_those("merge_head.net.1.weight"), "missing embedding.layers.1.weight"),
+        (without_those("decoder.out_cls.2.weight"), "lacks decoder.out_cls.2.weight"),
+        (without_those("memory."), r"it lacks memory\.\*:"),
+        (without_those("merge_head."), r"it lacks merge_head\.\*:"),
+        (without_those("decoder.out_reg."), r"it lacks decoder\.out_reg\.\*:"),
+        (without_those("memory.", "merge_head."), r"it lacks memory\.\*, merge_head\.\*:"),
+        (with_zeros(("decoder.out_score.weight", (1,))), "fit no part of the network: decoder.out_score"),
         (
-            with_zeros("decoder.self_attn_layers.0.attn.in_proj_bias", 766),
-            "missing decoder.layers.0.among",
+            with_zeros(("backbone.block1.0.extra", (1,))),
+            "fit no part of the network: backbone.block1.0.extra",
         ),
+        (with_zeros(("backbone.bn0.weight", (32,))), "fit no part of the network: backbone.bn0.weight"),
+        (with_zeros(("backbone.conv0p1s1.weight", (125, 3, 32))), "fit no part .* backbone.conv0p1s1.weight"),
+        (
+            with_zeros(("backbone.block2.0.downsample.0.weight", (64, 32))),
+            "fit no part .*downsample.0.weight",
+        ),
+        (
+            with_zeros(("decoder.self_attn_layers.1.attn.query.weight", (256, 256))),
+            "fit no part .*attn.query",
+        ),
+        (with_zeros(("decoder.self_attn_layers.1.attn.out.weight", (256, 256))), "fit no part .*attn.out"),
+        (with_zeros(("backbone.bn0.bn.extra", (32,))), "unexpected unet.stem.norm.extra"),
+        (with_zeros((STEM, (27, 3, 32))), r"unet.stem.conv.weight is \(27, 3, 32\)"),
+        (with_zeros((PROJECTION, (766, 256))), f"fit no part of the network: {PROJECTION}"),
+        (with_zeros((PROJECTION, ())), f"fit no part of the network: {PROJECTION}"),
+        (
+            with_zeros(("memory.conv_convert.0.0.kernel", (1, 96, 32))),
+            "fit no part .*conv_convert.0.0.kernel",
+        ),
+        (with_zeros(("decoder.out_cls.2.weight", ())), r"decoder.out_cls.2.weight is \(\)"),
+        (with_zeros(("conv.0.kernel", ())), r"conv.0.kernel is \(\)"),
+        (with_zeros(("conv.0.kernel", (17, 32))), "conv.0.kernel 17"),
+        (with_zeros(("conv.0.kernel", (960, 32))), "conv.0.kernel 960"),
+        (with_labels(5, 7), "out_cls.2.weight has 6 rows .* decoder.out_sem.weight 8"),
+        (with_labels(18, 200), "none of the published models"),
+        (with_labels(0, 200), "out_cls.2.weight has 1 rows"),
+        (with_labels(-1, 200), "out_cls.2.weight has 0 rows"),
+        (with_values(STEM, torch.full((125, 3, 32), torch.nan)), f"{STEM} holds numbers that are not finite"),
+        (with_values(STEM, torch.zeros(125, 3, 32, dtype=torch.complex64)), f"{STEM} is torch.complex64"),
+        (with_values(STEM, torch.zeros(125, 3, 32, dtype=torch.bool)), f"{STEM} is torch.bool"),
+        (with_values("backbone.bn0.bn.num_batches_tracked", torch.tensor(1.0)), "no tensor of a count"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_refused_and_nothing_is_written(
@@ -232,6 +219,43 @@ def test_a_hostile_pickle_is_refused_before_it_runs(tmp_path):
         with pytest.raises(InputError, match="do not trust this file"):
             read_tensors(tmp_path / "hostile.pth")
         assert not trap.exists()
+
+
+def test_a_torchscript_archive_is_refused_before_it_runs(hostile_archive):
+    file, trap = hostile_archive
+    with pytest.raises(InputError, match="do not trust this file"):
+        read_tensors(file)
+    assert not trap.exists()
+
+
+def test_tensors_of_every_kind_and_layout_come_back(tmp_path):
+    shared = torch.arange(12.0).reshape(3, 4)
+    state = {
+        "whole": shared,
+        "turned": shared.T,
+        "part": shared[1:, ::2],
+        "none": torch.zeros(0, 3),
+        "one": torch.tensor(7),
+        "parameter": torch.nn.Parameter(torch.ones(2)),
+    }
+    kinds = (torch.float64, torch.float16, torch.bfloat16, torch.int32, torch.uint8, torch.bool)
+    state |= {str(kind): torch.tensor([0, 1, 1]).to(kind) for kind in kinds}
+    torch.save({"state_dict": state}, tmp_path / "a.pth")
+    back = read_tensors(tmp_path / "a.pth")
+    assert back.keys() == state.keys()
+    for name, value in state.items():
+        assert back[name].dtype == value.dtype
+        assert torch.equal(back[name], value.detach())
+
+
+def test_a_tensor_larger_than_its_numbers_is_refused(tmp_path):
+    torch.save({"state_dict": {"a": torch.zeros(1000)}}, tmp_path / "a.pth")
+    with zipfile.ZipFile(tmp_path / "a.pth") as whole, zipfile.ZipFile(tmp_path / "b.pth", "w") as short:
+        for name in whole.namelist():
+            content = whole.read(name)
+            short.writestr(name, content[:8] if name.endswith("/data/0") else content)
+    with pytest.raises(InputError, match="damaged"):
+        read_tensors(tmp_path / "b.pth")
 
 
 def test_files_that_are_no_checkpoints_are_refused(tmp_path):

@@ -4,12 +4,17 @@ import json
 import numpy as np
 import pytest
 import torch
+from slow_twins.published_states import published_shapes, random_state, variant
 
 from autoseg3d_core import build
-from autoseg3d_core.checkpoints.format import load, save
+from autoseg3d_core.checkpoints.format import Checkpoint, load, save
 from autoseg3d_core.checkpoints.network_weights import load_network
+from autoseg3d_core.checkpoints.official import convert, convert_backbone
 from autoseg3d_core.cli.__main__ import main
-from autoseg3d_core.models.network import Network
+from autoseg3d_core.errors import ConfigError
+from autoseg3d_core.models.esam import Esam
+from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.training.association import (
     AssociationTrainee,
@@ -127,6 +132,56 @@ def test_a_sequence_starts_from_single_frames_with_new_parts_untrained(prepared,
     shape = dataclasses.replace(single.network.shape, query_channels=48)
     with pytest.raises(InputError, match="does not fit"):
         start_from(Network(shape), str(path))
+    shape = dataclasses.replace(single.network.shape, unet="res16unet34c")
+    with pytest.raises(InputError, match=r"set network\.unet=edge"):
+        start_from(Network(shape), str(path))
+
+
+def published_file(path, kind="ESAM-E_CA"):
+    state, _ = variant(random_state(published_shapes()), kind)
+    torch.save({"state_dict": state}, path)
+    return state
+
+
+def test_a_published_backbone_is_the_unet_to_start_from(prepared, tmp_path, caplog):
+    state = published_file(tmp_path / "a.pth")
+    convert_backbone(tmp_path / "a.pth", tmp_path / "a.safetensors")
+    trainee, _ = trainee_of(prepared, unet="res16unet34c", start=str(tmp_path / "a.safetensors"))
+    unet = trainee.network.unet.state_dict()
+    assert torch.equal(unet["stem.conv.weight"], state["backbone.conv0p1s1.kernel"])
+    assert torch.equal(unet["decoders.3.1.norm.running_var"], state["backbone.block8.1.norm2.bn.running_var"])
+    whole, _ = trainee_of(prepared, unet="res16unet34c")
+    for name, tensor in whole.network.state_dict().items():
+        stayed = torch.equal(tensor, trainee.network.state_dict()[name])
+        assert stayed or name.startswith("unet."), name
+    assert "begin untrained" in caplog.text
+    assert "pooling.shape" in caplog.text
+    assert "unet." not in caplog.text
+    with pytest.raises(InputError, match=r"set network\.unet=res16unet34c"):
+        trainee_of(prepared, start=str(tmp_path / "a.safetensors"))
+
+
+def test_a_unet_with_a_layer_missing_is_not_started_from(prepared, tmp_path):
+    trainee, _ = trainee_of(prepared)
+    unet = {f"unet.{n}": t for n, t in trainee.network.unet.state_dict().items()}
+    gone = next(iter(unet))
+    rest = {n: t for n, t in unet.items() if n != gone}
+    save(tmp_path / "a.safetensors", Checkpoint(rest, {"unet": "edge"}))
+    with pytest.raises(InputError, match=gone):
+        start_from(trainee.network, str(tmp_path / "a.safetensors"))
+
+
+def test_published_weights_of_single_frames_are_started_from(prepared, tmp_path, caplog):
+    state = published_file(tmp_path / "a.pth", "single view")
+    convert(tmp_path / "a.pth", tmp_path / "a.safetensors")
+    settings = {"unet": "res16unet34c", "placement": "published", "query_channels": 256, "class_aware": False}
+    trainee, _ = trainee_of(prepared, start=str(tmp_path / "a.safetensors"), **settings)
+    given = trainee.network.state_dict()
+    assert torch.equal(given["decoder.classes.2.weight"], state["decoder.out_cls.2.weight"])
+    assert torch.equal(given["pooling.shape.0.weight"], state["pool.pts_proj1.0.weight"])
+    assert caplog.text.strip().endswith(
+        "begin untrained: decoder.boxes, decoder.semantics, voxel_memory.levels"
+    )
 
 
 def rows(ids, seed=0, width=32):
@@ -250,6 +305,13 @@ validation: {{scenes: {prepared}, masks: parts, stride: 2}}
     assert [row["name"] for row in scores] == ["esam", "autoseg3d"]
     assert (tmp_path / "e" / "esam" / "a.png").exists()
     assert "autoseg3d" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lacking", [{"boxes": False}, {"embedding": "none"}])
+def test_a_network_that_could_not_track_is_refused(lacking):
+    network = Network(NetworkShape(unet="edge", **lacking))
+    with pytest.raises(ConfigError, match=r"network\.start"):
+        Esam(network, NetworkConfig())
 
 
 def test_a_network_without_association_is_refused_by_name(base):
