@@ -235,11 +235,19 @@ def front_end_name(config: Config) -> str:
         return config.segmenter.name
     if importlib.util.find_spec("ultralytics") is None:
         return "geometric"
+    weights = config.segmenter.fastsam.weights
+    if weights != FastSamConfig().weights:
+        return "fastsam"  # which says so when what was asked for is missing
     try:
-        weights_path(config.segmenter.fastsam.weights)
+        weights_path(weights)
     except InputError:
         return "geometric"
     return "fastsam"
+
+
+def description(config: Config, place: torch.device) -> str:
+    """Return which model runs on which masks and device, in a few words."""
+    return f"model {config.model.name} on {front_end_name(config)} masks, {place}"
 
 
 def pipeline_config(config: Config) -> PipelineConfig:

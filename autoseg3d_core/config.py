@@ -115,7 +115,10 @@ def _split_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise ConfigError(f"override {text!r}: write it as section.key=value")
-    return key.strip(), yaml.safe_load(value)
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"override {text!r}: its value is not YAML; quote it") from error
 
 
 def _replaced(config: Any, values: Mapping[str, Any], where: str, prefix: str) -> Any:

@@ -36,5 +36,5 @@ def build_segmenter(config: Any, first_id: int) -> BuiltSegmenter:
         lambda other: build.reconfigure(pipeline, other),
         lambda: pipeline.memory.next_id,
         pipeline.model.label_names,
-        f"model {config.model.name} on {build.front_end_name(config)} masks, {pipeline.device}",
+        build.description(config, pipeline.device),
     )

@@ -44,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (InputError, ConfigError) as error:
         print(f"autoseg3d {args.command}: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"autoseg3d {args.command}: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"autoseg3d {args.command}: interrupted", file=sys.stderr)
         return 130

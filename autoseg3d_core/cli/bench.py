@@ -16,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from autoseg3d_core import build
+from autoseg3d_core.cli.arguments import add_settings, positive
 from autoseg3d_core.cli.source import add_config_arguments, open_source
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.pipeline import OnlineSegmenter
@@ -59,12 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("source", nargs="?", default="simulation:5000", help="as for replay")
     parser.add_argument(
-        "--frames", type=int, default=200, help="frames to run, over again if there are fewer"
+        "--frames", type=positive, default=200, help="frames to run, over again if there are fewer"
     )
-    parser.add_argument(
-        "--simulation", metavar="KEY=VALUE", nargs="+", default=[], help="settings of a simulated scene"
-    )
-    parser.add_argument("--threads", type=int, default=2, help="threads that torch may use")
+    add_settings(parser, "--simulation", "settings of a simulated scene")
+    parser.add_argument("--threads", type=positive, default=2, help="threads that torch may use")
     parser.add_argument("--ros", action="store_true", help="measure the ROS part instead (needs ROS 2)")
     parser.add_argument("--json", metavar="FILE", help="also write the figures to a JSON file")
     add_config_arguments(parser)

@@ -11,6 +11,7 @@ import torch
 from tqdm import tqdm
 
 from autoseg3d_core import build
+from autoseg3d_core.cli.arguments import positive
 from autoseg3d_core.models.autoseg3d import AutoSeg3D
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.network import Network, NetworkShape
@@ -55,12 +56,14 @@ class Corridor:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--frames", type=int, default=1000, help="frames (default: %(default)s)")
-    parser.add_argument("--tracks", type=int, default=500, help="tracks held at most (default: %(default)s)")
-    parser.add_argument("--instances", type=int, default=20, help="per frame (default: %(default)s)")
-    parser.add_argument("--every", type=int, default=4, help="frames until a new object comes into view")
+    parser.add_argument("--frames", type=positive, default=1000, help="frames (default: %(default)s)")
+    parser.add_argument(
+        "--tracks", type=positive, default=500, help="tracks held at most (default: %(default)s)"
+    )
+    parser.add_argument("--instances", type=positive, default=20, help="per frame (default: %(default)s)")
+    parser.add_argument("--every", type=positive, default=4, help="frames until a new object comes into view")
     parser.add_argument("--weights", help="trained weights (default: a new network, whose scores are random)")
-    parser.add_argument("--threads", type=int, default=2, help="threads that torch may use")
+    parser.add_argument("--threads", type=positive, default=2, help="threads that torch may use")
 
 
 @torch.inference_mode()

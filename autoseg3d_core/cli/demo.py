@@ -7,18 +7,20 @@ import importlib.util
 import subprocess
 import sys
 
+from autoseg3d_core.cli.arguments import rate
 from autoseg3d_core.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="BAG, --out DIR, --rate R")
+    parser.add_argument("bag", nargs="?", help="recording to play; the bundled one when left out")
+    parser.add_argument("--out", default="out/demo", help="folder for the results, made anew")
+    parser.add_argument("--rate", type=rate, default=1.0, help="playback speed")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo in a process of its own; raises `InputError` where ROS 2 is missing."""
     if importlib.util.find_spec("rclpy") is None:
         raise InputError("ROS 2 is not in this environment: run `make demo`, or source your ROS 2 workspace")
-    return subprocess.run(
-        [sys.executable, "-m", "autoseg3d_ros.demo", *args.arguments], check=False
-    ).returncode
+    words = [*([args.bag] if args.bag else []), "--out", args.out, "--rate", str(args.rate)]
+    return subprocess.run([sys.executable, "-m", "autoseg3d_ros.demo", *words], check=False).returncode

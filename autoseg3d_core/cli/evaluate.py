@@ -14,6 +14,7 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from autoseg3d_core import build
+from autoseg3d_core.cli.arguments import positive
 from autoseg3d_core.datasets.clips import PreparedScene, prepared_scenes
 from autoseg3d_core.evaluation.average_precision import SceneMatch, average_precision, match_scene
 from autoseg3d_core.evaluation.box_quality import box_overlaps
@@ -72,9 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a configuration: its name and its settings; may be given several times",
     )
     parser.add_argument("--config", metavar="FILE", help="YAML file that all rows start from")
-    parser.add_argument("--limit", type=int, help="only so many scenes")
-    parser.add_argument("--stride", type=int, default=1, help="every n-th frame of a scene")
-    parser.add_argument("--threads", type=int, help="threads that torch may use")
+    parser.add_argument("--limit", type=positive, help="only so many scenes")
+    parser.add_argument("--stride", type=positive, default=1, help="every n-th frame of a scene")
+    parser.add_argument("--threads", type=positive, help="threads that torch may use")
     parser.add_argument("--out", metavar="DIR", help="folder for scores.json and a picture per row and scene")
 
 
@@ -82,10 +83,11 @@ def run(args: argparse.Namespace) -> int:
     """Score every row on every scene, print the table, and write it if asked to."""
     if args.threads:
         torch.set_num_threads(args.threads)
+    wanted = named_rows(args)
     scenes = prepared_scenes(Path(args.scenes))[: args.limit]
     out = Path(args.out) if args.out else None
     rows = []
-    for name, *settings in args.row or [["overlap"]]:
+    for name, *settings in wanted:
         config = build.load(args.config, tuple(settings))
         results = [
             evaluated(config, scene, args.masks, args.stride, out and out / name)
@@ -99,6 +101,18 @@ def run(args: argparse.Namespace) -> int:
         out.mkdir(parents=True, exist_ok=True)
         (out / "scores.json").write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     return 0
+
+
+def named_rows(args: argparse.Namespace) -> list[list[str]]:
+    """Return the rows asked for, one of the default model otherwise; raises `InputError` for bad names."""
+    rows = args.row or [[build.load(args.config).model.name]]
+    names = [row[0] for row in rows]
+    for name in names:
+        if "=" in name or "/" in name:
+            raise InputError(f"--row {name}: begin with a name for the row, e.g. --row mine {name}")
+        if names.count(name) > 1:
+            raise InputError(f"--row {name} is given twice: name each row differently")
+    return rows
 
 
 def evaluated(

@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from autoseg3d_core import build
+from autoseg3d_core.cli.arguments import add_settings, positive
 from autoseg3d_core.cli.source import add_config_arguments, expanded, open_source
 from autoseg3d_core.evaluation.mask_quality import MaskEvaluation
 from autoseg3d_core.visualization.overlay import overlay
@@ -26,9 +27,9 @@ PER_ROW = 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("source", nargs="+", help="bags, folders, simulation:SEED or simulation:FIRST-LAST")
-    parser.add_argument("--frames", type=int, default=8, help="frames per source, evenly spread")
+    parser.add_argument("--frames", type=positive, default=8, help="frames per source, evenly spread")
     parser.add_argument("--out", help="folder for scores.json and masks.png")
-    parser.add_argument("--simulation", metavar="KEY=VALUE", nargs="+", default=[], help="simulated settings")
+    add_settings(parser, "--simulation", "settings of a simulated scene")
     add_config_arguments(parser)
 
 

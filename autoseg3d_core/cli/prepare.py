@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from autoseg3d_core import build
+from autoseg3d_core.cli.arguments import add_settings
 from autoseg3d_core.cli.source import add_config_arguments, expanded, open_source
 from autoseg3d_core.datasets.prepare import prepare_images, prepare_masks
 
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", required=True, metavar="DIR", help="each scene gets a folder in it; those there are kept"
     )
     parser.add_argument("--name", help="of the masks (default: the front-end's)")
-    parser.add_argument("--simulation", metavar="KEY=VALUE", nargs="+", default=[], help="simulated settings")
+    add_settings(parser, "--simulation", "settings of a simulated scene")
     add_config_arguments(parser)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from autoseg3d_core import build
+from autoseg3d_core.cli.arguments import add_settings, positive, results_folder
 from autoseg3d_core.cli.bench import stage_times
 from autoseg3d_core.cli.source import add_config_arguments, open_source
 from autoseg3d_core.datasets.sequence import RgbdSequence
@@ -28,12 +29,18 @@ from autoseg3d_core.visualization.rerun_log import RerunLog
 from autoseg3d_core.visualization.scene_view import ASLANT, FROM_ABOVE, scene_view
 
 PICTURES = 12
+RESULTS = (
+    *("frames", "summary.json", "timings.json"),
+    *("scene.ply", "scene.png", "from_above.png", "recording.rrd"),
+)
 
 
 @dataclass
 class Run:
     """What a replay has seen so far."""
 
+    model: str
+    interrupted: bool = False
     frames: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
@@ -47,11 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", help="a bag, a folder with color/ depth/ pose/ intrinsic.txt, or simulation:SEED"
     )
     parser.add_argument("--out", required=True, help="folder for the results, made anew")
-    parser.add_argument("--limit", type=int, help="stop after this many frames")
-    parser.add_argument("--stride", type=int, default=1, help="take every n-th frame")
-    parser.add_argument(
-        "--simulation", metavar="KEY=VALUE", nargs="+", default=[], help="settings of a simulated scene"
-    )
+    parser.add_argument("--limit", type=positive, help="stop after this many frames")
+    parser.add_argument("--stride", type=positive, default=1, help="take every n-th frame")
+    add_settings(parser, "--simulation", "settings of a simulated scene")
     parser.add_argument(
         "--masks", metavar="TOPIC", help="a bag's label images, for segmenter.name=precomputed"
     )
@@ -62,28 +67,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay, score where the truth is known, and write the results."""
     sequence = open_source(args.source, tuple(args.simulation), args.masks)
-    online = build.online_segmenter(build.load(args.config, tuple(args.set)))
-    out = Path(args.out)
-    shutil.rmtree(out, ignore_errors=True)
-    (out / "frames").mkdir(parents=True)
+    config = build.load(args.config, tuple(args.set))
+    online = build.online_segmenter(config)
+    out = results_folder(args.out, RESULTS)
+    (out / "frames").mkdir()
+    print(build.description(config, online.device))
     rerun = RerunLog(out / "recording.rrd") if args.rerun else None
     evaluation = Evaluation()
     indices = range(0, len(sequence), args.stride)[: args.limit]
     pictured = set(np.linspace(0, len(indices) - 1, PICTURES).round().astype(int).tolist())
-    seen = Run(skipped=Counter(getattr(sequence, "skipped", {})))
-    for number, index in enumerate(tqdm(indices, desc="replay", unit="frame", disable=None)):
-        step = _step(online, sequence, index, seen)
-        if step is None:
-            continue
-        frame, update = step
-        truth = sequence.truth(index)
-        if truth is not None:
-            evaluation.add(truth, update.label_image)
-        if number in pictured:
-            write_picture(out / "frames" / f"{index:06d}.png", overlay(frame.rgb, update.label_image))
-        if rerun is not None:
-            tracks = update.tracks[update.tracks.is_mature]
-            rerun.log(frame, update.label_image, update.cloud, tracks.ids, tracks.boxes)
+    seen = Run(build.description(config, online.device), skipped=Counter(getattr(sequence, "skipped", {})))
+    try:
+        for number, index in enumerate(tqdm(indices, desc="replay", unit="frame", disable=None)):
+            step = _step(online, sequence, index, seen)
+            if step is None:
+                continue
+            frame, update = step
+            truth = sequence.truth(index)
+            if truth is not None:
+                evaluation.add(truth, update.label_image)
+            if number in pictured:
+                write_picture(out / "frames" / f"{index:06d}.png", overlay(frame.rgb, update.label_image))
+            if rerun is not None:
+                tracks = update.tracks[update.tracks.is_mature]
+                rerun.log(frame, update.label_image, update.cloud, tracks.ids, tracks.boxes)
+    except KeyboardInterrupt:
+        print(f"interrupted after {seen.frames} of {len(indices)} frames", file=sys.stderr)
+        seen.interrupted = True
     if not seen.frames:
         raise InputError(f"{args.source}: none of its {len(indices)} frames could be used")
     scores = _scores(sequence, online, evaluation)
@@ -91,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
         rerun.log_map(online.map_cloud())
         rerun.close()
     _write_results(out, args.source, online, seen, scores)
-    return 0
+    return 130 if seen.interrupted else 0
 
 
 def _step(
@@ -126,12 +136,14 @@ def _write_results(out: Path, source: str, online: OnlineSegmenter, seen: Run, s
     mature = tracks[tracks.is_mature]
     summary = {
         "source": source,
+        "model": seen.model,
+        "interrupted": seen.interrupted,
         "frames": seen.frames,
         "skipped": dict(seen.skipped),
         "events": dict(sorted(seen.events.items())),
         "tracks": len(mature),
         "scores": asdict(scores) if scores else None,
-        "instances": _instances(mature),
+        "instances": _instances(mature, online.model.label_names),
     }
     (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     write_ply(out / "scene.ply", cloud)
@@ -148,11 +160,20 @@ def _write_results(out: Path, source: str, online: OnlineSegmenter, seen: Run, s
     print(f"written to {out}: summary.json scene.ply scene.png from_above.png frames/")
 
 
-def _instances(tracks: TrackTable) -> list[dict[str, object]]:
+def _instances(tracks: TrackTable, label_names: Sequence[str]) -> list[dict[str, object]]:
     return [
-        {"id": track_id, "frames_seen": hits, "box": [round(v, 4) for v in box], "map_voxels": voxels}
-        for track_id, hits, box, voxels in zip(
+        {
+            "id": track_id,
+            "label": label_names[label] if 0 <= label < len(label_names) else "",
+            "existence": round(existence, 3),
+            "frames_seen": hits,
+            "box": [round(v, 4) for v in box],
+            "map_voxels": voxels,
+        }
+        for track_id, label, existence, hits, box, voxels in zip(
             tracks.ids.tolist(),
+            tracks.labels.tolist(),
+            tracks.existence.tolist(),
             tracks.hits.tolist(),
             tracks.boxes.tolist(),
             tracks.map_voxels.tolist(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from autoseg3d_core.cli.arguments import add_settings
 from autoseg3d_core.config import load_config
 from autoseg3d_core.datasets.open_sequence import open_sequence
 from autoseg3d_core.datasets.sequence import RgbdSequence
@@ -15,9 +16,7 @@ SIMULATION = "simulation:"
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `--config FILE` and `--set section.key=value`."""
     parser.add_argument("--config", metavar="FILE", help="YAML file with settings")
-    parser.add_argument(
-        "--set", metavar="KEY=VALUE", nargs="+", default=[], help="settings, e.g. lifting.points=10000"
-    )
+    add_settings(parser, "--set", "settings, e.g. lifting.points=10000")
 
 
 def open_source(source: str, simulation: tuple[str, ...] = (), masks: str | None = None) -> RgbdSequence:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from autoseg3d_core.cli.arguments import positive
 from autoseg3d_core.config import load_config
 from autoseg3d_core.datasets.write_bag import write_bag
 from autoseg3d_core.datasets.write_posed_images import write_posed_images
@@ -27,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=("folder", "bag"), default="folder", help="default: %(default)s")
     parser.add_argument("--raw", action="store_true", help="raw instead of compressed images in bags")
-    parser.add_argument("--frames", type=int, help="frames per scene")
-    parser.add_argument("--rooms", type=int, help="rooms per scene")
+    parser.add_argument("--frames", type=positive, help="frames per scene")
+    parser.add_argument("--rooms", type=positive, help="rooms per scene")
     parser.add_argument("--force", action="store_true", help="allow seeds that belong to no split")
     parser.add_argument(
         "settings", nargs="*", metavar="KEY=VALUE", help="other settings, e.g. width=320 moving=observed"

@@ -14,6 +14,7 @@ from torch import distributed, nn
 
 from autoseg3d_core import build
 from autoseg3d_core.checkpoints.weights import sha256_of
+from autoseg3d_core.cli.arguments import add_settings
 from autoseg3d_core.config import load_config, section, setting
 from autoseg3d_core.datasets.clips import prepared_scenes
 from autoseg3d_core.evaluation.frame_quality import frame_quality
@@ -58,7 +59,7 @@ class TrainConfig:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--config", metavar="FILE", help="YAML file, e.g. config/train_masks.yaml")
-    parser.add_argument("--set", metavar="KEY=VALUE", nargs="+", default=[], help="other settings")
+    add_settings(parser, "--set", "other settings")
     parser.add_argument("--out", required=True, help="folder of weights, state and log")
 
 

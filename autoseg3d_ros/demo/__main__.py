@@ -6,7 +6,6 @@ python -m autoseg3d_ros.demo [BAG] [--out DIR] [--rate 1.0]
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import threading
 import time
@@ -21,6 +20,8 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
+from autoseg3d_core.cli.arguments import results_folder
+from autoseg3d_core.cli.demo import add_arguments
 from autoseg3d_core.config import ConfigError
 from autoseg3d_core.datasets.rosbag import RosbagSequence
 from autoseg3d_core.resources import resource_path
@@ -30,6 +31,10 @@ from autoseg3d_ros.demo.player import BagPlayer
 from autoseg3d_ros.demo.recorder import BagRecorder
 from autoseg3d_ros.demo.show import show
 
+RESULTS = (
+    *("outputs", "node.log", "frames", "summary.json"),
+    *("scene.ply", "scene.png", "from_above.png", "recording.rrd"),
+)
 NODE = "/autoseg3d"
 CAMERA = "/camera"
 COLOR = f"{CAMERA}/color/image_raw/compressed"
@@ -85,20 +90,11 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("bag", nargs="?", help="recording to play; the bundled one when left out")
-    parser.add_argument("--out", default="out/demo", help="folder for the results, made anew")
-    parser.add_argument("--rate", type=float, default=1.0, help="playback speed")
-
-
 def run(args: argparse.Namespace) -> int:
     """Play, record, and show."""
     bag = Path(args.bag) if args.bag else resource_path("demo/recording")
     sequence = _opened(bag)
-    out = Path(args.out)
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    out = results_folder(args.out, RESULTS)
     outputs = out / "outputs"
     with LiveNode(PARAMETERS, REMAPPINGS, out / "node.log") as node:
         _play_and_record(bag, outputs, args.rate, node)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from autoseg3d_core import build
+from autoseg3d_core.checkpoints.weights import weights_path
 from autoseg3d_core.config import ConfigError
 from autoseg3d_core.resources import resource_path
 
@@ -25,8 +26,8 @@ def test_auto_takes_fastsam_where_it_can_run(monkeypatch, tmp_path, installed, w
     file = tmp_path / "network.safetensors"
     if weights:
         file.touch()
-    config = build.load(None, ("segmenter.name=auto", f"segmenter.fastsam.weights={file}"))
-    assert build.front_end_name(config) == name
+    monkeypatch.setattr(build, "weights_path", lambda _: weights_path(str(file)))
+    assert build.front_end_name(build.load(None, ("segmenter.name=auto",))) == name
 
 
 def test_the_published_settings_of_esam_are_kept_in_a_file():

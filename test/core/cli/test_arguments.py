@@ -1,0 +1,115 @@
+"""What commands ask of their arguments, and that results never take the place of anything else."""
+
+import argparse
+import json
+
+import pytest
+
+from autoseg3d_core import build
+from autoseg3d_core.cli import evaluate, replay
+from autoseg3d_core.cli.__main__ import main
+from autoseg3d_core.cli.arguments import add_settings, positive, rate, results_folder
+from autoseg3d_core.errors import InputError
+from autoseg3d_core.pipeline import OnlineSegmenter
+
+QUICK = ("--simulation", "frames=3", "width=160", "height=120", "--set", "model.name=overlap")
+GEOMETRIC = ("--set", "segmenter.name=geometric")
+
+
+def test_a_folder_for_results_is_made_or_emptied_of_earlier_ones(tmp_path):
+    out = tmp_path / "deep" / "out"
+    assert results_folder(out, ("summary.json", "frames")).is_dir()
+    (out / "summary.json").write_text("{}")
+    (out / "frames").mkdir()
+    (out / "frames" / "0.png").touch()
+    assert list(results_folder(out, ("summary.json", "frames")).iterdir()) == []
+
+
+def test_a_folder_with_anything_else_is_refused_and_kept_as_it_is(tmp_path):
+    (tmp_path / "color").mkdir()
+    (tmp_path / "thesis.txt").write_text("years of work")
+    (tmp_path / "summary.json").write_text("{}")
+    with pytest.raises(InputError, match=r"color, thesis\.txt in it.*another folder"):
+        results_folder(tmp_path, ("summary.json",))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["color", "summary.json", "thesis.txt"]
+
+
+def test_links_among_earlier_results_are_removed_and_what_they_point_to_is_kept(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").touch()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "frames").symlink_to(tmp_path / "photos")
+    results_folder(tmp_path / "out", ("frames",))
+    assert (tmp_path / "photos" / "a.jpg").exists()
+
+
+def test_a_file_is_no_folder_for_results(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["replay", "simulation:5000", "--out", str(tmp_path / "file"), *QUICK, *GEOMETRIC]) == 2
+    assert "cannot be made a folder" in capsys.readouterr().err
+
+
+def test_an_option_given_twice_adds_up():
+    parser = argparse.ArgumentParser()
+    add_settings(parser, "--set", "")
+    assert parser.parse_args(["--set", "a=1", "b=2", "--set", "c=3"]).set == ["a=1", "b=2", "c=3"]
+    assert parser.parse_args([]).set == []
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--set", "a=1", "simulation:5000"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad"),
+    [(positive, t) for t in ("0", "-1", "1.5", "x", "")] + [(rate, t) for t in ("0", "-1", "nan", "x")],
+)
+def test_numbers_without_sense_are_refused(kind, bad):
+    with pytest.raises(argparse.ArgumentTypeError):
+        kind(bad)
+
+
+def test_a_replay_that_is_interrupted_keeps_what_it_has(tmp_path, monkeypatch, capsys):
+    step = OnlineSegmenter.step
+
+    def two_frames(self, frame):
+        if self.frame_index == 2:
+            raise KeyboardInterrupt
+        return step(self, frame)
+
+    monkeypatch.setattr(OnlineSegmenter, "step", two_frames)
+    out = tmp_path / "out"
+    assert main(["replay", "simulation:5000", "--out", str(out), *QUICK, *GEOMETRIC]) == 130
+    assert "interrupted after 2 of 3 frames" in capsys.readouterr().err
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["interrupted"], summary["frames"]) == (True, 2)
+    assert summary["model"] == "model overlap on geometric masks, cpu"
+    assert {path.name for path in out.iterdir()} <= set(replay.RESULTS)
+
+
+@pytest.mark.parametrize("rows", [["model.name=overlap"], ["a/b", "x=1"], ["../up"]])
+def test_a_row_without_a_plain_name_is_refused(rows, tmp_path, capsys):
+    assert main(["evaluate", str(tmp_path), "--row", *rows]) == 2
+    assert "begin with a name" in capsys.readouterr().err
+
+
+def test_rows_of_one_name_are_refused(tmp_path, capsys):
+    assert main(["evaluate", str(tmp_path), "--row", "a", "--row", "a", "x=1"]) == 2
+    assert "given twice" in capsys.readouterr().err
+
+
+def test_without_rows_the_row_bears_the_name_of_the_model_that_runs():
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    assert evaluate.named_rows(parser.parse_args(["scenes"])) == [[build.load().model.name]]
+
+
+def test_masks_weights_that_were_asked_for_are_not_passed_over_in_silence():
+    pytest.importorskip("ultralytics", reason="without ultralytics masks are geometric in any case")
+    config = build.load(None, ("segmenter.fastsam.weights=/no/such.pt",))
+    with pytest.raises(InputError, match=r"/no/such\.pt"):
+        build.segmenter(config)
+
+
+@pytest.mark.parametrize("text", ["map.voxel_size_m=[", "lifting.points={a"])
+def test_a_value_that_is_not_yaml_is_one_line_of_error(text, capsys):
+    assert main(["replay", "simulation:5000", "--out", "nowhere", "--set", text]) == 2
+    assert "not YAML" in capsys.readouterr().err
