@@ -21,6 +21,7 @@ from autoseg3d_core.errors import ConfigError as ConfigError
 
 ConfigT = TypeVar("ConfigT")
 Scalar = bool | int | float | str
+ROS_PARAMETERS = "ros__parameters"
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,21 @@ def load_config(
 ) -> ConfigT:
     """Read a config: defaults, then the YAML file, then `section.key=value` overrides.
 
-    Raises `ConfigError` for a file that cannot be read, an unknown key, or a value out of range.
+    A parameter file of ROS serves too: the sections that are the node's alone are passed over. Raises `ConfigError` for a file that cannot be read, an unknown key, or a value out of range.
     """
     values = read_yaml(path) if path is not None else {}
+    values = _without_the_node(values, {item.name for item in dataclasses.fields(config_class)})
     config = from_mapping(config_class, values, where=str(path or "config"))
     pairs = dict(_split_override(text) for text in overrides)
     return with_values(config, pairs)
+
+
+def _without_the_node(values: Mapping[str, Any], sections: set[str]) -> Mapping[str, Any]:
+    """Return the sections of ours in a ROS parameter file, anything else as it is."""
+    parameters = [node.get(ROS_PARAMETERS) for node in values.values() if isinstance(node, dict)]
+    if len(values) != 1 or not parameters or not isinstance(parameters[0], dict):
+        return values
+    return {name: value for name, value in parameters[0].items() if name in sections}
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

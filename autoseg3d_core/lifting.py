@@ -42,6 +42,7 @@ class LiftingConfig:
 def check_frame(frame: Frame) -> None:
     """Raise `InputError` when a frame's images, camera and pose do not fit together."""
     where = f"frame at {frame.stamp_ns} ns"
+    _check_arrays(frame, where)
     shape = (frame.camera.height, frame.camera.width)
     if frame.depth.shape != shape or frame.rgb.shape != (*shape, 3):
         raise InputError(
@@ -63,6 +64,23 @@ def check_frame(frame: Frame) -> None:
             f"{where}: the camera is {farthest / 1000:.0f} km from the world's origin, farther than single "
             f"precision serves ({FARTHEST_M / 1000:.0f} km): give poses in a frame that begins near the "
             "robot, such as odom (target_frame of the node)"
+        )
+
+
+def _check_arrays(frame: Frame, where: str) -> None:
+    """Raise `InputError` when an array of a frame is not of the kind that `Frame` asks for."""
+    for name, array, kind, what in (
+        ("rgb", frame.rgb, np.uint8, "colours from 0 to 255"),
+        ("depth", frame.depth, np.float32, "metres"),
+        ("world_from_camera", frame.world_from_camera, np.float64, "a 4x4 matrix"),
+    ):
+        if not isinstance(array, np.ndarray) or array.dtype != kind:
+            found = getattr(array, "dtype", type(array).__name__)
+            raise InputError(f"{where}: {name} has to be a {kind.__name__} array, {what}; found {found}")
+    if frame.depth.ndim != 2 or frame.rgb.ndim != 3 or frame.rgb.shape[2] != 3:
+        raise InputError(
+            f"{where}: colour has the shape {frame.rgb.shape} and depth {frame.depth.shape}: give colour as "
+            "height x width x 3 (no alpha) and depth as height x width"
         )
 
 

@@ -63,7 +63,7 @@ class CameraIntrinsics:
 class Frame:
     """One registered RGB-D image pair with its pose; depth in metres, 0 where unknown.
 
-    `label_image` holds masks that were made elsewhere, where there are such.
+    `label_image` holds masks made elsewhere, `number` the place in a recording, where there are such.
     """
 
     rgb: UInt8[np.ndarray, "height width 3"]
@@ -72,6 +72,7 @@ class Frame:
     world_from_camera: Float64[np.ndarray, "4 4"]
     stamp_ns: int
     label_image: Int32[np.ndarray, "height width"] | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -63,7 +63,8 @@ class PosedImages:
             )
         pose = _read_matrix(pose_file)
         check_pose(pose, str(pose_file))
-        return Frame(rgb, depth * MILLIMETRE, self._camera(*depth.shape), pose, self._stamps[index])
+        camera, stamp_ns = self._camera(*depth.shape), self._stamps[index]
+        return Frame(rgb, depth * MILLIMETRE, camera, pose, stamp_ns, number=index)
 
     def truth(self, index: int) -> FrameTruth | None:
         """Return what is really in one frame, None where the folder has no `truth/`."""

@@ -117,7 +117,7 @@ class RosbagSequence:
         if distortion is not None:
             rgb, depth = image_formats.undistort(rgb, depth, camera, distortion)
             labels = labels if labels is None else image_formats.undistort_labels(labels, camera, distortion)
-        return Frame(rgb, depth, camera, self._pose(pair.color.stamp_ns), pair.color.stamp_ns, labels)
+        return Frame(rgb, depth, camera, self._pose(pair.color.stamp_ns), pair.color.stamp_ns, labels, index)
 
     def truth(self, index: int) -> FrameTruth | None:
         """Return what is really in one frame, None where the bag does not say."""

@@ -139,7 +139,7 @@ def letterboxed(
     rgb: UInt8[np.ndarray, "height width 3"], box: Letterbox, device: torch.device, dtype: torch.dtype
 ) -> Float[Tensor, "1 3 rows columns"]:
     """Return the image as the network's input, in [0, 1], on gray."""
-    image = torch.from_numpy(rgb).to(device).permute(2, 0, 1)[None].to(dtype) / 255
+    image = torch.from_numpy(np.ascontiguousarray(rgb)).to(device).permute(2, 0, 1)[None].to(dtype) / 255
     if image.shape[2:] != (box.height, box.width):
         image = functional.interpolate(image, (box.height, box.width), mode="bilinear", align_corners=False)
     right = box.padded_width - box.left - box.width

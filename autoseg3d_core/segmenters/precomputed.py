@@ -21,8 +21,8 @@ class PrecomputedConfig:
 
     folder: str = setting(
         "",
-        "folder of label images, STAMP_NS.png or .npy, or numbered in the order of frames; empty takes those "
-        "that come with the frames (topics.masks, or replay --masks)",
+        "folder of label images, STAMP_NS.png or .npy, or for recordings numbered from 0 on as their frames "
+        "are; empty takes those that come with the frames (topics.masks, or replay --masks)",
     )
     void: int = setting(0, "value of pixels without a mask", low=-1, high=65535)
 
@@ -35,7 +35,7 @@ class PrecomputedSegmenter:
 
     def __call__(self, frame: Frame) -> MaskImage:
         """Return the masks of the frame's label image, or of the folder's for its stamp."""
-        labels = frame.label_image if self._folder is None else self._folder.label_image(frame.stamp_ns)
+        labels = frame.label_image if self._folder is None else self._folder.label_image(frame)
         if labels is None:
             raise InputError(
                 f"frame at {frame.stamp_ns} ns comes without a label image: set topics.masks (replay: "
@@ -57,7 +57,7 @@ class PrecomputedSegmenter:
 
 
 class LabelImageFolder:
-    """Label images on disk, found by `STAMP_NS.png`; or, numbered from 0, in the order they are asked for."""
+    """Label images on disk by `STAMP_NS.png`; or, numbered from 0, by the frame's place in a recording."""
 
     def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
@@ -67,14 +67,18 @@ class LabelImageFolder:
         if not files:
             raise InputError(f"{folder}: holds no label images (STAMP_NS.png or .npy)")
         self._files = {int(file.stem): file for file in files}
-        self._by_order = sorted(self._files) == list(range(len(self._files)))
-        self._order: dict[int, int] = {}
+        self._are_numbered = sorted(self._files) == list(range(len(self._files)))
 
-    def label_image(self, stamp_ns: int) -> Int[np.ndarray, "height width"]:
-        """Return the label image of a stamp."""
-        key = self._order.setdefault(stamp_ns, len(self._order)) if self._by_order else stamp_ns
+    def label_image(self, frame: Frame) -> Int[np.ndarray, "height width"]:
+        """Return the label image of a frame."""
+        key = frame.number if self._are_numbered else frame.stamp_ns
+        if key is None:
+            raise InputError(
+                f"{self._folder}: numbered label images fit recordings only, as a live camera has no "
+                "frame 0: name them STAMP_NS.png"
+            )
         if key not in self._files:
-            name = "frame number" if self._by_order else "stamp"
+            name = "frame number" if self._are_numbered else "stamp"
             raise InputError(f"{self._folder}: no label image for {name} {key}")
         return _read_labels(self._files[key])
 

@@ -81,7 +81,8 @@ class SimulatedSequence:
             rng = self._stream(POSE, index)
             pose = sensor_noise.jittered_pose(pose, config.pose_jitter_m, config.pose_jitter_deg, rng)
         stamp_ns = round(index * 1e9 / config.rate_hz)
-        return Frame(np.ascontiguousarray(rgb), np.ascontiguousarray(depth), self.camera, pose, stamp_ns)
+        rgb, depth = np.ascontiguousarray(rgb), np.ascontiguousarray(depth)
+        return Frame(rgb, depth, self.camera, pose, stamp_ns, number=index)
 
     def truth(self, index: int) -> FrameTruth:
         """Return what is really in one frame."""

@@ -30,6 +30,11 @@ def test_auto_takes_fastsam_where_it_can_run(monkeypatch, tmp_path, installed, w
     assert build.front_end_name(build.load(None, ("segmenter.name=auto",))) == name
 
 
+def test_the_node_s_parameter_file_is_a_config_of_the_core_too():
+    ours = build.load(resource_path("config/autoseg3d.yaml"))
+    assert ours == build.load(None, ("origin.up=z",))  # the one default that is the node's own
+
+
 def test_the_published_settings_of_esam_are_kept_in_a_file():
     config = build.load(resource_path("config/esam_published.yaml"))
     selection = config.model.network.selection

@@ -28,6 +28,17 @@ def test_defaults_file_and_overrides_apply_in_that_order(tmp_path):
     assert c.load_config(Root, path, ("inner.size=2", "on=false")) == Root(5, False, Inner(2.0, "round"))
 
 
+def test_a_parameter_file_of_ros_serves_without_the_sections_of_the_node(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "/**:\n  ros__parameters:\n    target_frame: map\n    count: 5\n    inner:\n      size: 1.5\n"
+    )
+    assert c.load_config(Root, path) == c.load_config(Root, None, ("count=5", "inner.size=1.5"))
+    path.write_text("/**:\n  ros__parameters:\n    inner:\n      sizes: 1.5\n")
+    with pytest.raises(c.ConfigError, match=r"inner\.sizes"):
+        c.load_config(Root, path)
+
+
 def test_an_empty_file_means_the_defaults(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("")

@@ -94,6 +94,11 @@ def test_bad_frames_are_refused_with_the_remedy(wall_frame, camera):
     table = [
         ({"depth": np.ones((60, 80), np.float32)}, "differ in size.*registered"),
         ({"rgb": np.zeros((60, 80, 3), np.uint8)}, "differ in size"),
+        ({"depth": np.ones((120, 160), np.uint16)}, "depth has to be a float32 array, metres; found uint16"),
+        ({"rgb": np.zeros((120, 160, 3), np.float32)}, "rgb has to be a uint8 array.*found float32"),
+        ({"world_from_camera": [[1.0]]}, "world_from_camera has to be a float64.*found list"),
+        ({"depth": np.ones((120, 160, 1), np.float32)}, "depth as height x width"),
+        ({"rgb": np.zeros((120, 160, 4), np.uint8)}, "no alpha"),
         ({"camera": dataclasses.replace(camera, fx=0.0)}, "calibrate"),
         ({"camera": dataclasses.replace(camera, fy=float("nan"))}, "calibrate"),
         ({"camera": dataclasses.replace(camera, cx=float("nan"))}, "calibrate"),

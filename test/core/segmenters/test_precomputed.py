@@ -10,9 +10,16 @@ from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
 LABELS = np.array([[0, 0, 7], [300, 300, 7]], np.uint16)
 
 
-def frame(stamp_ns, shape=(2, 3)):
+def frame(stamp_ns, shape=(2, 3), number=None):
     camera = CameraIntrinsics(10.0, 10.0, 1.0, 1.0, shape[1], shape[0])
-    return Frame(np.zeros((*shape, 3), np.uint8), np.ones(shape, np.float32), camera, np.eye(4), stamp_ns)
+    return Frame(
+        np.zeros((*shape, 3), np.uint8),
+        np.ones(shape, np.float32),
+        camera,
+        np.eye(4),
+        stamp_ns,
+        number=number,
+    )
 
 
 def write(path, labels):
@@ -36,21 +43,20 @@ def test_another_void_value_can_be_named(tmp_path):
     assert masks.index.tolist() == [[0, 0, 1], [-1, -1, 1]]
 
 
-def test_numbered_files_are_taken_in_the_order_of_frames(tmp_path):
-    for number in range(3):
+def test_numbered_files_are_those_of_the_frames_places_whichever_are_asked_for(tmp_path):
+    for number in range(5):
         write(tmp_path / f"{number:06d}.npy", np.full((2, 3), number))
-    segmenter = PrecomputedSegmenter(LabelImageFolder(tmp_path), void=-1)
-    counts = [segmenter(frame(stamp)).index.max() for stamp in (50, 70, 90)]
-    assert counts == [0, 0, 0]
-    with pytest.raises(InputError, match="frame number 3"):
-        segmenter(frame(99))
-
-
-def test_the_same_stamp_gives_the_same_file_again(tmp_path):
-    for number in range(2):
-        write(tmp_path / f"{number}.npy", np.full((2, 3), number))
     folder = LabelImageFolder(tmp_path)
-    assert [int(folder.label_image(stamp)[0, 0]) for stamp in (5, 6, 5, 6)] == [0, 1, 0, 1]
+    found = [int(folder.label_image(frame(9 * n, number=n))[0, 0]) for n in (0, 2, 4, 2)]
+    assert found == [0, 2, 4, 2]
+    with pytest.raises(InputError, match="frame number 5"):
+        folder.label_image(frame(99, number=5))
+
+
+def test_numbered_files_are_refused_for_a_live_camera_with_the_way_out(tmp_path):
+    write(tmp_path / "0.npy", LABELS)
+    with pytest.raises(InputError, match=r"recordings only[^$]*STAMP_NS"):
+        PrecomputedSegmenter(LabelImageFolder(tmp_path))(frame(123))
 
 
 def test_a_folder_that_is_not_there_is_named():
@@ -67,7 +73,7 @@ def test_a_folder_without_label_images_says_what_it_should_hold(tmp_path):
 def test_a_missing_stamp_is_named(tmp_path):
     write(tmp_path / "123.png", LABELS)
     with pytest.raises(InputError, match="stamp 124"):
-        LabelImageFolder(tmp_path).label_image(124)
+        LabelImageFolder(tmp_path).label_image(frame(124))
 
 
 def test_a_label_image_of_another_size_is_refused(tmp_path):
@@ -82,13 +88,13 @@ def test_a_label_image_of_another_size_is_refused(tmp_path):
 def test_a_broken_file_is_named(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(InputError, match=name):
-        LabelImageFolder(tmp_path).label_image(5)
+        LabelImageFolder(tmp_path).label_image(frame(5))
 
 
 def test_a_colour_picture_is_no_label_image(tmp_path):
     write(tmp_path / "5.png", np.zeros((2, 3, 3), np.uint8))
     with pytest.raises(InputError, match="one per pixel"):
-        LabelImageFolder(tmp_path).label_image(5)
+        LabelImageFolder(tmp_path).label_image(frame(5))
 
 
 def test_label_images_that_come_with_the_frames_need_no_folder():
