@@ -72,11 +72,12 @@ def load_config(
 ) -> ConfigT:
     """Read a config: defaults, then the YAML file, then `section.key=value` overrides.
 
-    A parameter file of ROS serves too: the sections that are the node's alone are passed over. Raises `ConfigError` for a file that cannot be read, an unknown key, or a value out of range.
+    A parameter file of ROS serves too: the sections that are the node's alone are passed over.
+    Raises `ConfigError` for a file that cannot be read, an unknown key, or a value out of range.
     """
     values = read_yaml(path) if path is not None else {}
-    values = _without_the_node(values, {item.name for item in dataclasses.fields(config_class)})
-    config = from_mapping(config_class, values, where=str(path or "config"))
+    sections = set(typing.get_type_hints(config_class))
+    config = from_mapping(config_class, _without_the_node(values, sections), where=str(path or "config"))
     pairs = dict(_split_override(text) for text in overrides)
     return with_values(config, pairs)
 

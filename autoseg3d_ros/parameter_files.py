@@ -26,7 +26,8 @@ MARKDOWN_OPENING = """\
 
 Written by `python -m autoseg3d_ros.parameter_files --write` from the config dataclasses; do not edit.
 A name is `section.key`: a key of `config/autoseg3d.yaml`, the ROS parameter, and an override on the
-command line (`--set`; `--config` takes the same file and passes over what is the node's alone). *Live* parameters take effect on the next frame (`ros2 param set /autoseg3d NAME VALUE`); the
+command line (`--set`; `--config` takes the same file and passes over what is the node's alone).
+*Live* parameters take effect on the next frame (`ros2 param set /autoseg3d NAME VALUE`); the
 others are read when the node starts, and `ros2 param set` refuses them.
 """
 
