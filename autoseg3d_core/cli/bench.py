@@ -43,13 +43,13 @@ class StageTimes:
 class Growth:
     """How the core's time and memory change over a run.
 
-    `ratio` is the median of the last 100 frames over that of frames 100 to 200, 0 for a short run.
+    `ratio` is the median of the last 100 frames over that of frames 100 to 200; a short run has none.
     """
 
     frames: int
-    early_median_ms: float
-    late_median_ms: float
-    ratio: float
+    early_median_ms: float | None
+    late_median_ms: float | None
+    ratio: float | None
     peak_memory_early_mb: float
     peak_memory_mb: float
     map_mb: float
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         f"{platform.machine()}, {args.threads} threads, {online.device}, {args.source}, {len(timings)} frames"
     )
     print(text_table(("stage", "median ms", "p95 ms"), [(s.stage, s.median_ms, s.p95_ms) for s in stages]))
-    print(text_table(("over the run", ""), list(asdict(growth).items())))
+    print(text_table(("over the run", ""), [row for row in asdict(growth).items() if row[1] is not None]))
     if args.json:
         figures = {"source": args.source, "stages": [asdict(s) for s in stages], "growth": asdict(growth)}
         Path(args.json).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -121,13 +121,13 @@ def _timed(
 def _growth(online: OnlineSegmenter, timings: list[dict[str, float]], early_peak: float) -> Growth:
     core = [_core_ms(t) for t in timings]
     long_enough = len(core) >= EARLY.stop + WINDOW
-    early = float(np.median(core[EARLY])) if long_enough else 0.0
-    late = float(np.median(core[-WINDOW:])) if long_enough else 0.0
+    early = round(float(np.median(core[EARLY])), 2) if long_enough else None
+    late = round(float(np.median(core[-WINDOW:])), 2) if long_enough else None
     return Growth(
         frames=len(core),
-        early_median_ms=round(early, 2),
-        late_median_ms=round(late, 2),
-        ratio=round(late / early, 3) if early else 0.0,
+        early_median_ms=early,
+        late_median_ms=late,
+        ratio=round(late / early, 3) if early and late else None,
         peak_memory_early_mb=round(early_peak, 1),
         peak_memory_mb=round(_peak_memory_mb(), 1),
         map_mb=round(online.scene.bytes_held / 1e6, 1),
