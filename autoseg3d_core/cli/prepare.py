@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import add_settings
-from autoseg3d_core.cli.source import add_config_arguments, expanded, open_source
+from autoseg3d_core.cli.source import SIMULATION, add_config_arguments, expanded, open_source
 from autoseg3d_core.datasets.prepare import prepare_images, prepare_masks
+from autoseg3d_core.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +30,24 @@ def run(args: argparse.Namespace) -> int:
     """Write what is missing, showing the progress; returns the exit code."""
     config = build.load(args.config, tuple(args.set))
     segmenter, name = build.segmenter(config), args.name or build.front_end_name(config)
-    sources = expanded(args.source)
-    for source in tqdm(sources, desc="preparing", unit="scene", disable=None):
-        folder = Path(args.out) / source.rstrip("/").rpartition("/")[2].replace(":", "_")
+    scenes = scene_names(expanded(args.source))
+    for scene, source in tqdm(scenes.items(), desc="preparing", unit="scene", disable=None):
+        folder = Path(args.out) / scene
         sequence = prepare_images(lambda: open_source(source, tuple(args.simulation)), folder)  # noqa: B023
         prepare_masks(sequence, segmenter, name)
-    print(f"{len(sources)} scenes with {name} masks in {args.out}")
+    print(f"{len(scenes)} scenes with {name} masks in {args.out}")
     return 0
+
+
+def scene_names(sources: Sequence[str]) -> dict[str, str]:
+    """Return each source by the name of its scene; raises `InputError` when two would share one."""
+    scenes: dict[str, str] = {}
+    for source in sources:
+        name = source.replace(":", "_") if source.startswith(SIMULATION) else Path(source).resolve().name
+        if name in scenes:
+            raise InputError(
+                f"{scenes[name]} and {source} would both become the scene {name}: rename one, or prepare "
+                "them into different folders"
+            )
+        scenes[name] = source
+    return scenes

@@ -62,4 +62,7 @@ def split_of(seed: int, forced: bool = False) -> str:
     if forced and seed >= 0:
         return "other"
     known = ", ".join(f"{s.start}-{s.stop - 1} {name}" for name, s in SPLITS.items())
-    raise InputError(f"seed {seed} belongs to no split ({known}): take one of these, or set any_seed=true")
+    raise InputError(
+        f"seed {seed} belongs to no split ({known}): take one of these, or set "
+        "any_seed=true (--simulation any_seed=true; --force of synthesize)"
+    )
