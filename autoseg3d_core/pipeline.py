@@ -175,7 +175,7 @@ class OnlineSegmenter:
         relabelled = self.scene.relabel(change.old_ids, change.new_ids, change.old_tracks.reach)
         color = (rgb * 255).to(torch.uint8)
         voted, blocks = self.scene.integrate(voxels.keys, ids, color, self.frame_index)
-        tracks = counted(counted(change.memory.tracks, relabelled), voted)
+        tracks = counted(change.memory.tracks, relabelled.append(voted))
         memory = dataclasses.replace(change.memory, tracks=tracks)
         if blocks == 0:
             return memory, ()

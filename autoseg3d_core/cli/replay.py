@@ -71,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
     online = build.online_segmenter(config)
     out = results_folder(args.out, RESULTS)
     (out / "frames").mkdir()
-    print(build.description(config, online.device))
+    seen = Run(build.description(config, online.device), skipped=Counter(getattr(sequence, "skipped", {})))
+    print(seen.model)
     rerun = RerunLog(out / "recording.rrd") if args.rerun else None
     evaluation = Evaluation()
     indices = range(0, len(sequence), args.stride)[: args.limit]
     pictured = set(np.linspace(0, len(indices) - 1, PICTURES).round().astype(int).tolist())
-    seen = Run(build.description(config, online.device), skipped=Counter(getattr(sequence, "skipped", {})))
     try:
         for number, index in enumerate(tqdm(indices, desc="replay", unit="frame", disable=None)):
             step = _step(online, sequence, index, seen)

@@ -178,9 +178,7 @@ class Network(nn.Module):
                     "segmenter.name=fastsam, segmenter.fastsam.features=true, and the FastSAM that made them"
                 )
             cells = tensor.level.cells
-            xyz = (
-                cells[cells[:, 0] == row, 1:].double() * self.shape.voxel_m
-            )  # whole cells: the lowest corner
+            xyz = cells[cells[:, 0] == row, 1:].double() * self.shape.voxel_m  # the lowest corners
             parts.append(sample_image(view.features.float(), xyz, view.camera, view.camera_from_points))
         return torch.cat(parts).to(tensor.features.dtype)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -60,6 +61,30 @@ def convolve(
     return out
 
 
+@dataclass(frozen=True)
+class View:
+    """A feature map (channels, rows, columns) over a camera's whole image, and the camera's pose."""
+
+    image: Array
+    focal: tuple[float, float]
+    center: tuple[float, float]
+    size: tuple[int, int]
+    camera_from_world: Array
+
+    def at(self, point: Array) -> Array:
+        """What lies at a point's pixel, between the four nearest values; zeros outside."""
+        x, y, z = self.camera_from_world[:3, :3] @ point + self.camera_from_world[:3, 3]
+        channels, rows, columns = self.image.shape
+        column = (self.focal[0] * x / z + self.center[0]) * (columns - 1) / (self.size[0] - 1)
+        row = (self.focal[1] * y / z + self.center[1]) * (rows - 1) / (self.size[1] - 1)
+        total = np.zeros(channels)
+        for r in (math.floor(row), math.floor(row) + 1):
+            for c in (math.floor(column), math.floor(column) + 1):
+                if 0 <= r < rows and 0 <= c < columns:
+                    total += self.image[:, r, c] * (1 - abs(row - r)) * (1 - abs(column - c))
+        return total
+
+
 class PublishedNetwork:
     """A state dict with published names, run over the frames of one scene."""
 
@@ -85,10 +110,13 @@ class PublishedNetwork:
     def two_layers(self, x: Array, name: str) -> Array:
         return self.linear(relu(self.linear(x, f"{name}.0")), f"{name}.2")
 
-    def voxel_features(self, cells: list[Cell], x: Array) -> Array:
-        """The U-Net, and the memory between its halves."""
+    def voxel_features(self, cells: list[Cell], x: Array, view: View | None) -> Array:
+        """The U-Net, what the camera saw after its stem, and the memory between its halves."""
         kernel = self.state["backbone.conv0p1s1.kernel"]
         x = relu(self.batch_norm(convolve(cells, x, kernel, 5, 1, cells), "backbone.bn0.bn"))
+        if view is not None:
+            seen = np.stack([view.at(0.02 * np.array(cell)) for cell in cells])
+            x = x + relu(self.batch_norm(seen @ self.state["conv.0.kernel"], "conv.1.bn"))
         levels = [(cells, x)]
         for i in range(4):
             levels.append(self.down(*levels[-1], i))
@@ -217,14 +245,16 @@ class PublishedNetwork:
         out = norm(self.linear(inner, "merge_head.net.3"), "merge_head.net.4")
         return out / np.linalg.norm(out, axis=1, keepdims=True)
 
-    def frame(self, xyz: Array, rgb: Array, fragment: Array) -> list[dict[str, Array]]:
+    def frame(
+        self, xyz: Array, rgb: Array, fragment: Array, view: View | None = None
+    ) -> list[dict[str, Array]]:
         """What the four heads say of a frame; the last one of semantics and embeddings, too."""
         point_cells = [tuple(math.floor(c / 0.02) for c in point) for point in xyz.tolist()]
         cells = sorted(set(point_cells))
         rows = np.array([cells.index(cell) for cell in point_cells])
         colour = (255 * rgb - MEAN) / SPREAD
         x = np.array([colour[rows == row].mean(0) for row in range(len(cells))])
-        x = self.voxel_features(cells, x)[rows]
+        x = self.voxel_features(cells, x, view)[rows]
         vectors, centers, weights = self.pool(x, xyz, fragment)
         keys = relu(self.layer_norm(self.linear(vectors, "decoder.input_proj.0"), "decoder.input_proj.1"))
         on_fragments = self.two_layers(vectors, "decoder.x_mask")
