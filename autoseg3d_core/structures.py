@@ -26,7 +26,6 @@ UNLABELLED = -1
 EXTENT_BINS = 128
 """Slices of one voxel along each axis in which the voxels of a track are counted, over and over again."""
 
-
 RowsT = TypeVar("RowsT", bound="Rows")
 
 
@@ -43,6 +42,8 @@ class Rows:
 
     def append(self: RowsT, other: RowsT) -> RowsT:
         """Return a table with the rows of `other` after ours."""
+        if len(other) == 0:
+            return self
         names = [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
         return type(self)(**{n: torch.cat([getattr(self, n), getattr(other, n)]) for n in names})
 

@@ -246,7 +246,7 @@ def _without(
     ended = tracks[gone]
     heirs = torch.zeros_like(ended.ids)
     heirs[torch.isin(ended.ids, younger)] = older  # `younger` ascends like the ids
-    return tracks[~gone], ended, heirs
+    return tracks[~gone] if len(ended) else tracks, ended, heirs
 
 
 def _inherited(tracks: Tracks, older: Tensor, younger: Tensor) -> Tracks:
