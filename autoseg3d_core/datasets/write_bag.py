@@ -43,13 +43,15 @@ def write_bag(
     """
     try:
         from rosbags.rosbag2 import StoragePlugin, Writer
+
+        from autoseg3d_core.datasets.bag_qos import BAG_VERSION
     except ImportError as error:
         raise InputError("writing bags needs the package rosbags: pip install rosbags") from error
     folder = Path(folder)
     if folder.exists():
         raise InputError(f"{folder} exists already: name another folder, or delete it")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+    with Writer(folder, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP) as writer:
         bag = _Bag(writer)
         bag.write("/tf_static", EPOCH_NS, bag.transforms([(BASE, OPTICAL, EPOCH_NS, BASE_FROM_OPTICAL)]))
         previous: Frame | None = None
@@ -85,9 +87,14 @@ class _Bag:
 
     def write(self, topic: str, stamp_ns: int, message: Any) -> None:
         """Write a message at a time."""
+        from autoseg3d_core.datasets.bag_qos import LATCHED, offered_qos
+
         kind = message.__msgtype__
         if topic not in self._connections:
-            self._connections[topic] = self._writer.add_connection(topic, kind, typestore=self._store)
+            offered = [offered_qos(topic in LATCHED)]
+            self._connections[topic] = self._writer.add_connection(
+                topic, kind, typestore=self._store, offered_qos_profiles=offered
+            )
         self._writer.write(self._connections[topic], stamp_ns, self._store.serialize_cdr(message, kind))
 
     def header(self, stamp_ns: int, frame: str) -> Any:

@@ -12,13 +12,14 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.highlevel import AnyReader
+from rosbags.interfaces import Connection
 from rosgraph_msgs.msg import Clock
 
+from autoseg3d_core.datasets.bag_qos import is_latched
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.messages import stamp_from_ns
 
 CLOCK_STEP_S = 0.02
-LATCHED_TOPICS = ("/tf_static",)
 
 
 class BagPlayer:
@@ -35,7 +36,7 @@ class BagPlayer:
             self.duration_s = reader.duration / 1e9
             for connection in reader.connections:
                 self._publishers[connection.topic] = node.create_publisher(
-                    message_class(connection.msgtype), connection.topic, _profile(connection.topic)
+                    message_class(connection.msgtype), connection.topic, _profile(connection)
                 )
 
     @property
@@ -76,8 +77,8 @@ def message_class(name: str) -> Any:
         raise InputError(f"message type {name} is not installed: source the workspace that has it") from error
 
 
-def _profile(topic: str) -> QoSProfile:
-    durability = DurabilityPolicy.VOLATILE
-    if topic in LATCHED_TOPICS:
-        durability = DurabilityPolicy.TRANSIENT_LOCAL
+def _profile(connection: Connection) -> QoSProfile:
+    """Return what `ros2 bag play` offers: latched where the recorded publishers were, else not."""
+    latched = is_latched(connection.ext.offered_qos_profiles)  # type: ignore[union-attr]
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
     return QoSProfile(depth=100, durability=durability, reliability=ReliabilityPolicy.RELIABLE)

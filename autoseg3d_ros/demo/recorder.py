@@ -7,19 +7,12 @@ from pathlib import Path
 
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rosbags.interfaces import (
-    Connection,
-    Qos,
-    QosDurability,
-    QosHistory,
-    QosLiveliness,
-    QosReliability,
-    QosTime,
-)
+from rosbags.interfaces import Connection
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from autoseg3d_core.datasets.bag_qos import BAG_VERSION, offered_qos
 from autoseg3d_core.resources import resource_path
 from autoseg3d_ros.demo.player import message_class
 
@@ -41,14 +34,14 @@ class BagRecorder:
     def __init__(
         self, node: Node, path: Path, topics: Mapping[str, str], now_ns: Callable[[], int], latched: set[str]
     ) -> None:
-        self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._writer = Writer(path, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
         self._writer.open()
         self._now_ns = now_ns
         self.counts = dict.fromkeys(topics, 0)
         store = typestore()
         for topic, kind in topics.items():
             connection = self._writer.add_connection(
-                topic, kind, typestore=store, offered_qos_profiles=[_offered(topic in latched)]
+                topic, kind, typestore=store, offered_qos_profiles=[offered_qos(topic in latched)]
             )
             node.create_subscription(
                 message_class(kind), topic, self._writing(connection), _wanted(topic in latched), raw=True
@@ -69,18 +62,3 @@ class BagRecorder:
 def _wanted(latched: bool) -> QoSProfile:
     durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
     return QoSProfile(depth=100, durability=durability, reliability=ReliabilityPolicy.RELIABLE)
-
-
-def _offered(latched: bool) -> Qos:
-    forever = QosTime(0x7FFFFFFF, 0xFFFFFFFF)
-    return Qos(
-        history=QosHistory.KEEP_LAST,
-        depth=100,
-        reliability=QosReliability.RELIABLE,
-        durability=QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
-        deadline=forever,
-        lifespan=forever,
-        liveliness=QosLiveliness.AUTOMATIC,
-        liveliness_lease_duration=forever,
-        avoid_ros_namespace_conventions=False,
-    )

@@ -1,13 +1,16 @@
-import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaml
+from rosbags.rosbag2 import Reader
 
+from autoseg3d_core.datasets.bag_qos import is_latched
 from autoseg3d_core.datasets.bag_topics import COMPRESSED, IMAGE, INFO, find_topics
 from autoseg3d_core.datasets.open_sequence import open_sequence
 from autoseg3d_core.datasets.pairing import pair_stamps
 from autoseg3d_core.datasets.rosbag import TRUTH_TOPIC, RosbagSequence
+from autoseg3d_core.resources import resource_path
 from autoseg3d_core.structures import InputError
 
 COLOR = "/camera/color/image_raw/compressed"
@@ -66,19 +69,20 @@ def test_a_truncated_database_is_refused_with_the_remedy(rewritten, tmp_path, sh
         open_sequence(cut)
 
 
-def test_a_bag_damaged_in_the_middle_is_refused_with_the_remedy(tiny_bag, tmp_path):
-    shutil.copytree(tiny_bag, tmp_path / "bag")
-    file = next((tmp_path / "bag").glob("*.mcap"))
-    data = bytearray(file.read_bytes())
-    data[len(data) // 3 : len(data) // 3 + 400] = bytes(400)
-    file.write_bytes(data)
-
-    def read_all():
-        frames = open_sequence(tmp_path / "bag")
-        return [frames[index] for index in range(len(frames))]
-
-    with pytest.raises(InputError, match="cannot be read"):
-        read_all()
+def test_a_bag_damaged_anywhere_is_read_or_refused_with_the_remedy(tiny_bag, tmp_path):
+    whole = next(tiny_bag.glob("*.mcap")).read_bytes()
+    said = []
+    for share in (0.1, 0.3, 0.5, 0.6, 0.9):
+        damaged, at = bytearray(whole), int(share * len(whole))
+        damaged[at : at + 400] = bytes(400)
+        file = tmp_path / f"{share}.mcap"
+        file.write_bytes(damaged)
+        try:
+            frames = open_sequence(file)
+            assert all(frames[index].rgb.any() for index in range(len(frames)))
+        except InputError as error:
+            said.append(str(error))
+    assert any("cannot be read" in text for text in said)
 
 
 def test_a_ros1_bag_is_refused_with_the_converter(tmp_path):
@@ -224,3 +228,28 @@ def test_a_frame_without_its_label_image_is_named(rewritten):
     path = rewritten(changing(TRUTH_TOPIC, lambda message: moved(message, 1000)))
     with pytest.raises(InputError, match=f"{TRUTH_TOPIC} has no label image at"):
         open_sequence(path, mask_topic=TRUTH_TOPIC)[0]
+
+
+def test_static_transforms_are_recorded_as_latched_and_nothing_else_is(tiny_bag):
+    for bag in (tiny_bag, resource_path("demo/recording")):
+        with Reader(bag) as reader:
+            latched = {c.topic for c in reader.connections if is_latched(c.ext.offered_qos_profiles)}
+        assert latched == {"/tf_static"}
+
+
+def test_profiles_are_written_as_every_release_from_humble_on_reads_them(tiny_bag):
+    for bag in (tiny_bag, resource_path("demo/recording")):
+        about = yaml.safe_load((bag / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
+        assert about["version"] == 8  # of a newer one Humble's rosbag2 refuses the profiles
+        topics = {
+            row["topic_metadata"]["name"]: row["topic_metadata"] for row in about["topics_with_message_count"]
+        }
+        (static,), (moving,) = (
+            yaml.safe_load(topics[n]["offered_qos_profiles"]) for n in ("/tf_static", "/tf")
+        )
+        assert (static["history"], static["reliability"], static["durability"]) == (
+            1,
+            1,
+            1,
+        )  # as in rmw/types.h
+        assert moving["durability"] == 2
