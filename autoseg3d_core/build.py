@@ -16,6 +16,15 @@ from autoseg3d_core.checkpoints.weights import weights_path
 from autoseg3d_core.config import ConfigError, load_config, section, setting
 from autoseg3d_core.geometry.scene_origin import OriginConfig
 from autoseg3d_core.lifting import LiftingConfig
+from autoseg3d_core.mask_makers.fastsam import FastSamConfig, FastSamMaskMaker
+from autoseg3d_core.mask_makers.geometric import GeometricConfig, GeometricMaskMaker
+from autoseg3d_core.mask_makers.interface import MaskMaker
+from autoseg3d_core.mask_makers.precomputed import (
+    LabelImageFolder,
+    PrecomputedConfig,
+    PrecomputedMaskMaker,
+)
+from autoseg3d_core.mask_makers.sam import SamConfig, SamMaskMaker
 from autoseg3d_core.models.autoseg3d import AutoSeg3D
 from autoseg3d_core.models.esam import Esam
 from autoseg3d_core.models.interface import Model
@@ -24,15 +33,6 @@ from autoseg3d_core.models.overlap import Overlap, OverlapConfig
 from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
-from autoseg3d_core.segmenters.fastsam import FastSam, FastSamConfig
-from autoseg3d_core.segmenters.geometric import GeometricConfig, GeometricSegmenter
-from autoseg3d_core.segmenters.interface import Segmenter
-from autoseg3d_core.segmenters.precomputed import (
-    LabelImageFolder,
-    PrecomputedConfig,
-    PrecomputedSegmenter,
-)
-from autoseg3d_core.segmenters.sam import SamConfig, SamSegmenter
 from autoseg3d_core.sparse.layers import INSTALL, Backend, backend_of, spconv_is_for_gpus
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.tracking.assignment import Assigner, ManyToOne, OneToOne, WithPieces
@@ -40,12 +40,12 @@ from autoseg3d_core.tracking.lifecycle import TracksConfig
 
 
 @dataclass(frozen=True)
-class SegmenterConfig:
-    """Which 2D front-end, and the settings of each."""
+class MasksConfig:
+    """What makes the 2D masks, and the settings of each mask maker."""
 
     name: str = setting(
         "auto",
-        "the 2D front-end; auto is fastsam where ultralytics and its weights are there, else geometric",
+        "what makes the 2D masks; auto: fastsam where ultralytics and its weights are there, else geometric",
         choices=("auto", "geometric", "fastsam", "sam", "precomputed"),
     )
     geometric: GeometricConfig = section(GeometricConfig)
@@ -105,7 +105,7 @@ class Config:
     """Everything the core can be told; sections are those of the YAML file and the ROS parameters."""
 
     device: str = setting("auto", "where the core computes; auto takes a GPU when there is one")
-    segmenter: SegmenterConfig = section(SegmenterConfig)
+    masks: MasksConfig = section(MasksConfig)
     lifting: LiftingConfig = section(LiftingConfig)
     origin: OriginConfig = section(OriginConfig)
     model: ModelConfig = section(ModelConfig)
@@ -114,38 +114,38 @@ class Config:
     map: MapConfig = section(MapConfig)
 
 
-def _geometric(config: Config, previous: Segmenter | None) -> Segmenter:
-    return GeometricSegmenter(config.segmenter.geometric)
+def _geometric(config: Config, previous: MaskMaker | None) -> MaskMaker:
+    return GeometricMaskMaker(config.masks.geometric)
 
 
-def _precomputed(config: Config, previous: Segmenter | None) -> Segmenter:
-    settings = config.segmenter.precomputed
+def _precomputed(config: Config, previous: MaskMaker | None) -> MaskMaker:
+    settings = config.masks.precomputed
     folder = LabelImageFolder(settings.folder) if settings.folder else None
-    return PrecomputedSegmenter(folder, settings.void)
+    return PrecomputedMaskMaker(folder, settings.void)
 
 
-def _fastsam(config: Config, previous: Segmenter | None) -> Segmenter:
-    settings = config.segmenter.fastsam
-    if isinstance(previous, FastSam) and previous.config.weights == settings.weights:
+def _fastsam(config: Config, previous: MaskMaker | None) -> MaskMaker:
+    settings = config.masks.fastsam
+    if isinstance(previous, FastSamMaskMaker) and previous.config.weights == settings.weights:
         return previous.with_config(settings)
-    return FastSam(mask_network(weights_path(settings.weights)), settings, device(config.device))
+    return FastSamMaskMaker(mask_network(weights_path(settings.weights)), settings, device(config.device))
 
 
-def _sam(config: Config, previous: Segmenter | None) -> Segmenter:
-    settings = config.segmenter.sam
-    if isinstance(previous, SamSegmenter) and previous.config.weights == settings.weights:
+def _sam(config: Config, previous: MaskMaker | None) -> MaskMaker:
+    settings = config.masks.sam
+    if isinstance(previous, SamMaskMaker) and previous.config.weights == settings.weights:
         return previous.with_config(settings)
     network, family = sam_network(weights_path(settings.weights))
-    return SamSegmenter(network, family, settings, device(config.device))
+    return SamMaskMaker(network, family, settings, device(config.device))
 
 
-SEGMENTERS: dict[str, Callable[[Config, Segmenter | None], Segmenter]] = {
+MASK_MAKERS: dict[str, Callable[[Config, MaskMaker | None], MaskMaker]] = {
     "geometric": _geometric,
     "fastsam": _fastsam,
     "sam": _sam,
     "precomputed": _precomputed,
 }
-"""How each front-end is made; one that holds a network takes it over from the previous of its kind."""
+"""How each mask maker is made; one that holds a network takes it over from the previous of its kind."""
 
 
 def _overlap(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
@@ -212,11 +212,11 @@ def load(path: str | Path | None = None, overrides: tuple[str, ...] = ()) -> Con
     return load_config(Config, path, overrides)
 
 
-def online_segmenter(config: Config, front_end: Segmenter | None = None) -> OnlineSegmenter:
-    """Return the pipeline that a config describes; `front_end` replaces the one it names."""
+def online_segmenter(config: Config, chosen: MaskMaker | None = None) -> OnlineSegmenter:
+    """Return the pipeline that a config describes; `chosen` makes the masks instead of the one it names."""
     model, assigner = MODELS[config.model.name](config, None)
     return OnlineSegmenter(
-        front_end or segmenter(config),
+        chosen or mask_maker(config),
         model,
         assigner,
         pipeline_config(config),
@@ -224,18 +224,18 @@ def online_segmenter(config: Config, front_end: Segmenter | None = None) -> Onli
     )
 
 
-def segmenter(config: Config, previous: Segmenter | None = None) -> Segmenter:
-    """Return the 2D front-end that a config names, with the network of a previous one of its kind."""
-    return SEGMENTERS[front_end_name(config)](config, previous)
+def mask_maker(config: Config, previous: MaskMaker | None = None) -> MaskMaker:
+    """Return the mask maker that a config names, with the network of a previous one of its kind."""
+    return MASK_MAKERS[mask_maker_name(config)](config, previous)
 
 
-def front_end_name(config: Config) -> str:
-    """Return the name of the 2D front-end, after a look at what is installed if the config leaves it open."""
-    if config.segmenter.name != "auto":
-        return config.segmenter.name
+def mask_maker_name(config: Config) -> str:
+    """Return the name of the mask maker, after a look at what is installed if the config leaves it open."""
+    if config.masks.name != "auto":
+        return config.masks.name
     if importlib.util.find_spec("ultralytics") is None:
         return "geometric"
-    weights = config.segmenter.fastsam.weights
+    weights = config.masks.fastsam.weights
     if weights != FastSamConfig().weights:
         return "fastsam"  # which says so when what was asked for is missing
     try:
@@ -247,7 +247,7 @@ def front_end_name(config: Config) -> str:
 
 def description(config: Config, place: torch.device) -> str:
     """Return which model runs on which masks and device, in a few words."""
-    return f"model {config.model.name} on {front_end_name(config)} masks, {place}"
+    return f"model {config.model.name} on {mask_maker_name(config)} masks, {place}"
 
 
 def pipeline_config(config: Config) -> PipelineConfig:
@@ -258,7 +258,7 @@ def pipeline_config(config: Config) -> PipelineConfig:
 def reconfigure(pipeline: OnlineSegmenter, config: Config) -> None:
     """Give a running pipeline the settings that may change live; its memory and networks stay."""
     model, assigner = MODELS[config.model.name](config, pipeline.model)
-    pipeline.segmenter = segmenter(config, pipeline.segmenter)
+    pipeline.mask_maker = mask_maker(config, pipeline.mask_maker)
     pipeline.model, pipeline.assigner = model, assigner
     pipeline.reconfigure(pipeline_config(config))
 

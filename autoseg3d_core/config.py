@@ -22,6 +22,12 @@ from autoseg3d_core.errors import ConfigError as ConfigError
 ConfigT = TypeVar("ConfigT")
 Scalar = bool | int | float | str
 ROS_PARAMETERS = "ros__parameters"
+RENAMED = {
+    "segmenter": "masks",
+    "tracks.merge_votes": "tracks.join_votes",
+    "tracks.merge_share": "tracks.join_share",
+}
+"""Keys and sections of earlier versions, and what they are called now."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def _without_the_node(values: Mapping[str, Any], sections: set[str]) -> Mapping[
     parameters = [node.get(ROS_PARAMETERS) for node in values.values() if isinstance(node, dict)]
     if len(values) != 1 or not parameters or not isinstance(parameters[0], dict):
         return values
-    return {name: value for name, value in parameters[0].items() if name in sections}
+    return {name: value for name, value in parameters[0].items() if name in sections or name in RENAMED}
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -139,7 +145,7 @@ def _replaced(config: Any, values: Mapping[str, Any], where: str, prefix: str) -
     for name, value in values.items():
         key = f"{prefix}{name}"
         if name not in fields:
-            raise ConfigError(f"{where}: unknown key {key!r}{_nearest(str(name), fields)}")
+            raise ConfigError(f"{where}: unknown key {key!r}{_hint(key, fields)}")
         old = getattr(config, name)
         if not dataclasses.is_dataclass(old):
             changes[name] = checked(key, value, kinds[name], fields[name].metadata["setting"])
@@ -153,8 +159,18 @@ def _replaced(config: Any, values: Mapping[str, Any], where: str, prefix: str) -
         raise ConfigError(f"{where}: {prefix or 'config'}: {error}") from error
 
 
-def _nearest(name: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+def new_name(key: str) -> str:
+    """Return what a key of an earlier version is called now, nothing for a key that never was."""
+    for old, new in RENAMED.items():
+        if key == old or key.startswith(f"{old}."):
+            return new + key[len(old) :]
+    return ""
+
+
+def _hint(key: str, known: Mapping[str, Any]) -> str:
+    if new_name(key):
+        return f": it is called {new_name(key)!r} now"
+    close = difflib.get_close_matches(key.rpartition(".")[2], known, n=1)
     guess = f"; did you mean {close[0]!r}?" if close else ""
     return f"{guess} (known here: {', '.join(sorted(known))})"
 

@@ -15,10 +15,10 @@ from autoseg3d_core.geometry.groups import group_majority, group_mean
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
 from autoseg3d_core.geometry.voxels import Voxels, voxelize
 from autoseg3d_core.lifting import LiftingConfig, check_frame, lift
+from autoseg3d_core.mask_makers.interface import MaskMaker
 from autoseg3d_core.models.interface import Model, Sighting
 from autoseg3d_core.report import Reading, labelled_map, named, scene_update, track_table
 from autoseg3d_core.scene_map import MapConfig, SceneMap
-from autoseg3d_core.segmenters.interface import Segmenter
 from autoseg3d_core.structures import (
     CameraIntrinsics,
     Event,
@@ -52,13 +52,13 @@ class OnlineSegmenter:
 
     def __init__(
         self,
-        segmenter: Segmenter,
+        mask_maker: MaskMaker,
         model: Model,
         assigner: Assigner,
         config: PipelineConfig,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.segmenter, self.model, self.assigner = segmenter, model, assigner
+        self.mask_maker, self.model, self.assigner = mask_maker, model, assigner
         self.config = config
         self.device = torch.device(device)
         self.scene = SceneMap(config.map, device)
@@ -70,8 +70,8 @@ class OnlineSegmenter:
         """Return what this frame changed; raises `InputError`, and changes nothing, if it is unusable."""
         check_frame(frame)
         timer = StageTimer()
-        with timer.stage("segment"):
-            masks = self.segmenter(frame)
+        with timer.stage("mask"):
+            masks = self.mask_maker(frame)
         with timer.stage("lift"):
             cloud = lift(frame, masks, self.config.lifting, self.device)
             voxels = voxelize(cloud.xyz, self.config.map.voxel_size_m)
@@ -105,7 +105,7 @@ class OnlineSegmenter:
     def warm_up(self) -> None:
         """Do everything once on a made-up frame, so that the first real one is not slow; keep nothing."""
         frame, masks = _made_up()
-        features = self.segmenter.warm_up(frame).features
+        features = self.mask_maker.warm_up(frame).features
         masks = dataclasses.replace(masks, features=features)
         rehearsal = OnlineSegmenter(
             lambda _: masks,  # type: ignore[arg-type]

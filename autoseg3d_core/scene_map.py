@@ -55,7 +55,7 @@ class MapVoxels(Rows):
 
 
 class SceneMap:
-    """Bounded votes for track ids; `integrate` writes, `ids_at` reads, `relabel` follows merges."""
+    """Bounded votes for track ids; `integrate` writes, `ids_at` reads, `relabel` follows joins."""
 
     def __init__(self, config: MapConfig, device: torch.device | str = "cpu") -> None:
         self.config = config

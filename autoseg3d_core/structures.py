@@ -80,7 +80,7 @@ class Frame:
 class MaskImage:
     """Disjoint 2D masks of one frame: the mask index per pixel (-1 none), a score per mask.
 
-    `features` is what the front-end's network made of the image, a map over all of it, where asked for.
+    `features` is what the mask maker's network made of the image, a map over all of it, where asked for.
     """
 
     index: Int32[np.ndarray, "height width"]
@@ -102,7 +102,7 @@ class FragmentCloud:
     """Sampled 3D points of one frame, each with the fragment it belongs to.
 
     `fragment` is -1 where a point lies on no mask; `pixel` is the flat index `row * width + column`.
-    `view` is the front-end's feature map, where there is one.
+    `view` is the mask maker's feature map, where there is one.
     """
 
     xyz: Float[Tensor, "points 3"]
@@ -324,7 +324,7 @@ class EventKind(IntEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened to one track; `other_id` is the survivor of a merge, else 0."""
+    """One thing that happened to one track; `other_id` is the survivor of a join, else 0."""
 
     kind: EventKind
     track_id: int

@@ -31,7 +31,7 @@ POINT = np.dtype(
 """One point of ~/points; `rgb` is 0x00RRGGBB whose bits travel as a FLOAT32."""
 
 STATUS_STAGES = {
-    "masks2d_ms": ("segment",),
+    "masks2d_ms": ("mask",),
     "lift_ms": ("lift",),
     "backbone_ms": ("encode",),
     "decoder_ms": ("perceive",),

@@ -20,6 +20,7 @@ from autoseg3d_core.config import (
     Scalar,
     checked,
     entries,
+    new_name,
     section,
     setting,
     with_values,
@@ -36,7 +37,9 @@ class TopicsConfig:
     color: str = setting("rgb/image", "colour image, without the transport's suffix")
     depth: str = setting("depth/image", "depth image registered to the colour image, without suffix")
     camera_info: str = setting("rgb/camera_info", "calibration of the colour camera")
-    masks: str = setting("", "label images at the stamps of the colour images, for the precomputed front-end")
+    masks: str = setting(
+        "", "label images at the stamps of the colour images, for the precomputed mask maker"
+    )
 
 
 @dataclass(frozen=True)
@@ -244,6 +247,7 @@ def unknown_overrides(given: Iterable[str], settings: Settings) -> list[str]:
             continue
         close = difflib.get_close_matches(key, known, n=1)
         guess = f"; did you mean {close[0]!r}?" if close else ""
+        guess = f"; it is called {new_name(key)!r} now" if new_name(key) else guess
         lines.append(f"parameter {key!r} is not one of this node's and has no effect{guess}")
     return lines
 

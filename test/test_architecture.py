@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     ("structures", "errors", "config", "timing", "resources"),
     ("geometry", "sparse", "image_formats"),
-    ("lifting", "label_image", "segmenters", "modules", "tracking", "scene_map"),
+    ("lifting", "label_image", "mask_makers", "modules", "tracking", "scene_map"),
     ("models", "datasets", "simulation", "visualization"),
     ("pipeline", "report", "checkpoints", "evaluation"),
     ("build",),

@@ -10,7 +10,7 @@ from torch import nn
 
 from autoseg3d_core.checkpoints.format import check_fit, load
 from autoseg3d_core.checkpoints.network_file import NetworkFile, read_network
-from autoseg3d_core.segmenters.fastsam_network import empty_network
+from autoseg3d_core.mask_makers.fastsam_network import empty_network
 from autoseg3d_core.structures import InputError
 
 MASK_HEAD = "Segment"

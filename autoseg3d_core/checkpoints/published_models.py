@@ -44,7 +44,7 @@ MODELS = (
     PublishedModel("ESAM-E_CA", AGNOSTIC),
     PublishedModel("ESAM_CA", dataclasses.replace(AGNOSTIC, embedding="batch"), (f"{THRESHOLD}=0.25",)),
     PublishedModel("ESAM-E", AWARE, (PER_CLASS, f"{THRESHOLD}=0.21")),
-    PublishedModel("ESAM-E+FF", SEEING, (PER_CLASS, "segmenter.fastsam.features=true")),
+    PublishedModel("ESAM-E+FF", SEEING, (PER_CLASS, "masks.fastsam.features=true")),
     PublishedModel("the single-view stage of ESAM-E_CA or ESAM_CA", _single_frames(AGNOSTIC)),
     PublishedModel("the single-view stage of ESAM-E", _single_frames(AWARE)),
     PublishedModel("the single-view stage of ESAM-E+FF", _single_frames(SEEING)),

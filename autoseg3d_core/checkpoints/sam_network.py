@@ -8,7 +8,7 @@ from torch import nn
 
 from autoseg3d_core.checkpoints.format import check_fit
 from autoseg3d_core.checkpoints.tensors_only import read_tensors
-from autoseg3d_core.segmenters.fastsam_network import ultralytics_module
+from autoseg3d_core.mask_makers.fastsam_network import ultralytics_module
 from autoseg3d_core.structures import InputError
 
 BUILDERS = {

@@ -17,11 +17,11 @@ from autoseg3d_core.cli.arguments import add_settings, positive
 from autoseg3d_core.cli.source import open_source
 from autoseg3d_core.config import ConfigError
 from autoseg3d_core.lifting import LiftingConfig, lift
+from autoseg3d_core.mask_makers.geometric import GeometricConfig, GeometricMaskMaker
 from autoseg3d_core.models.leftovers import with_leftovers
 from autoseg3d_core.models.network import Network, NetworkShape
 from autoseg3d_core.modules.sparse_unet import SHAPES
 from autoseg3d_core.modules.voxel_memory import VoxelMemory
-from autoseg3d_core.segmenters.geometric import GeometricConfig, GeometricSegmenter
 from autoseg3d_core.sparse.layers import backend_of
 from autoseg3d_core.structures import FragmentCloud
 from autoseg3d_core.timing import StageTimer
@@ -91,12 +91,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _clouds(args: argparse.Namespace, device: torch.device) -> Iterator[FragmentCloud]:
-    """Yield the fragment clouds of a walk, the geometric front-end's masks among them."""
+    """Yield the fragment clouds of a walk, the geometric mask maker's masks among them."""
     sequence = open_source(args.source, (f"frames={args.frames}", *args.simulation))
-    segmenter, lifting = GeometricSegmenter(GeometricConfig()), LiftingConfig(points=args.points)
+    mask_maker, lifting = GeometricMaskMaker(GeometricConfig()), LiftingConfig(points=args.points)
     for index in range(args.frames):
         frame = sequence[index % len(sequence)]
-        yield with_leftovers(lift(frame, segmenter(frame), lifting, device), LEFTOVERS)
+        yield with_leftovers(lift(frame, mask_maker(frame), lifting, device), LEFTOVERS)
 
 
 @torch.inference_mode()
@@ -149,6 +149,6 @@ def _step(network: Network, cloud: FragmentCloud, memory: VoxelMemory, timer: St
         features = network.unet.decode(stem, levels).features.to(network.decoder.norm.weight.dtype)
         settled()
     with timer.stage("queries"):
-        network.decoder(network.scene(cloud, features[point_rows[0]], None))
+        network.decoder(network.pool(cloud, features[point_rows[0]], None))
         settled()
     return memory

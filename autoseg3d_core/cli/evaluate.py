@@ -20,7 +20,7 @@ from autoseg3d_core.evaluation.average_precision import SceneMatch, average_prec
 from autoseg3d_core.evaluation.box_quality import box_overlaps
 from autoseg3d_core.evaluation.identity import IdentityScorer, IdentityScores
 from autoseg3d_core.evaluation.scene_labels import ids_on_truth
-from autoseg3d_core.segmenters.precomputed import LabelImageFolder, PrecomputedSegmenter
+from autoseg3d_core.mask_makers.precomputed import LabelImageFolder, PrecomputedMaskMaker
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.visualization.picture_file import write_picture
 from autoseg3d_core.visualization.report import text_table
@@ -122,12 +122,12 @@ def evaluated(
     truth = scene.images.scene_truth()
     if truth is None:
         raise InputError(f"{scene.images.path}: has no truth/scene.npz: write it with `autoseg3d prepare`")
-    front_end = PrecomputedSegmenter(LabelImageFolder(scene.mask_folder(masks)))
-    online, identity, times = build.online_segmenter(config, front_end), IdentityScorer(), []
+    mask_maker = PrecomputedMaskMaker(LabelImageFolder(scene.mask_folder(masks)))
+    online, identity, times = build.online_segmenter(config, mask_maker), IdentityScorer(), []
     for index in range(0, len(scene), stride):
         frame = scene.images[index]
         update = online.step(frame)
-        spent = {**update.timings_ms, "segment": 0.0}
+        spent = {**update.timings_ms, "mask": 0.0}
         times.append(sum(spent.values()))
         frame_truth = scene.images.truth(index)
         assert frame_truth is not None, "a scene with a truth has one of each frame"

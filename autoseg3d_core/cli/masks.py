@@ -1,4 +1,4 @@
-"""`autoseg3d masks`: scores a 2D front-end on simulated frames, and pictures its masks on any source."""
+"""`autoseg3d masks`: scores a mask maker on simulated frames, and pictures its masks on any source."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score and picture; returns the exit code."""
     config = build.load(args.config, tuple(args.set))
-    segmenter = build.segmenter(config)
+    mask_maker = build.mask_maker(config)
     evaluation, times, pictures, counts, known = MaskEvaluation(), [], [], [], False
     for source in tqdm(expanded(args.source), desc="masks", unit="source", disable=None):
         sequence = open_source(source, tuple(args.simulation))
         for index in np.linspace(0, len(sequence) - 1, args.frames).round().astype(int).tolist():
             frame, truth = sequence[index], sequence.truth(index)
             begin = time.perf_counter()
-            masks = segmenter(frame)
+            masks = mask_maker(frame)
             times.append((time.perf_counter() - begin) * 1e3)
             counts.append(len(masks.score))
             if truth is not None:

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, metavar="DIR", help="each scene gets a folder in it; those there are kept"
     )
-    parser.add_argument("--name", help="of the masks (default: the front-end's)")
+    parser.add_argument("--name", help="of the masks (default: the mask maker's)")
     add_settings(parser, "--simulation", "settings of a simulated scene")
     add_config_arguments(parser)
 
@@ -29,12 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write what is missing, showing the progress; returns the exit code."""
     config = build.load(args.config, tuple(args.set))
-    segmenter, name = build.segmenter(config), args.name or build.front_end_name(config)
+    mask_maker, name = build.mask_maker(config), args.name or build.mask_maker_name(config)
     scenes = scene_names(expanded(args.source))
     for scene, source in tqdm(scenes.items(), desc="preparing", unit="scene", disable=None):
         folder = Path(args.out) / scene
         sequence = prepare_images(lambda: open_source(source, tuple(args.simulation)), folder)  # noqa: B023
-        prepare_masks(sequence, segmenter, name)
+        prepare_masks(sequence, mask_maker, name)
     print(f"{len(scenes)} scenes with {name} masks in {args.out}")
     return 0
 

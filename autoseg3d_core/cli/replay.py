@@ -57,9 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=positive, help="stop after this many frames")
     parser.add_argument("--stride", type=positive, default=1, help="take every n-th frame")
     add_settings(parser, "--simulation", "settings of a simulated scene")
-    parser.add_argument(
-        "--masks", metavar="TOPIC", help="a bag's label images, for segmenter.name=precomputed"
-    )
+    parser.add_argument("--masks", metavar="TOPIC", help="a bag's label images, for masks.name=precomputed")
     parser.add_argument("--rerun", action="store_true", help="also write a Rerun recording (needs rerun-sdk)")
     add_config_arguments(parser)
 

@@ -30,7 +30,7 @@ class SceneObjects:
 
 @dataclass(frozen=True, eq=False)
 class ClipFrame:
-    """One frame of a clip: what the sensor gave, what is really there, and the front-end's masks (0 none)."""
+    """One frame of a clip: what the sensor gave, what is really there, and 2D masks (0 none)."""
 
     frame: Frame
     truth: FrameTruth

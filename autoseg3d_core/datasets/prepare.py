@@ -1,4 +1,4 @@
-"""Prepares a sequence for training: posed images with the truth, and masks of a front-end beside them."""
+"""Prepares a sequence for training: posed images with the truth, and masks of a mask maker beside them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from autoseg3d_core.datasets.posed_images import PosedImages
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.datasets.write_posed_images import write_posed_images
-from autoseg3d_core.segmenters.interface import Segmenter
+from autoseg3d_core.mask_makers.interface import MaskMaker
 from autoseg3d_core.structures import InputError
 
 MASKS = "masks"
@@ -37,7 +37,7 @@ def prepare_images(open_source: Callable[[], RgbdSequence], folder: Path) -> Pos
     return PosedImages(folder)
 
 
-def prepare_masks(sequence: PosedImages, segmenter: Segmenter, name: str) -> Path:
+def prepare_masks(sequence: PosedImages, mask_maker: MaskMaker, name: str) -> Path:
     """Write each frame's masks as a label image (0 none) in a folder of this name, unless it is there."""
     folder = sequence.path / MASKS / name
     if folder.exists():
@@ -46,7 +46,7 @@ def prepare_masks(sequence: PosedImages, segmenter: Segmenter, name: str) -> Pat
     _remove(unfinished)
     unfinished.mkdir(parents=True)
     for index in range(len(sequence)):
-        labels = segmenter(sequence[index]).index + 1
+        labels = mask_maker(sequence[index]).index + 1
         if labels.max(initial=0) > MOST_MASKS:
             raise InputError(f"{sequence.path}: frame {index} has more masks than a 16-bit image can name")
         cv2.imwrite(str(unfinished / f"{index}.png"), labels.astype(np.uint16))

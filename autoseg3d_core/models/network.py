@@ -19,7 +19,7 @@ from autoseg3d_core.modules.embedding_head import EmbeddingHead
 from autoseg3d_core.modules.fragment_merging import FragmentMerging
 from autoseg3d_core.modules.fragment_pooling import FragmentPooling, PooledFragments
 from autoseg3d_core.modules.image_features import ImageFeatures, sample_image
-from autoseg3d_core.modules.query_decoder import DecoderShape, HeadOutput, QueryDecoder, Scene
+from autoseg3d_core.modules.query_decoder import DecoderInput, DecoderShape, HeadOutput, QueryDecoder
 from autoseg3d_core.modules.recent_queries import Recent, RecentQueries
 from autoseg3d_core.modules.sparse_unet import SHAPES, SparseUNet
 from autoseg3d_core.modules.track_association import TrackAssociation
@@ -132,9 +132,9 @@ class Network(nn.Module):
         features, voxels = self.encode(clouds, [memory.voxels for memory in memories])
         heads, after = [], []
         for cloud, rows, memory, remembered in zip(clouds, features, memories, voxels, strict=True):
-            scene = self.scene(cloud, rows, memory.recent)
-            heads.append(self.decoder(scene))
-            after.append(NetworkMemory(remembered, self.recent_of(scene)))
+            seen = self.pool(cloud, rows, memory.recent)
+            heads.append(self.decoder(seen))
+            after.append(NetworkMemory(remembered, self.recent_of(seen)))
         return heads, after
 
     def encode(
@@ -175,27 +175,27 @@ class Network(nn.Module):
                 given = "none" if view is None else f"{len(view.features)} channels"
                 raise InputError(
                     f"these weights want image features of {channels} channels and get {given}: set "
-                    "segmenter.name=fastsam, segmenter.fastsam.features=true, and the FastSAM that made them"
+                    "masks.name=fastsam, masks.fastsam.features=true, and the FastSAM that made them"
                 )
             cells = tensor.level.cells
             xyz = cells[cells[:, 0] == row, 1:].double() * self.shape.voxel_m  # the lowest corners
             parts.append(sample_image(view.features.float(), xyz, view.camera, view.camera_from_points))
         return torch.cat(parts).to(tensor.features.dtype)
 
-    def scene(
+    def pool(
         self, cloud: FragmentCloud, features: Float[Tensor, "points channels"], recent: Recent | None
-    ) -> Scene:
+    ) -> DecoderInput:
         """Return what the decoder sees of one frame, its fragments merged and aware of the frame before."""
         xyz = cloud.xyz.to(features.dtype)
         fragment, pooled = self._pooled(features, xyz, cloud.fragment, len(cloud.fragment_score))
         fragments = pooled.features
         if self.recent is not None:
             fragments = self.recent(fragments, pooled.centers, recent)
-        return Scene(features, xyz, fragment, pooled.weights, fragments, pooled.centers, pooled.sizes)
+        return DecoderInput(features, xyz, fragment, pooled.weights, fragments, pooled.centers, pooled.sizes)
 
-    def recent_of(self, scene: Scene) -> Recent | None:
+    def recent_of(self, seen: DecoderInput) -> Recent | None:
         """Return what the next frame is to know of this one; None for a network that does not look back."""
-        return None if self.recent is None else Recent(scene.fragments, scene.centers)
+        return None if self.recent is None else Recent(seen.fragments, seen.centers)
 
     def _pooled(
         self, features: Tensor, xyz: Tensor, fragment: Tensor, count: int

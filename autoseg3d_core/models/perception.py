@@ -81,7 +81,7 @@ class Perception:
         """
         if len(cloud) == 0:
             return _nobody(cloud, self.channels), memory
-        seen = self.network.scene(encoded.cloud, encoded.features, memory.kept.recent)
+        seen = self.network.pool(encoded.cloud, encoded.features, memory.kept.recent)
         last = self.network.decoder(seen)[-1]
         prediction = predicted(last, self._describe)
         found = select_instances(prediction, encoded.cloud, self.config.selection)

@@ -1,6 +1,6 @@
 """Fragment merging: fragments of one object become one before decoding (AutoSeg3D's mask integration).
 
-A 2D front-end cuts objects into parts. Pairs of fragments are scored by what they look like and by the
+A mask maker cuts objects into parts. Pairs of fragments are scored by what they look like and by the
 overlap of the boxes that each predicts for its whole object; those of one class whose score times overlap is
 high enough are grouped by complete linkage, so that every pair of a group agrees (AutoSeg3D, learned mask
 integration).

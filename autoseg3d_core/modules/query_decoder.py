@@ -35,8 +35,8 @@ class DecoderShape:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
-    """What a decoder sees of one frame: its points, and its fragments as vectors.
+class DecoderInput:
+    """What the decoder is given of one frame: its points, and its fragments as vectors.
 
     `weights` says how much each point counted in its fragment's vector; it is 0 on no fragment (-1). `sizes`
     are those of a box that the fragment's points would fill evenly.
@@ -50,9 +50,9 @@ class Scene:
     centers: Float[Tensor, "fragments 3"]
     sizes: Float[Tensor, "fragments 3"]
 
-    def at_points(self, rows: Int64[Tensor, " some"]) -> Scene:
-        """Return the scene with some of its points only; the fragments stay as they are."""
-        return Scene(
+    def at_points(self, rows: Int64[Tensor, " some"]) -> DecoderInput:
+        """Return the frame with some of its points only; the fragments stay as they are."""
+        return DecoderInput(
             self.features[rows],
             self.xyz[rows],
             self.fragment[rows],
@@ -141,21 +141,21 @@ class QueryDecoder(nn.Module):
         self.semantics = nn.Linear(width, shape.semantics + 1)
 
     def forward(
-        self, scene: Scene, chosen: Int64[Tensor, " queries"] | None = None, among: bool = True
+        self, seen: DecoderInput, chosen: Int64[Tensor, " queries"] | None = None, among: bool = True
     ) -> list[HeadOutput]:
         """Return what each head says, first to last, of the `chosen` fragments (default: of all)."""
         if chosen is None:
-            chosen = torch.arange(len(scene.fragments), device=scene.fragments.device)
-        keys = self.keys(scene.fragments)
+            chosen = torch.arange(len(seen.fragments), device=seen.fragments.device)
+        keys = self.keys(seen.fragments)
         masks = MaskFeatures(
-            self.fragment_masks(scene.fragments),
-            self.point_masks[:2](torch.cat([self.placement.of_points(scene.xyz), scene.features], dim=1)),
+            self.fragment_masks(seen.fragments),
+            self.point_masks[:2](torch.cat([self.placement.of_points(seen.xyz), seen.features], dim=1)),
         )
-        centers, sizes = scene.centers[chosen], scene.sizes[chosen]
-        queries = self._first(scene.fragments[chosen], centers, sizes)
+        centers, sizes = seen.centers[chosen], seen.sizes[chosen]
+        queries = self._first(seen.fragments[chosen], centers, sizes)
         outputs = [self._say(queries, centers, sizes, masks, 0)]
         for index, layer in enumerate(self.layers):
-            queries = layer(queries, keys, visible_fragments(outputs[-1], scene), among)
+            queries = layer(queries, keys, visible_fragments(outputs[-1], seen), among)
             outputs.append(self._say(queries, centers, sizes, masks, index + 1))
         return outputs
 
@@ -210,27 +210,27 @@ class MaskFeatures:
     of_points_hidden: Float[Tensor, "points channels"]
 
 
-def visible_fragments(output: HeadOutput, scene: Scene) -> Bool[Tensor, "queries fragments"]:
+def visible_fragments(output: HeadOutput, seen: DecoderInput) -> Bool[Tensor, "queries fragments"]:
     """Return which fragments each query may look at, by its last mask; every query sees at least one."""
     if output.over_points:
-        return _visible_by_points(output.mask_logits < 0, scene)
+        return _visible_by_points(output.mask_logits < 0, seen)
     visible = output.mask_logits >= 0
     return visible | ~visible.any(dim=1, keepdim=True)
 
 
 def _visible_by_points(
-    off: Bool[Tensor, "queries points"], scene: Scene
+    off: Bool[Tensor, "queries points"], seen: DecoderInput
 ) -> Bool[Tensor, "queries fragments"]:
     """Return the fragments that are not mostly off the mask, and those least off it.
 
     The sum is of the points' pooling weights, but the share is of their number, as published.
     """
-    count = len(scene.fragments)
+    count = len(seen.fragments)
     if count == 0:
         return off.new_zeros(len(off), 0)
-    total = scene.weights.new_zeros(len(off), count)
-    total.index_add_(1, scene.fragment.clamp(min=0), off * scene.weights)  # loose points weigh nothing
-    share = total / group_size(scene.fragment, count).clamp(min=1)
+    total = seen.weights.new_zeros(len(off), count)
+    total.index_add_(1, seen.fragment.clamp(min=0), off * seen.weights)  # loose points weigh nothing
+    share = total / group_size(seen.fragment, count).clamp(min=1)
     return (share <= MASKED_SHARE) | (share == share.amin(dim=1, keepdim=True))
 
 

@@ -72,7 +72,7 @@ class OneToOne:
 class WithPieces:
     """Lets what a solver has left over join the track that it is surest to be a piece of.
 
-    A front-end cuts an object into several masks, and a solver gives only one of them to the track.
+    A mask maker cuts an object into several masks, and a solver gives only one of them to the track.
     """
 
     def __init__(self, solver: Assigner, min_affinity: float) -> None:

@@ -1,4 +1,4 @@
-"""The life of a track: birth, sightings, misses, merging, recall and the end; ids are issued here only."""
+"""The life of a track: birth, sightings, misses, joining, recall and the end; ids are issued here only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_WORTH = 50
 
 @dataclass(frozen=True)
 class TracksConfig:
-    """When a track is trusted, sleeps, merges and ends."""
+    """When a track is trusted, sleeps, joins and ends."""
 
     mature_hits: int = setting(
         3, "a track seen in this many frames is confirmed", low=1, high=1000, live=True
@@ -47,14 +47,14 @@ class TracksConfig:
     max_tracks: int = setting(
         1000, "tracks held at most; the least seen go first", low=10, high=100_000, live=True
     )
-    merge_votes: int = setting(
+    join_votes: int = setting(
         5,
         "two tracks become one when one fragment covered both in this many more frames than not",
         low=1,
         high=10_000,
         live=True,
     )
-    merge_share: float = setting(
+    join_share: float = setting(
         0.3,
         "and when those votes are this share of the frames that saw the younger",
         low=0.0,
@@ -89,7 +89,7 @@ def advance(
     config: TracksConfig,
     stamp_ns: int,
 ) -> Advance:
-    """Return the memory after a frame: seen tracks updated, new ones born, old ones merged or ended."""
+    """Return the memory after a frame: seen tracks updated, new ones born, old ones joined or ended."""
     before = memory.tracks
     row = torch.full((len(instances),), -1, dtype=torch.int64, device=before.ids.device)
     row[assignment.instance] = assignment.track
@@ -99,7 +99,7 @@ def advance(
     tracks = _observed(before.append(born), instances, association, row, config, stamp_ns)
     ids = tracks.ids[row]
     together = _counted(memory.together, association.evidence)
-    older, younger = _to_merge(together, tracks, config)
+    older, younger = _find_joins(together, tracks, config)
     survivors, ended, heirs = _without(tracks, older, younger, config)
     kept_pairs = torch.isin(together.older, survivors.ids) & torch.isin(together.younger, survivors.ids)
     events = _events(before, tracks, ended, heirs, config)
@@ -217,10 +217,10 @@ def _counted(votes: TogetherVotes, evidence: TogetherVotes) -> TogetherVotes:
     return TogetherVotes(pairs[0][kept], pairs[1][kept], total[kept])
 
 
-def _to_merge(votes: TogetherVotes, tracks: Tracks, config: TracksConfig) -> tuple[Tensor, Tensor]:
-    """Return the ids of the pairs to merge, each younger id once; a chain takes several frames."""
+def _find_joins(votes: TogetherVotes, tracks: Tracks, config: TracksConfig) -> tuple[Tensor, Tensor]:
+    """Return the ids of the pairs to join, each younger id once; a chain takes several frames."""
     hits = torch.cat([tracks.hits, tracks.hits.new_zeros(1)])[tracks.index_of(votes.younger)]
-    ready = votes[(votes.votes >= config.merge_votes) & (votes.votes >= config.merge_share * hits)]
+    ready = votes[(votes.votes >= config.join_votes) & (votes.votes >= config.join_share * hits)]
     ready = ready[~torch.isin(ready.older, ready.younger)]
     younger, first = _first_of_each(ready.younger)
     return ready.older[first], younger
@@ -239,10 +239,10 @@ def _without(
 ) -> tuple[Tracks, Tracks, Tensor]:
     """Return the surviving tracks, those that ended (ids ascending) and the heir's id of each (0 none)."""
     tracks = _inherited(tracks, older, younger)
-    merged = torch.isin(tracks.ids, younger)
+    joined = torch.isin(tracks.ids, younger)
     stale = ~is_mature(tracks, config) & (tracks.misses >= config.tentative_frames)
-    over = _beyond_capacity(tracks, ~(merged | stale), config.max_tracks)
-    gone = merged | stale | over
+    over = _beyond_capacity(tracks, ~(joined | stale), config.max_tracks)
+    gone = joined | stale | over
     ended = tracks[gone]
     heirs = torch.zeros_like(ended.ids)
     heirs[torch.isin(ended.ids, younger)] = older  # `younger` ascends like the ids
@@ -279,7 +279,7 @@ def _beyond_capacity(tracks: Tracks, alive: Tensor, capacity: int) -> Tensor:
 def _events(
     before: Tracks, now: Tracks, ended: Tracks, heirs: Tensor, config: TracksConfig
 ) -> tuple[Event, ...]:
-    """Return what happened, in order: births, confirmations, losses, recoveries, merges, ends."""
+    """Return what happened, in order: births, confirmations, losses, recoveries, joins, ends."""
     old = len(before)
     was_mature, mature = is_mature(before, config), is_mature(now, config)
     lost = now.misses[:old] == config.dormant_after_frames

@@ -1,4 +1,4 @@
-"""Masks made from the truth: parts broken, joined, lost and with ragged borders, as a front-end's are."""
+"""Masks made from the truth: parts broken, joined, lost and with ragged borders, as a mask maker's are."""
 
 from __future__ import annotations
 

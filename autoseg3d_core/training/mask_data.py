@@ -1,4 +1,4 @@
-"""Batches for training the 2D front-end: augmented frames with the targets that ultralytics' loss expects."""
+"""Batches for training the mask maker: augmented frames with the targets that ultralytics' loss expects."""
 
 from __future__ import annotations
 

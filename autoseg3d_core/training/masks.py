@@ -1,4 +1,4 @@
-"""Trains the bundled 2D front-end: a small, class-agnostic FastSAM, on the parts of simulated rooms."""
+"""Trains the bundled mask maker: a small, class-agnostic FastSAM, on the parts of simulated rooms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from autoseg3d_core.checkpoints.format import Checkpoint
 from autoseg3d_core.config import setting
-from autoseg3d_core.segmenters.fastsam_network import SMALL, empty_network, ultralytics_module
+from autoseg3d_core.mask_makers.fastsam_network import SMALL, empty_network, ultralytics_module
 from autoseg3d_core.training.mask_data import MaskBatches
 from autoseg3d_core.training.mask_frames import render_frames
 

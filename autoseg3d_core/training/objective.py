@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autoseg3d_core.config import setting
 from autoseg3d_core.models.network import Network, NetworkMemory
-from autoseg3d_core.modules.query_decoder import HeadOutput, Scene
+from autoseg3d_core.modules.query_decoder import DecoderInput, HeadOutput
 from autoseg3d_core.training import losses
 from autoseg3d_core.training.matching import Matches, match
 from autoseg3d_core.training.samples import Sample
@@ -67,9 +67,9 @@ class Objective:
             clouds = [sample.cloud for sample in frames]
             features, voxels = network.encode(clouds, [memory.voxels for memory in memories])
             for row, sample in enumerate(frames):
-                scene = network.scene(sample.cloud, features[row], memories[row].recent)
-                memories[row] = NetworkMemory(voxels[row], network.recent_of(scene))
-                parts, embeddings = self._frame(scene, sample)
+                seen = network.pool(sample.cloud, features[row], memories[row].recent)
+                memories[row] = NetworkMemory(voxels[row], network.recent_of(seen))
+                parts, embeddings = self._frame(seen, sample)
                 last = before[row]
                 if last is not None and self.config.contrast_weight:
                     contrast = losses.contrast_loss(embeddings[0], last[0], embeddings[1], last[1])
@@ -79,11 +79,11 @@ class Objective:
                     total[name].append(value)
         return {name: torch.stack(values).mean() for name, values in total.items()}
 
-    def _frame(self, scene: Scene, sample: Sample) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
+    def _frame(self, seen: DecoderInput, sample: Sample) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
         """Return the losses of one frame, and the embeddings of its objects with their ids."""
         targets, config = sample.targets, self.config
-        fragments = len(scene.fragments)
-        rows = self._some(len(scene.xyz), config.mask_points)
+        fragments = len(seen.fragments)
+        rows = self._some(len(seen.xyz), config.mask_points)
         share = (
             config.query_share + (1 - config.query_share) * torch.rand((), generator=self.generator).item()
         )
@@ -95,12 +95,12 @@ class Objective:
             (shares > 0.5).float(),
             fragment_objects(shares)[chosen],
         )
-        seen = scene.at_points(rows)
-        heads = self.network.decoder(seen, chosen)
+        some = seen.at_points(rows)
+        heads = self.network.decoder(some, chosen)
         total, matches = self._branch(heads, truth, 1)
         total["label"] = config.label_weight * _label_loss(heads[-1], truth)
         if config.many_weight:
-            many, _ = self._branch(self.network.decoder(seen, chosen, among=False), truth, config.many)
+            many, _ = self._branch(self.network.decoder(some, chosen, among=False), truth, config.many)
             total["many"] = config.many_weight * torch.stack(list(many.values())).sum()
         return total, self._embeddings(heads[-1], matches, targets)
 

@@ -27,7 +27,7 @@ def wall_frame(camera):
     return make
 
 
-class HalvesSegmenter:
+class HalvesMaskMaker:
     """Two masks: the part of the wall left of x = 0 in the world, and the rest."""
 
     def __call__(self, frame):
@@ -39,4 +39,4 @@ class HalvesSegmenter:
 
 @pytest.fixture
 def halves():
-    return HalvesSegmenter()
+    return HalvesMaskMaker()

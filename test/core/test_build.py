@@ -10,8 +10,8 @@ from autoseg3d_core.resources import resource_path
 
 
 @pytest.mark.parametrize("name", ["geometric", "fastsam", "sam", "precomputed"])
-def test_a_front_end_that_is_named_is_taken(name):
-    assert build.front_end_name(build.load(None, (f"segmenter.name={name}",))) == name
+def test_a_mask_maker_that_is_named_is_taken(name):
+    assert build.mask_maker_name(build.load(None, (f"masks.name={name}",))) == name
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_auto_takes_fastsam_where_it_can_run(monkeypatch, tmp_path, installed, w
     if weights:
         file.touch()
     monkeypatch.setattr(build, "weights_path", lambda _: weights_path(str(file)))
-    assert build.front_end_name(build.load(None, ("segmenter.name=auto",))) == name
+    assert build.mask_maker_name(build.load(None, ("masks.name=auto",))) == name
 
 
 def test_the_node_s_parameter_file_is_a_config_of_the_core_too():
@@ -40,7 +40,7 @@ def test_the_published_settings_of_esam_are_kept_in_a_file():
     selection = config.model.network.selection
     assert (selection.top_k, selection.mask_threshold, selection.min_points) == (20, 0.4, 100)
     assert (config.lifting.points, config.model.network.leftovers, config.tracks.blend) == (20_000, 20, 0.0)
-    assert (config.segmenter.fastsam.confidence, config.segmenter.fastsam.iou) == (0.1, 0.9)
+    assert (config.masks.fastsam.confidence, config.masks.fastsam.iou) == (0.1, 0.9)
     assert not selection.exclusive
     lifting = config.lifting  # every reading that is not zero
     assert (lifting.min_depth_m, lifting.max_depth_m, lifting.edge_tolerance) == (0.0, 100.0, 0.0)

@@ -33,15 +33,15 @@ def test_they_are_small_and_say_how_they_were_made(name):
 
 def test_the_small_fastsam_finds_masks_at_once(frames):
     pytest.importorskip("ultralytics")
-    segmenter = build.segmenter(build.load(None, ("segmenter.name=fastsam", "device=cpu")))
-    masks = segmenter(frames[0])
+    mask_maker = build.mask_maker(build.load(None, ("masks.name=fastsam", "device=cpu")))
+    masks = mask_maker(frames[0])
     assert len(masks.score) >= 5
     assert (masks.index >= 0).mean() > 0.2
 
 
 @pytest.mark.parametrize("model", ["esam", "autoseg3d"])
 def test_each_network_finds_its_weights_and_keeps_ids(frames, model):
-    settings = (f"model.name={model}", "segmenter.name=geometric", "device=cpu")
+    settings = (f"model.name={model}", "masks.name=geometric", "device=cpu")
     online = build.online_segmenter(build.load(None, settings))
     updates = [online.step(frame) for frame in frames]
     first, last = (set(np.unique(update.label_image)) - {0} for update in (updates[0], updates[-1]))

@@ -2,6 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from autoseg3d_core import build
 from autoseg3d_core import config as c
 
 
@@ -66,6 +67,27 @@ def test_an_empty_file_means_the_defaults(tmp_path):
 def test_a_bad_override_is_an_error_that_names_the_key(override, message):
     with pytest.raises(c.ConfigError, match=message):
         c.load_config(Root, None, (override,))
+
+
+@pytest.mark.parametrize(
+    ("override", "now"),
+    [("segmenter.name=fastsam", "'masks'"), ("tracks.merge_votes=4", "'tracks.join_votes'")],
+)
+def test_a_key_of_an_earlier_version_is_an_error_that_says_what_it_is_called_now(tmp_path, override, now):
+    with pytest.raises(c.ConfigError, match=now):
+        c.load_config(build.Config, None, (override,))
+    key, value = override.split("=")
+    section, name = key.split(".")
+    path = tmp_path / "node.yaml"
+    path.write_text(f"/**:\n  ros__parameters:\n    {section}:\n      {name}: {value}\n")
+    with pytest.raises(c.ConfigError, match=now):
+        c.load_config(build.Config, path)
+
+
+def test_every_new_name_is_a_key_or_a_section():
+    known = [entry.key for entry in c.entries(build.Config())]
+    for new in c.RENAMED.values():
+        assert any(key == new or key.startswith(f"{new}.") for key in known), new
 
 
 @pytest.mark.parametrize(

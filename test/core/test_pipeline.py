@@ -18,8 +18,8 @@ from autoseg3d_core.tracking.lifecycle import TracksConfig
 CONFIG = PipelineConfig(lifting=LiftingConfig(points=4000), tracks=TracksConfig(mature_hits=2))
 
 
-def pipeline(segmenter, config=CONFIG):
-    return OnlineSegmenter(segmenter, Overlap(OverlapConfig()), ManyToOne(0.5), config)
+def pipeline(mask_maker, config=CONFIG):
+    return OnlineSegmenter(mask_maker, Overlap(OverlapConfig()), ManyToOne(0.5), config)
 
 
 def moved(x=0.0, y=0.0):
@@ -95,7 +95,7 @@ def test_moving_the_world_moves_the_boxes_and_keeps_the_ids(wall_frame, halves):
         first = here.step(wall_frame(i, pose))
         frame = wall_frame(i, pose)
         index = halves(frame).index
-        there.segmenter = lambda _, index=index: MaskImage(index, np.ones(2, np.float32))
+        there.mask_maker = lambda _, index=index: MaskImage(index, np.ones(2, np.float32))
         second = there.step(dataclasses.replace(frame, world_from_camera=turn @ pose))
     assert np.array_equal(first.cloud.ids, second.cloud.ids)
     assert np.allclose(first.tracks.boxes + np.tile([4, 8, -2], 2), second.tracks.boxes, atol=1e-4)
@@ -171,14 +171,14 @@ def test_a_full_map_forgets_old_places_says_so_and_goes_on(wall_frame, halves):
 
 
 def test_two_tracks_under_one_mask_become_one_and_the_older_id_stays(wall_frame, halves):
-    online = pipeline(halves, dataclasses.replace(CONFIG, tracks=TracksConfig(merge_votes=3)))
+    online = pipeline(halves, dataclasses.replace(CONFIG, tracks=TracksConfig(join_votes=3)))
     online.step(wall_frame(stamp_ns=0))
-    online.segmenter = lambda frame: MaskImage(np.zeros(frame.depth.shape, np.int32), np.ones(1, np.float32))
-    merged = []
+    online.mask_maker = lambda frame: MaskImage(np.zeros(frame.depth.shape, np.int32), np.ones(1, np.float32))
+    joined = []
     for i in range(1, 5):
         update = online.step(wall_frame(stamp_ns=i))
-        merged += [(e.track_id, e.other_id) for e in update.events if e.kind == EventKind.MERGED]
-    assert merged == [(2, 1)]
+        joined += [(e.track_id, e.other_id) for e in update.events if e.kind == EventKind.MERGED]
+    assert joined == [(2, 1)]
     assert set(online.map_cloud().ids) == {1}
 
 

@@ -101,7 +101,7 @@ class FakeSegmenter:
             tracks=self.track_table(),
             mask_ids=np.array([self.ids[-1], 0]),
             events=(Event(EventKind.CREATED, self.ids[-1]),),
-            timings_ms={"segment": 1.0, "lift": 2.0},
+            timings_ms={"mask": 1.0, "lift": 2.0},
         )
 
     def reset(self):

@@ -6,7 +6,7 @@ from autoseg3d_core import build
 from autoseg3d_core.structures import CameraIntrinsics, Frame
 from autoseg3d_ros.segmenter import build_segmenter
 
-WITHOUT_WEIGHTS = ("model.name=overlap", "segmenter.name=geometric")
+WITHOUT_WEIGHTS = ("model.name=overlap", "masks.name=geometric")
 
 
 def two_boxes(stamp_ns):

@@ -134,7 +134,7 @@ def test_a_status_sums_the_stages():
         1,
         "camera",
         Outcome.PROCESSED,
-        stages_ms={"segment": 1.0, "encode": 7.0, "perceive": 4.0, "assign": 2.0, "advance": 3.0},
+        stages_ms={"mask": 1.0, "encode": 7.0, "perceive": 4.0, "assign": 2.0, "advance": 3.0},
         points=5,
     )
     message = messages.status_message(report, 12)

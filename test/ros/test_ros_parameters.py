@@ -98,6 +98,11 @@ def test_an_unknown_override_is_named_with_the_nearest_one():
     assert "tf.timeout_s" in line.split("did you mean")[1]
 
 
+def test_an_override_of_an_earlier_version_is_named_with_its_new_name():
+    [line] = unknown_overrides(["segmenter.name"], default_settings())
+    assert "'masks.name'" in line
+
+
 def test_a_live_setting_changes_and_the_others_stay():
     settings = changed_live(default_settings(), {"markers.style": "cube", "use_sim_time": True})
     assert settings.node.markers.style == "cube"

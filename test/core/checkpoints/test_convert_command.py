@@ -55,7 +55,7 @@ def test_the_command_to_try_weights_has_their_published_settings(
     assert config.model.network.weights == str(target)
     assert config.model.network.selection.per_class == per_class
     assert config.model.network.selection.score_threshold == threshold
-    assert config.segmenter.fastsam.features == features
+    assert config.masks.fastsam.features == features
 
 
 def test_weights_of_single_frames_are_said_to_be_for_training(state, tmp_path, monkeypatch, capsys):

@@ -8,7 +8,7 @@ import torch
 from autoseg3d_core.checkpoints.format import Checkpoint, save
 from autoseg3d_core.checkpoints.mask_network import mask_network
 from autoseg3d_core.checkpoints.network_file import read_network
-from autoseg3d_core.segmenters.fastsam_network import SMALL, empty_network
+from autoseg3d_core.mask_makers.fastsam_network import SMALL, empty_network
 from autoseg3d_core.structures import InputError
 
 tasks = pytest.importorskip("ultralytics.nn.tasks", reason="needs ultralytics: pip install ultralytics")

@@ -14,7 +14,7 @@ from autoseg3d_core.errors import InputError
 from autoseg3d_core.pipeline import OnlineSegmenter
 
 QUICK = ("--simulation", "frames=3", "width=160", "height=120", "--set", "model.name=overlap")
-GEOMETRIC = ("--set", "segmenter.name=geometric")
+GEOMETRIC = ("--set", "masks.name=geometric")
 
 
 def test_a_folder_for_results_is_made_or_emptied_of_earlier_ones(tmp_path):
@@ -105,9 +105,9 @@ def test_without_rows_the_row_bears_the_name_of_the_model_that_runs():
 
 def test_masks_weights_that_were_asked_for_are_not_passed_over_in_silence():
     pytest.importorskip("ultralytics", reason="without ultralytics masks are geometric in any case")
-    config = build.load(None, ("segmenter.fastsam.weights=/no/such.pt",))
+    config = build.load(None, ("masks.fastsam.weights=/no/such.pt",))
     with pytest.raises(InputError, match=r"/no/such\.pt"):
-        build.segmenter(config)
+        build.mask_maker(config)
 
 
 def test_two_recordings_of_one_name_are_not_taken_for_one_scene(tmp_path, monkeypatch):

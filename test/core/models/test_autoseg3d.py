@@ -150,7 +150,7 @@ def test_shares_add_up_to_one_within_a_stage(network):
 @torch.inference_mode()
 @pytest.mark.parametrize(("join", "left"), [(0.5, 1), (1.0, 2)])
 def test_two_tracks_of_one_object_become_one(knowing, join, left):
-    config = TracksConfig(merge_votes=4)
+    config = TracksConfig(join_votes=4)
     model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames, join)
     memory, ids = Memory.empty(channels=model.channels), []
     for frame, names in enumerate([[1, 1, 2]] + 6 * [[1, 2]]):
@@ -164,7 +164,7 @@ def test_two_tracks_of_one_object_become_one(knowing, join, left):
 
 @torch.inference_mode()
 def test_two_objects_that_are_seen_side_by_side_stay_two(knowing):
-    config = TracksConfig(merge_votes=2)
+    config = TracksConfig(join_votes=2)
     model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames, join_confidence=0.5)
     memory = Memory.empty(channels=model.channels)
     for frame in range(8):

@@ -236,12 +236,12 @@ def test_image_features_reach_the_network_and_move_with_the_world(seeing):
 @torch.inference_mode()
 def test_weights_that_want_image_features_say_how_to_get_them(seeing, features):
     frame = cloud() if features is None else with_view(cloud(), features)
-    with pytest.raises(InputError, match=r"segmenter\.fastsam\.features"):
+    with pytest.raises(InputError, match=r"masks\.fastsam\.features"):
         perceive(Esam(seeing, NetworkConfig(selection=EVERYTHING)), frame, memory_at())
 
 
-class SeeingSegmenter:
-    """Two masks, and a feature map as a front-end's network makes it."""
+class SeeingMaskMaker:
+    """Two masks, and a feature map as a mask maker's network makes it."""
 
     def __call__(self, frame):
         index = (np.arange(frame.depth.shape[1]) > 80).astype(np.int32) * np.ones(frame.depth.shape, np.int32)
@@ -253,6 +253,6 @@ class SeeingSegmenter:
 def test_a_network_that_wants_image_features_warms_up_and_runs(seeing, wall_frame):
     config = build.load(None, ("lifting.points=500", "device=cpu"))
     model = Esam(seeing, NetworkConfig(selection=EVERYTHING))
-    online = OnlineSegmenter(SeeingSegmenter(), model, OneToOne(0.0), build.pipeline_config(config))
+    online = OnlineSegmenter(SeeingMaskMaker(), model, OneToOne(0.0), build.pipeline_config(config))
     online.warm_up()
     assert len(online.step(wall_frame()).tracks) > 0

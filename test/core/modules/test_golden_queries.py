@@ -12,7 +12,7 @@ from slow_twins.samples import array, frame_points, random_weights
 
 from autoseg3d_core.modules.embedding_head import EmbeddingHead
 from autoseg3d_core.modules.fragment_pooling import FragmentPooling
-from autoseg3d_core.modules.query_decoder import DecoderShape, QueryDecoder, Scene, visible_fragments
+from autoseg3d_core.modules.query_decoder import DecoderInput, DecoderShape, QueryDecoder, visible_fragments
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_every_head_of_the_decoder_is_the_one_written_query_by_query(points):
     pool = random_weights(FragmentPooling(6), seed=3)
     decoder = random_weights(QueryDecoder(SIZES), seed=DECODER_SEED)
     pooled = pool(points["features"], points["xyz"], points["fragment"], 11)
-    scene = Scene(
+    seen = DecoderInput(
         points["features"],
         points["xyz"],
         points["fragment"],
@@ -59,9 +59,9 @@ def test_every_head_of_the_decoder_is_the_one_written_query_by_query(points):
         pooled.sizes,
     )
     expected = reference_decode_queries(
-        decoder, {name: array(getattr(scene, name)) for name in scene.__dataclass_fields__}
+        decoder, {name: array(getattr(seen, name)) for name in seen.__dataclass_fields__}
     )
-    for head, (out, dense) in enumerate(zip(decoder(scene), expected, strict=True)):
+    for head, (out, dense) in enumerate(zip(decoder(seen), expected, strict=True)):
         assert out.over_points == (head >= 2)
         for ours, theirs in (
             (out.queries, "queries"),
@@ -72,8 +72,8 @@ def test_every_head_of_the_decoder_is_the_one_written_query_by_query(points):
             np.testing.assert_allclose(array(ours), dense[theirs], rtol=1e-8, atol=1e-8)
         assert (out.semantics is None) == (head < 3)
     np.testing.assert_allclose(array(out.semantics), dense["semantics"], rtol=1e-8, atol=1e-8)
-    for out in decoder(scene)[:3]:
-        visible = visible_fragments(out, scene)
+    for out in decoder(seen)[:3]:
+        visible = visible_fragments(out, seen)
         assert 0 < int((~visible).sum()) < visible.numel()  # the masks do hide something
 
 

@@ -8,17 +8,17 @@ import torch
 
 from autoseg3d_core.modules.attention import MultiHeadAttention
 from autoseg3d_core.modules.query_decoder import (
+    DecoderInput,
     DecoderShape,
     HeadOutput,
     QueryDecoder,
-    Scene,
     visible_fragments,
 )
 
 SHAPE = DecoderShape(inputs=6, channels=16, heads=4, feedforward=32, classes=2, semantics=5)
 
 
-def scene(points: int = 80, fragments: int = 7) -> Scene:
+def frame(points: int = 80, fragments: int = 7) -> DecoderInput:
     generator = torch.Generator().manual_seed(0)
 
     def random(*shape: int) -> torch.Tensor:
@@ -29,7 +29,7 @@ def scene(points: int = 80, fragments: int = 7) -> Scene:
         fragment = fragment - 1
     weights = torch.rand(points, generator=generator) * (fragment >= 0)
     fragments, centers, sizes = random(fragments, 6), random(fragments, 3), random(fragments, 3).abs()
-    return Scene(random(points, 6), random(points, 3), fragment, weights, fragments, centers, sizes)
+    return DecoderInput(random(points, 6), random(points, 3), fragment, weights, fragments, centers, sizes)
 
 
 def decoder() -> QueryDecoder:
@@ -38,7 +38,7 @@ def decoder() -> QueryDecoder:
 
 
 def test_there_is_a_head_before_and_after_every_layer():
-    outs = decoder()(scene())
+    outs = decoder()(frame())
     assert [out.over_points for out in outs] == [False, False, True, True]
     assert [out.mask_logits.shape for out in outs] == [(7, 7), (7, 7), (7, 80), (7, 80)]
     assert outs[-1].semantics.shape == (7, 6)
@@ -46,18 +46,18 @@ def test_there_is_a_head_before_and_after_every_layer():
 
 def test_without_seeing_one_another_each_chosen_query_decodes_as_among_all():
     chosen = torch.tensor([4, 1, 6])
-    full, part = decoder()(scene(), among=False)[-1], decoder()(scene(), chosen, among=False)[-1]
+    full, part = decoder()(frame(), among=False)[-1], decoder()(frame(), chosen, among=False)[-1]
     torch.testing.assert_close(part.mask_logits, full.mask_logits[chosen], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(part.boxes, full.boxes[chosen], rtol=1e-4, atol=1e-5)
 
 
 def test_queries_see_one_another_by_default():
-    assert not torch.allclose(decoder()(scene())[-1].queries, decoder()(scene(), among=False)[-1].queries)
+    assert not torch.allclose(decoder()(frame())[-1].queries, decoder()(frame(), among=False)[-1].queries)
 
 
 def test_the_order_of_fragments_does_not_matter():
     order = torch.tensor([3, 0, 6, 1, 5, 2, 4])
-    plain = scene()
+    plain = frame()
     shuffled = dataclasses.replace(
         plain,
         fragments=plain.fragments[order],
@@ -69,17 +69,17 @@ def test_the_order_of_fragments_does_not_matter():
 
 
 def test_no_fragments_decode_to_no_queries():
-    out = decoder()(scene(fragments=0))[-1]
+    out = decoder()(frame(fragments=0))[-1]
     assert out.mask_logits.shape == (0, 80)
     assert out.boxes.shape == (0, 6)
 
 
 def test_no_points_at_all_decode_to_no_queries():
-    assert decoder()(scene(points=0, fragments=0))[-1].class_logits.shape == (0, 3)
+    assert decoder()(frame(points=0, fragments=0))[-1].class_logits.shape == (0, 3)
 
 
 def test_a_decoder_without_a_box_head_says_no_boxes():
-    outs = QueryDecoder(dataclasses.replace(SHAPE, boxes=False))(scene())
+    outs = QueryDecoder(dataclasses.replace(SHAPE, boxes=False))(frame())
     assert all(out.boxes is None for out in outs)
 
 
@@ -90,14 +90,14 @@ def head_output(mask_logits: torch.Tensor, over_points: bool) -> HeadOutput:
 
 def test_a_query_whose_mask_holds_no_fragment_sees_all_of_them():
     logits = torch.tensor([[-1.0, 2.0], [-1.0, -2.0]])
-    visible = visible_fragments(head_output(logits, over_points=False), scene())
+    visible = visible_fragments(head_output(logits, over_points=False), frame())
     assert visible.tolist() == [[False, True], [True, True]]
 
 
 def test_a_query_whose_mask_holds_no_point_sees_the_fragments_least_off_it():
     weights = torch.tensor([1.8, 1.8, 1.2, 1.2, 9.0])
     points = dataclasses.replace(
-        scene(5, 2), fragment=torch.tensor([0, 0, 1, 1, -1]), weights=weights * torch.tensor([1, 1, 1, 1, 0])
+        frame(5, 2), fragment=torch.tensor([0, 0, 1, 1, -1]), weights=weights * torch.tensor([1, 1, 1, 1, 0])
     )
     logits = torch.tensor([[-1.0] * 5, [1.0, -1.0, -1.0, -1.0, -1.0], [1.0, 1.0, 1.0, 1.0, -1.0]])
     visible = visible_fragments(head_output(logits, over_points=True), points)

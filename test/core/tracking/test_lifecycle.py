@@ -14,7 +14,7 @@ from autoseg3d_core.structures import (
 from autoseg3d_core.tracking.lifecycle import TracksConfig, advance, renamed
 
 CONFIG = TracksConfig(
-    mature_hits=2, dormant_after_frames=3, tentative_frames=4, max_tracks=10, merge_votes=2, merge_share=0.0
+    mature_hits=2, dormant_after_frames=3, tentative_frames=4, max_tracks=10, join_votes=2, join_share=0.0
 )
 
 
@@ -100,7 +100,7 @@ def test_a_tentative_track_ends_and_its_id_is_not_used_again():
     assert step(memory, [A]).ids.tolist() == [2]
 
 
-def test_tracks_seen_together_often_enough_merge_into_the_older():
+def test_tracks_seen_together_often_enough_are_joined_into_the_older():
     memory = step(Memory.empty(), [A, B]).memory
     first = step(memory, [A, B], [(0, 0), (1, 1)], [(1, 2, 1)])
     assert len(first.memory.tracks) == 2
@@ -126,7 +126,7 @@ def test_a_pair_never_seen_together_is_not_remembered():
 
 
 def test_votes_must_be_a_share_of_the_younger_tracks_life():
-    config = dataclasses.replace(CONFIG, merge_share=0.5)
+    config = dataclasses.replace(CONFIG, join_share=0.5)
     memory = Memory.empty()
     memory = step(memory, [A, B]).memory
     for _ in range(9):
@@ -138,7 +138,7 @@ def test_votes_must_be_a_share_of_the_younger_tracks_life():
     assert together == 10  # of the 20 frames by then
 
 
-def test_a_chain_of_merges_ends_in_the_oldest_id():
+def test_a_chain_of_joins_ends_in_the_oldest_id():
     memory = step(Memory.empty(), [A, B, C]).memory
     pairs, evidence = [(0, 0), (1, 1), (2, 2)], [(1, 2, 1), (2, 3, 1)]
     memory = step(memory, [A, B, C], pairs, evidence).memory

@@ -69,7 +69,7 @@ class TwoBoxes:
 
 
 class Parts:
-    """Masks of the parts, as a front-end would find them."""
+    """Masks of the parts, as a mask maker would find them."""
 
     def __call__(self, frame):
         red, blue = frame.rgb[..., 0] > 170, frame.rgb[..., 2] > 170

@@ -101,9 +101,9 @@ def test_the_second_branch_does_not_let_queries_see_one_another(prepared):
     sample = batches(0).clips[0][0]
     with torch.no_grad():
         features, _ = network.encode([sample.cloud], [network.new_memory().voxels])
-        scene = network.scene(sample.cloud, features[0], None)
-        few, all_ = (network.decoder(scene, torch.arange(n), among=False)[-1].queries for n in (2, 5))
-        together = network.decoder(scene, torch.arange(5))[-1].queries
+        seen = network.pool(sample.cloud, features[0], None)
+        few, all_ = (network.decoder(seen, torch.arange(n), among=False)[-1].queries for n in (2, 5))
+        together = network.decoder(seen, torch.arange(5))[-1].queries
     torch.testing.assert_close(few, all_[:2])
     assert not torch.allclose(together[:2], all_[:2], atol=1e-3)
 

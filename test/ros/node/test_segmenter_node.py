@@ -183,5 +183,5 @@ def test_diagnostics_tell_rates_drops_and_memory(make_robot):
     assert parts["input"]["color received"] == "2"
     assert parts["frames"]["processed"] == "2"
     assert parts["frames"]["dropped_busy"] == "0"
-    assert "segment median [ms]" in parts["frames"]
+    assert "mask median [ms]" in parts["frames"]
     assert int(parts["memory"]["process [MB]"]) > 10

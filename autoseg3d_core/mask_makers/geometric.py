@@ -15,8 +15,8 @@ from jaxtyping import Float32, Int32, UInt8
 
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.camera import resized
-from autoseg3d_core.segmenters.region_graph import borders, grown, merged, without_small
-from autoseg3d_core.segmenters.surfaces import Surfaces, concavity, steps, surfaces_of
+from autoseg3d_core.mask_makers.region_graph import borders, grown, merged, without_small
+from autoseg3d_core.mask_makers.surfaces import Surfaces, concavity, steps, surfaces_of
 from autoseg3d_core.structures import Frame, MaskImage
 
 STRONGEST = 3.0
@@ -48,7 +48,7 @@ class GeometricConfig:
     )
 
 
-class GeometricSegmenter:
+class GeometricMaskMaker:
     """Splits an RGB-D frame along jumps, inward bends and strong colour edges."""
 
     def __init__(self, config: GeometricConfig) -> None:

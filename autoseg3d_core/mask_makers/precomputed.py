@@ -27,7 +27,7 @@ class PrecomputedConfig:
     void: int = setting(0, "value of pixels without a mask", low=-1, high=65535)
 
 
-class PrecomputedSegmenter:
+class PrecomputedMaskMaker:
     """Turns a label image into masks: each value but the void one is a mask of score 1."""
 
     def __init__(self, folder: LabelImageFolder | None, void: int = 0) -> None:
@@ -39,7 +39,7 @@ class PrecomputedSegmenter:
         if labels is None:
             raise InputError(
                 f"frame at {frame.stamp_ns} ns comes without a label image: set topics.masks (replay: "
-                "--masks), or segmenter.precomputed.folder"
+                "--masks), or masks.precomputed.folder"
             )
         if labels.shape != frame.depth.shape:
             raise InputError(
@@ -62,7 +62,7 @@ class LabelImageFolder:
     def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
         if not folder or not self._folder.is_dir():
-            raise InputError(f"segmenter.precomputed.folder={folder}: no such folder of label images")
+            raise InputError(f"masks.precomputed.folder={folder}: no such folder of label images")
         files = [file for file in self._folder.iterdir() if file.suffix in ENDINGS and file.stem.isdigit()]
         if not files:
             raise InputError(f"{folder}: holds no label images (STAMP_NS.png or .npy)")

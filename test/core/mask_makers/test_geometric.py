@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from autoseg3d_core.segmenters.geometric import GeometricConfig, GeometricSegmenter
-from autoseg3d_core.segmenters.surfaces import concavity, surfaces_of
+from autoseg3d_core.mask_makers.geometric import GeometricConfig, GeometricMaskMaker
+from autoseg3d_core.mask_makers.surfaces import concavity, surfaces_of
 from autoseg3d_core.structures import CameraIntrinsics, Frame
 
 CAMERA = CameraIntrinsics(280.0, 280.0, 159.5, 119.5, 320, 240)
@@ -25,7 +25,7 @@ def frame_of(depth, rgb=None, camera=CAMERA):
 
 
 def segmented(depth, rgb=None, camera=CAMERA, **options):
-    return GeometricSegmenter(GeometricConfig(**options))(frame_of(depth, rgb, camera))
+    return GeometricMaskMaker(GeometricConfig(**options))(frame_of(depth, rgb, camera))
 
 
 def corner():

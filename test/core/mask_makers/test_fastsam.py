@@ -3,15 +3,15 @@ import numpy as np
 import pytest
 import torch
 
-from autoseg3d_core.segmenters.fastsam import (
-    FastSam,
+from autoseg3d_core.mask_makers.fastsam import (
     FastSamConfig,
+    FastSamMaskMaker,
     Letterbox,
     assembled,
     letterbox_of,
     letterboxed,
 )
-from autoseg3d_core.segmenters.fastsam_network import empty_network
+from autoseg3d_core.mask_makers.fastsam_network import empty_network
 from autoseg3d_core.structures import CameraIntrinsics, Frame
 
 CPU = torch.device("cpu")
@@ -31,8 +31,8 @@ def frame(height=120, width=160, seed=0):
     return Frame(rgb, np.ones((height, width), np.float32), camera, np.eye(4), 1)
 
 
-def segmenter(network, **options):
-    return FastSam(
+def mask_maker(network, **options):
+    return FastSamMaskMaker(
         network, FastSamConfig(**{"size": 160, "confidence": 0.0, "max_masks": 20, **options}), CPU
     )
 
@@ -70,7 +70,7 @@ def test_masks_are_those_assembled_one_by_one(fine):
 
 
 def test_masks_are_disjoint_numbered_without_gaps_and_of_the_frame_s_size(network):
-    masks = segmenter(network)(frame())
+    masks = mask_maker(network)(frame())
     assert masks.index.shape == (120, 160)
     assert len(masks.score) > 0
     assert set(np.unique(masks.index)) - {-1} == set(range(len(masks.score)))
@@ -79,16 +79,16 @@ def test_masks_are_disjoint_numbered_without_gaps_and_of_the_frame_s_size(networ
 
 
 def test_the_mask_image_is_that_of_masks_assembled_and_painted_one_by_one(network):
-    front_end = segmenter(network, min_share=0.0, max_masks=60)
+    maker = mask_maker(network, min_share=0.0, max_masks=60)
     seen, box = frame(), letterbox_of((120, 160), 160)
     with torch.inference_mode():
-        found, prototypes = front_end._detected(letterboxed(seen.rgb, box, CPU, torch.float32))
+        found, prototypes = maker._detected(letterboxed(seen.rgb, box, CPU, torch.float32))
     found, prototypes = found.numpy(), prototypes.numpy()
     masks = [slow_mask(row[6:], row[:4], prototypes.copy(), box, (120, 160)) for row in found]
     painted = np.full((120, 160), -1)
     for index in sorted(range(len(masks)), key=lambda i: -masks[i].sum()):  # the largest first
         painted[masks[index]] = index
-    ours = front_end(seen)
+    ours = maker(seen)
     shown = np.unique(painted[painted >= 0])
     assert len(shown) > 3
     np.testing.assert_allclose(ours.score, found[shown, 4])
@@ -96,38 +96,38 @@ def test_the_mask_image_is_that_of_masks_assembled_and_painted_one_by_one(networ
 
 
 def test_the_same_frame_gives_the_same_masks(network):
-    first, second = (segmenter(network)(frame()) for _ in range(2))
+    first, second = (mask_maker(network)(frame()) for _ in range(2))
     assert np.array_equal(first.index, second.index)
 
 
 def test_nothing_found_is_a_frame_without_masks(network):
-    masks = segmenter(network, confidence=1.0)(frame())
+    masks = mask_maker(network, confidence=1.0)(frame())
     assert (masks.index == -1).all()
     assert len(masks.score) == 0
 
 
 def test_masks_smaller_than_asked_for_are_left_out(network):
-    masks = segmenter(network, min_share=0.5)(frame())
+    masks = mask_maker(network, min_share=0.5)(frame())
     counts = np.bincount(masks.index[masks.index >= 0], minlength=1)
-    assert len(masks.score) <= len(segmenter(network)(frame()).score)
+    assert len(masks.score) <= len(mask_maker(network)(frame()).score)
     assert len(counts) == max(1, len(masks.score))
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 200), (200, 7), (121, 163)])
 def test_images_of_any_size_are_taken(network, height, width):
-    assert segmenter(network)(frame(height, width)).index.shape == (height, width)
+    assert mask_maker(network)(frame(height, width)).index.shape == (height, width)
 
 
 def test_features_come_from_the_same_pass_and_lie_over_the_image(network):
-    masks = segmenter(network, size=320, features=True)(frame(120, 320))
-    without = segmenter(network, size=320)(frame(120, 320))
+    masks = mask_maker(network, size=320, features=True)(frame(120, 320))
+    without = mask_maker(network, size=320)(frame(120, 320))
     assert np.array_equal(masks.index, without.index)
     assert without.features is None
     assert masks.features.shape[1:] == (15, 40)  # of stride 8: 120 rows, padded to 128
 
 
 def test_other_settings_share_the_network(network):
-    first = segmenter(network)
+    first = mask_maker(network)
     assert len(first.with_config(FastSamConfig(size=160, confidence=1.0))(frame()).score) == 0
 
 
@@ -153,6 +153,8 @@ def test_the_padding_is_gray_and_the_image_keeps_its_colours():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_finds_about_the_same_masks(network):
-    here = segmenter(network)(frame())
-    there = FastSam(empty_network().eval(), FastSamConfig(size=160, confidence=0.0), torch.device("cuda"))
+    here = mask_maker(network)(frame())
+    there = FastSamMaskMaker(
+        empty_network().eval(), FastSamConfig(size=160, confidence=0.0), torch.device("cuda")
+    )
     assert there(frame()).index.shape == here.index.shape

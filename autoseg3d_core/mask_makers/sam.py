@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from autoseg3d_core.config import setting
-from autoseg3d_core.segmenters.fastsam_network import ultralytics_module
-from autoseg3d_core.segmenters.flatten import flatten, renumbered
+from autoseg3d_core.mask_makers.fastsam_network import ultralytics_module
+from autoseg3d_core.mask_makers.flatten import flatten, renumbered
 from autoseg3d_core.structures import Frame, MaskImage
 
 PREDICTORS = {"sam": "Predictor", "sam2": "SAM2Predictor"}
@@ -31,7 +31,7 @@ class SamConfig:
     )
 
 
-class SamSegmenter:
+class SamMaskMaker:
     """Asks a SAM network for everything, and paints its masks, the largest first."""
 
     def __init__(self, network: nn.Module, family: str, config: SamConfig, device: torch.device) -> None:
@@ -68,9 +68,9 @@ class SamSegmenter:
             index.to(torch.int32).cpu().numpy(), result.boxes.conf[shown].float().clamp(0, 1).cpu().numpy()
         )
 
-    def with_config(self, config: SamConfig) -> SamSegmenter:
-        """Return a front-end with the same network and other settings."""
-        return SamSegmenter(self._network, self._family, config, self._device)
+    def with_config(self, config: SamConfig) -> SamMaskMaker:
+        """Return a mask maker with the same network and other settings."""
+        return SamMaskMaker(self._network, self._family, config, self._device)
 
     def warm_up(self, frame: Frame) -> MaskImage:
         """Run once."""

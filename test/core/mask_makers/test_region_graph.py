@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from autoseg3d_core.segmenters.region_graph import borders, grown, merged, without_small
+from autoseg3d_core.mask_makers.region_graph import borders, grown, merged, without_small
 
 
 def slow_borders(labels, strength):

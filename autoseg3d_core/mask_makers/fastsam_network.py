@@ -27,7 +27,7 @@ def ultralytics_module(name: str) -> Any:
     except ImportError as error:
         raise InputError(
             f"FastSAM and SAM need the package ultralytics ({error}): pip install ultralytics "
-            "(AGPL-3.0, see NOTICE), or set segmenter.name=geometric"
+            "(AGPL-3.0, see NOTICE), or set masks.name=geometric"
         ) from error
 
 

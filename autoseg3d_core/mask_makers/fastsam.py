@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from autoseg3d_core.config import setting
-from autoseg3d_core.segmenters.flatten import flatten, renumbered
-from autoseg3d_core.segmenters.suppression import suppressed
+from autoseg3d_core.mask_makers.flatten import flatten, renumbered
+from autoseg3d_core.mask_makers.suppression import suppressed
 from autoseg3d_core.structures import Frame, MaskImage
 
 STRIDE = 32
@@ -60,7 +60,7 @@ class Letterbox:
     padded_width: int
 
 
-class FastSam:
+class FastSamMaskMaker:
     """Runs a YOLO segmentation network and paints its masks, the largest first."""
 
     def __init__(self, network: nn.Module, config: FastSamConfig, device: torch.device) -> None:
@@ -86,9 +86,9 @@ class FastSam:
         columns = slice(box.left // step, (box.left + box.width) // step)
         return dataclasses.replace(masks, features=kept[0][0, :, rows, columns])
 
-    def with_config(self, config: FastSamConfig) -> FastSam:
-        """Return a front-end with the same network and other settings."""
-        return FastSam(self._network, config, self.device)
+    def with_config(self, config: FastSamConfig) -> FastSamMaskMaker:
+        """Return a mask maker with the same network and other settings."""
+        return FastSamMaskMaker(self._network, config, self.device)
 
     def warm_up(self, frame: Frame) -> MaskImage:
         """Run twice: the first pass chooses its algorithms."""

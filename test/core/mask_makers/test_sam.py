@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autoseg3d_core.checkpoints.sam_network import sam_network
-from autoseg3d_core.segmenters.sam import SamConfig, SamSegmenter
+from autoseg3d_core.mask_makers.sam import SamConfig, SamMaskMaker
 from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
 
 build = pytest.importorskip("ultralytics.models.sam.build", reason="needs ultralytics")
@@ -49,7 +49,7 @@ def frame():
 def test_everything_becomes_disjoint_masks_of_the_frame_s_size(mobile_sam):
     network, family = sam_network(mobile_sam)
     config = SamConfig(points_per_side=2, quality=-10.0, stability=0.0, min_share=0.0)
-    masks = SamSegmenter(network, family, config, torch.device("cpu"))(frame())
+    masks = SamMaskMaker(network, family, config, torch.device("cpu"))(frame())
     assert masks.index.shape == (60, 80)
     assert len(masks.score) > 0
     assert set(np.unique(masks.index)) - {-1} == set(range(len(masks.score)))
@@ -59,7 +59,7 @@ def test_everything_becomes_disjoint_masks_of_the_frame_s_size(mobile_sam):
 def test_nothing_good_enough_is_a_frame_without_masks(mobile_sam):
     network, family = sam_network(mobile_sam)
     config = SamConfig(points_per_side=1, quality=1.0, stability=1.0)
-    masks = SamSegmenter(network, family, config, torch.device("cpu"))(frame())
+    masks = SamMaskMaker(network, family, config, torch.device("cpu"))(frame())
     assert (masks.index == -1).all()
     assert len(masks.score) == 0
 

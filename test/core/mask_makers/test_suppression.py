@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from autoseg3d_core.segmenters.suppression import greedy, suppressed
+from autoseg3d_core.mask_makers.suppression import greedy, suppressed
 
 CLASSES, COEFFICIENTS = 2, 5
 
@@ -22,7 +22,7 @@ def anchors(seed, count=400, objects=25):
 @pytest.mark.parametrize("seed", range(4))
 def test_it_finds_what_ultralytics_finds(iou, most, seed):
     pytest.importorskip("ultralytics", reason="the comparison needs ultralytics: pip install ultralytics")
-    from autoseg3d_core.segmenters.fastsam_network import ultralytics_module
+    from autoseg3d_core.mask_makers.fastsam_network import ultralytics_module
 
     rows = anchors(seed)
     theirs = ultralytics_module("utils.nms").non_max_suppression(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from autoseg3d_core.segmenters.flatten import flatten, renumbered
+from autoseg3d_core.mask_makers.flatten import flatten, renumbered
 
 
 def slow_flatten(masks):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from autoseg3d_core.segmenters.precomputed import LabelImageFolder, PrecomputedSegmenter
+from autoseg3d_core.mask_makers.precomputed import LabelImageFolder, PrecomputedMaskMaker
 from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
 
 LABELS = np.array([[0, 0, 7], [300, 300, 7]], np.uint16)
@@ -32,14 +32,14 @@ def write(path, labels):
 @pytest.mark.parametrize("ending", [".png", ".npy"])
 def test_each_value_but_the_void_one_is_a_mask(tmp_path, ending):
     write(tmp_path / f"123{ending}", LABELS)
-    masks = PrecomputedSegmenter(LabelImageFolder(tmp_path))(frame(123))
+    masks = PrecomputedMaskMaker(LabelImageFolder(tmp_path))(frame(123))
     assert masks.index.tolist() == [[-1, -1, 0], [1, 1, 0]]
     assert masks.score.tolist() == [1, 1]
 
 
 def test_another_void_value_can_be_named(tmp_path):
     write(tmp_path / "123.png", LABELS)
-    masks = PrecomputedSegmenter(LabelImageFolder(tmp_path), void=300)(frame(123))
+    masks = PrecomputedMaskMaker(LabelImageFolder(tmp_path), void=300)(frame(123))
     assert masks.index.tolist() == [[0, 0, 1], [-1, -1, 1]]
 
 
@@ -56,7 +56,7 @@ def test_numbered_files_are_those_of_the_frames_places_whichever_are_asked_for(t
 def test_numbered_files_are_refused_for_a_live_camera_with_the_way_out(tmp_path):
     write(tmp_path / "0.npy", LABELS)
     with pytest.raises(InputError, match=r"recordings only[^$]*STAMP_NS"):
-        PrecomputedSegmenter(LabelImageFolder(tmp_path))(frame(123))
+        PrecomputedMaskMaker(LabelImageFolder(tmp_path))(frame(123))
 
 
 def test_a_folder_that_is_not_there_is_named():
@@ -79,7 +79,7 @@ def test_a_missing_stamp_is_named(tmp_path):
 def test_a_label_image_of_another_size_is_refused(tmp_path):
     write(tmp_path / "123.png", LABELS)
     with pytest.raises(InputError, match="3x2 but the frame is 5x4"):
-        PrecomputedSegmenter(LabelImageFolder(tmp_path))(frame(123, (4, 5)))
+        PrecomputedMaskMaker(LabelImageFolder(tmp_path))(frame(123, (4, 5)))
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_a_colour_picture_is_no_label_image(tmp_path):
 
 
 def test_label_images_that_come_with_the_frames_need_no_folder():
-    masks = PrecomputedSegmenter(None)(dataclasses.replace(frame(5), label_image=LABELS.astype(np.int32)))
+    masks = PrecomputedMaskMaker(None)(dataclasses.replace(frame(5), label_image=LABELS.astype(np.int32)))
     assert masks.index.tolist() == [[-1, -1, 0], [1, 1, 0]]
 
 
 def test_a_frame_without_a_label_image_says_where_one_may_come_from():
     with pytest.raises(InputError, match=r"topics\.masks"):
-        PrecomputedSegmenter(None)(frame(5))
+        PrecomputedMaskMaker(None)(frame(5))

@@ -1,4 +1,4 @@
-"""What a 2D front-end is: posed or not, it sees one frame and returns its masks."""
+"""What makes 2D masks: it sees one frame, posed or not, and returns its masks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 from autoseg3d_core.structures import Frame, MaskImage
 
 
-class Segmenter(Protocol):
+class MaskMaker(Protocol):
     """Splits one frame into disjoint 2D masks; keeps no state between frames."""
 
     def __call__(self, frame: Frame) -> MaskImage:

@@ -1,0 +1,1 @@
+"""What makes 2D masks: a frame in, a `MaskImage` out."""

@@ -1,1 +1,0 @@
-"""2D front-ends: a frame in, a `MaskImage` out."""
