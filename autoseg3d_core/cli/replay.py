@@ -16,9 +16,11 @@ from tqdm import tqdm
 from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import add_settings, positive, results_folder
 from autoseg3d_core.cli.bench import stage_times
+from autoseg3d_core.cli.score_table import score_tables
 from autoseg3d_core.cli.source import add_config_arguments, open_source
 from autoseg3d_core.datasets.sequence import RgbdSequence
-from autoseg3d_core.evaluation.runner import Evaluation, Scores
+from autoseg3d_core.evaluation.known_tracks import KnownTracks
+from autoseg3d_core.evaluation.scene_scores import SceneScorer, Scores, pooled
 from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.structures import Frame, InputError, SceneUpdate, TrackTable
 from autoseg3d_core.visualization.overlay import overlay
@@ -72,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     seen = Run(build.description(config, online.device), skipped=Counter(getattr(sequence, "skipped", {})))
     print(seen.model)
     rerun = RerunLog(out / "recording.rrd") if args.rerun else None
-    evaluation = Evaluation()
+    scorer = SceneScorer()
     indices = range(0, len(sequence), args.stride)[: args.limit]
     pictured = set(np.linspace(0, len(indices) - 1, PICTURES).round().astype(int).tolist())
     try:
@@ -83,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
             frame, update = step
             truth = sequence.truth(index)
             if truth is not None:
-                evaluation.add(truth, update.label_image)
+                scorer.add(truth, update.label_image)
             if number in pictured:
                 write_picture(out / "frames" / f"{index:06d}.png", overlay(frame.rgb, update.label_image))
             if rerun is not None:
@@ -94,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         seen.interrupted = True
     if not seen.frames:
         raise InputError(f"{args.source}: none of its {len(indices)} frames could be used")
-    scores = _scores(sequence, online, evaluation)
+    scores = _scores(sequence, online, scorer)
     if rerun is not None:
         rerun.log_map(online.map_cloud())
         rerun.close()
@@ -120,13 +122,11 @@ def _step(
     return frame, update
 
 
-def _scores(sequence: RgbdSequence, online: OnlineSegmenter, evaluation: Evaluation) -> Scores | None:
+def _scores(sequence: RgbdSequence, online: OnlineSegmenter, scorer: SceneScorer) -> Scores | None:
     truth = sequence.scene_truth()
     if truth is None:
         return None
-    tracks = online.track_table()
-    existence = dict(zip(tracks.ids.tolist(), tracks.existence.tolist(), strict=True))
-    return evaluation.scores(truth, online.map_cloud(), existence)
+    return pooled([scorer.result(truth, online.map_cloud(), KnownTracks.of(online.track_table()))])
 
 
 def _write_results(out: Path, source: str, online: OnlineSegmenter, seen: Run, scores: Scores | None) -> None:
@@ -150,7 +150,7 @@ def _write_results(out: Path, source: str, online: OnlineSegmenter, seen: Run, s
         write_picture(out / f"{name}.png", scene_view(cloud, mature.ids, mature.boxes, view, up))
     print(f"{seen.frames} frames, {len(mature)} confirmed tracks; left out: {dict(seen.skipped) or 'none'}")
     if scores:
-        print(text_table(("score", "value"), list(asdict(scores).items())))
+        print(score_tables({"": scores}))
     if len(seen.timings) > 20:
         times = stage_times(seen.timings)
         (out / "timings.json").write_text(json.dumps([asdict(t) for t in times], indent=2) + "\n")

@@ -15,6 +15,8 @@ from autoseg3d_core.datasets.posed_images import PosedImages
 from autoseg3d_core.datasets.prepare import MASKS
 from autoseg3d_core.structures import Frame, FrameTruth, InputError
 
+TRUTH_MASKS = {"truth-parts": "part", "truth-objects": "instance"}
+"""Names of perfect masks, which every scene has, and the images of the truth that they are."""
 DIRECTIONS = 48
 """A scene's objects are kept by their outermost points in so many level directions, and up and down."""
 
@@ -46,12 +48,13 @@ class Clip:
 
 
 class PreparedScene:
-    """A scene as `prepare` wrote it, and the names of the masks that it has."""
+    """A scene as `prepare` wrote it, and the names of the masks that it has, perfect ones among them."""
 
     def __init__(self, folder: Path) -> None:
         self.images = PosedImages(folder)
         names = folder / MASKS
-        self.masks = tuple(sorted(p.name for p in names.iterdir() if p.is_dir())) if names.is_dir() else ()
+        made = (p.name for p in names.iterdir() if p.is_dir()) if names.is_dir() else ()
+        self.masks = (*sorted(made), *TRUTH_MASKS)
         self._objects: SceneObjects | None = None
 
     def __len__(self) -> int:
@@ -75,26 +78,34 @@ class PreparedScene:
         """Return some frames with the masks of this name, or without."""
         return Clip(tuple(self._frame(index, masks) for index in indices), self.objects)
 
-    def mask_folder(self, name: str) -> Path:
-        """Return where the masks of this name lie; raises `InputError` where there are none."""
-        if name not in self.masks:
-            raise InputError(
-                f"{self.images.path}: has no {name} masks (but {', '.join(self.masks) or 'none'})"
-            )
-        return self.images.path / MASKS / name
-
-    def _frame(self, index: int, masks: str | None) -> ClipFrame:
-        truth = self.images.truth(index)
-        if truth is None:
-            raise InputError(f"{self.images.path}: has no truth/: write it with `autoseg3d prepare`")
-        return ClipFrame(self.images[index], truth, None if masks is None else self._labels(index, masks))
-
-    def _labels(self, index: int, masks: str) -> Int32[np.ndarray, "height width"]:
-        file = self.mask_folder(masks) / f"{index}.png"
+    def labels(self, index: int, masks: str) -> Int32[np.ndarray, "height width"]:
+        """Return a frame's masks of this name, 0 none; raises `InputError` where there are none."""
+        if masks not in self.masks:
+            raise InputError(f"{self.images.path}: has no {masks} masks (but {', '.join(self.masks)})")
+        if masks in TRUTH_MASKS:
+            return getattr(self.truth(index), TRUTH_MASKS[masks])
+        file = self.images.path / MASKS / masks / f"{index}.png"
         labels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
         if labels is None:
             raise InputError(f"{file}: cannot be read as an image; prepare the masks again")
         return labels.astype(np.int32)
+
+    def truth(self, index: int) -> FrameTruth:
+        """Return what is really in one frame; raises `InputError` where nobody knows."""
+        truth = self.images.truth(index)
+        if truth is None:
+            raise InputError(f"{self.images.path}: has no truth/: write it with `autoseg3d prepare`")
+        return truth
+
+    def _frame(self, index: int, masks: str | None) -> ClipFrame:
+        labels = None if masks is None else numbered(self.labels(index, masks))
+        return ClipFrame(self.images[index], self.truth(index), labels)
+
+
+def numbered(ids: Int32[np.ndarray, "height width"]) -> Int32[np.ndarray, "height width"]:
+    """Return ids as numbers from 1 on without gaps, in their order; 0 stays."""
+    _, number = np.unique(np.append(ids, 0), return_inverse=True)
+    return number[:-1].reshape(ids.shape).astype(np.int32)
 
 
 def prepared_scenes(folder: Path) -> list[PreparedScene]:

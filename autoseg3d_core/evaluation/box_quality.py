@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 from autoseg3d_core.evaluation.average_precision import MIN_POINTS
+from autoseg3d_core.evaluation.known_tracks import KnownTracks
 from autoseg3d_core.geometry.boxes import box_iou_3d
 from autoseg3d_core.geometry.groups import group_majority, group_size
-from autoseg3d_core.structures import LabelledCloud, TrackTable
+from autoseg3d_core.structures import LabelledCloud, Rows
 
 FOUND = 0.5
 """An object is found where the points of a track overlap its own by more than this."""
+TOO_LONG, SLACK_M = 1.5, 0.05
+"""A box is too long where a side is so many times the object's, and longer by more than the slack."""
 
 
-def box_overlaps(
-    tracks: TrackTable, predicted_ids: Int64[np.ndarray, " points"], truth: LabelledCloud
-) -> Float[np.ndarray, " found"]:
-    """Return intersection over union of box and object for every object that a track has found.
+@dataclass(frozen=True, eq=False)
+class BoxFit(Rows):
+    """How a track's box fits its object, a row per object found: intersection over union, and its length.
+
+    A box is too long where it is more than 1.5 times as long as the object along some axis, and by more than
+    5 cm, which is about a voxel.
+    """
+
+    iou: Float[np.ndarray, " found"]
+    is_too_long: Bool[np.ndarray, " found"]
+
+
+def box_fit(tracks: KnownTracks, predicted_ids: Int64[np.ndarray, " points"], truth: LabelledCloud) -> BoxFit:
+    """Return the fit of box and object for every object that a track has found.
 
     `predicted_ids` are those of the truth's points, and the object's box is that of its points.
     """
@@ -35,10 +50,13 @@ def box_overlaps(
     low = torch.zeros(count, 3).scatter_reduce(0, index, xyz, "amin", include_self=False)
     high = torch.zeros(count, 3).scatter_reduce(0, index, xyz, "amax", include_self=False)
     boxes = torch.cat([low, high], dim=1)[found]
-    return box_iou_3d(torch.from_numpy(tracks.boxes)[best[found]], boxes).diagonal().numpy()
+    ours = torch.from_numpy(tracks.boxes)[best[found]]
+    length, true_length = (b[:, 3:] - b[:, :3] for b in (ours, boxes))
+    too_long = (length > TOO_LONG * true_length) & (length > true_length + SLACK_M)
+    return BoxFit(box_iou_3d(ours, boxes).diagonal().numpy(), too_long.any(dim=1).numpy())
 
 
-def _rows_of(tracks: TrackTable, ids: Int64[np.ndarray, " points"]) -> torch.Tensor:
+def _rows_of(tracks: KnownTracks, ids: Int64[np.ndarray, " points"]) -> torch.Tensor:
     """Return the row of each point's track, -1 where it has none."""
     row = np.searchsorted(tracks.ids, ids).clip(max=max(len(tracks) - 1, 0))
     known = tracks.ids[row] == ids if len(tracks) else np.zeros(len(ids), bool)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int32, Int64
+from jaxtyping import Int32
 from rosbags.rosbag2 import Reader
 
+from autoseg3d_core.evaluation.known_tracks import KnownTracks
 from autoseg3d_core.structures import LabelledCloud
 from autoseg3d_ros.conversions import stamp_to_ns
 from autoseg3d_ros.demo.recorder import typestore
@@ -34,22 +35,13 @@ TENTATIVE = 0
 
 
 @dataclass(frozen=True, eq=False)
-class Instances:
-    """The confirmed instances of one message: a row each."""
-
-    ids: Int64[np.ndarray, " instances"]
-    boxes: Float32[np.ndarray, "instances 6"]
-    existence: Float32[np.ndarray, " instances"]
-
-
-@dataclass(frozen=True, eq=False)
 class PublishedFrame:
     """What the node published about one frame."""
 
     stamp_ns: int
     label_image: Int32[np.ndarray, "height width"]
     cloud: LabelledCloud
-    instances: Instances
+    instances: KnownTracks
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +52,7 @@ class Summary:
     outcomes: Counter[str]
     stage_ms: dict[str, tuple[float, float]]
     events: Counter[str]
-    instances: Instances
+    instances: KnownTracks
     map_cloud: LabelledCloud
 
 
@@ -121,16 +113,17 @@ def _diagnosed(diagnostics: Any) -> dict[str, str]:
     return {pair.key: pair.value for part in parts for pair in part.values}
 
 
-def _instances(message: Any) -> Instances:
-    rows = [] if message is None else [one for one in message.instances if one.state != TENTATIVE]
+def _instances(message: Any) -> KnownTracks:
+    rows = [] if message is None else sorted(message.instances, key=lambda one: one.track_id)
     box = [
         [getattr(part, axis) for part in (o.box_pose.position, o.box_size) for axis in "xyz"] for o in rows
     ]
     center, size = np.split(np.array(box, np.float32).reshape(-1, 6), 2, axis=1)
-    return Instances(
+    return KnownTracks(
         ids=np.array([one.track_id for one in rows], np.int64),
         boxes=np.hstack([center - size / 2, center + size / 2]),
         existence=np.array([one.existence for one in rows], np.float32),
+        is_mature=np.array([one.state != TENTATIVE for one in rows], bool),
     )
 
 

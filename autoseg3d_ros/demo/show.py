@@ -10,8 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from autoseg3d_core.cli.score_table import score_tables
 from autoseg3d_core.datasets.rosbag import RosbagSequence
-from autoseg3d_core.evaluation.runner import Evaluation, Scores
+from autoseg3d_core.evaluation.scene_scores import SceneScorer, Scores, pooled
 from autoseg3d_core.visualization.overlay import overlay
 from autoseg3d_core.visualization.ply import write_ply
 from autoseg3d_core.visualization.report import text_table
@@ -26,7 +27,7 @@ def show(sequence: RosbagSequence, outputs: Path, node: str, out: Path) -> Summa
     """Compare what the node published with the recording's truth, if it has one; print and write it all."""
     summary = read_summary(outputs, node)
     scores = _look_at_frames(sequence, outputs, node, out, summary)
-    cloud, instances = summary.map_cloud, summary.instances
+    cloud, instances = summary.map_cloud, summary.instances[summary.instances.is_mature]
     write_ply(out / "scene.ply", cloud)
     for name, view in (("scene", ASLANT), ("from_above", FROM_ABOVE)):
         _write(out / f"{name}.png", scene_view(cloud, instances.ids, instances.boxes, view))
@@ -51,7 +52,7 @@ def _look_at_frames(
     (out / "frames").mkdir()
     index_of = {stamp: index for index, stamp in enumerate(sequence.stamps_ns)}
     pictured = set(np.linspace(0, len(sequence) - 1, PICTURES).round().astype(int).tolist())
-    evaluation = Evaluation()
+    scorer = SceneScorer()
     rerun = RerunLog(out / "recording.rrd") if _has_rerun() else None
     for published in published_frames(outputs, node):
         index = index_of.get(published.stamp_ns)
@@ -59,7 +60,7 @@ def _look_at_frames(
             continue
         truth = sequence.truth(index)
         if truth is not None:
-            evaluation.add(truth, published.label_image)
+            scorer.add(truth, published.label_image)
         if index in pictured:
             picture = overlay(sequence[index].rgb, published.label_image)
             _write(out / "frames" / f"{index:06d}.png", picture)
@@ -71,13 +72,11 @@ def _look_at_frames(
     truth_of_scene = sequence.scene_truth()
     if truth_of_scene is None:
         return None
-    known = summary.instances
-    existence = dict(zip(known.ids.tolist(), known.existence.tolist(), strict=True))
-    return evaluation.scores(truth_of_scene, summary.map_cloud, existence)
+    return pooled([scorer.result(truth_of_scene, summary.map_cloud, summary.instances)])
 
 
 def _log(rerun: RerunLog, sequence: RosbagSequence, index: int, published: PublishedFrame) -> None:
-    instances = published.instances
+    instances = published.instances[published.instances.is_mature]
     rerun.log(sequence[index], published.label_image, published.cloud, instances.ids, instances.boxes)
 
 
@@ -87,8 +86,9 @@ def _print(recorded: int, summary: Summary, scores: Scores | None) -> None:
     times = [(stage, *ms) for stage, ms in summary.stage_ms.items()]
     print("\n" + text_table(("stage", "median ms", "p95 ms"), times))
     print("\n" + text_table(("event", "count"), sorted(summary.events.items())))
-    rows = [("confirmed tracks", len(summary.instances.ids)), *(asdict(scores).items() if scores else ())]
-    print("\n" + text_table(("against the truth" if scores else "result", "value"), rows))
+    print(f"\n{int(summary.instances.is_mature.sum())} confirmed tracks")
+    if scores:
+        print("\n" + score_tables({"": scores}))
 
 
 def _has_rerun() -> bool:

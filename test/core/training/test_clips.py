@@ -117,7 +117,18 @@ def test_a_scene_without_truth_is_refused(prepared, tmp_path):
 
 def test_masks_that_are_not_there_are_named(prepared):
     with pytest.raises(InputError, match="no other masks"):
-        prepared_scenes(prepared)[0].mask_folder("other")
+        prepared_scenes(prepared)[0].labels(0, "other")
+
+
+def test_every_scene_has_perfect_masks_of_its_parts_and_objects(prepared):
+    scene = prepared_scenes(prepared)[0]
+    assert scene.masks == ("parts", "truth-parts", "truth-objects")
+    truth = scene.truth(2)
+    assert (scene.labels(2, "truth-parts") == truth.part).all()
+    assert (scene.labels(2, "truth-objects") == truth.instance).all()
+    masks = scene.clip([2], "truth-objects").frames[0].masks
+    assert np.unique(masks).tolist() == [0, 1, 2]  # numbered without gaps: the ids are 4 and 9
+    assert ((masks == 1) == (truth.instance == 4)).all()
 
 
 @pytest.mark.parametrize("made", [False, True])

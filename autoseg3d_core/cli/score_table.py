@@ -1,0 +1,55 @@
+"""Scores as tables on the screen: shares in percent, counts as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autoseg3d_core.evaluation.scene_scores import Scores
+from autoseg3d_core.visualization.report import text_table
+
+
+def score_tables(rows: Mapping[str, Scores], milliseconds: Mapping[str, float] | None = None) -> str:
+    """Return two tables with a row per name: how well objects were found, and how they were kept."""
+    times = milliseconds or {}
+    found = [
+        (name, *_found(scores), *([times[name]] if name in times else [])) for name, scores in rows.items()
+    ]
+    kept = [(name, *_kept(scores)) for name, scores in rows.items()]
+    header = ("", "AP", "AP50", "AP25", "spread", "box IoU", "long boxes", "boundary F")
+    return "\n\n".join(
+        (
+            text_table((*header, *(["ms after masks"] if times else [])), found),
+            text_table(
+                (
+                    "",
+                    "IDF1",
+                    "id switches",
+                    "recalled",
+                    "objects",
+                    "tracks",
+                    "ghosts",
+                    "duplicates",
+                    "on walls",
+                ),
+                kept,
+            ),
+        )
+    )
+
+
+def _found(scores: Scores) -> tuple[float, ...]:
+    shares = (scores.ap, scores.ap50, scores.ap25, scores.spread, scores.box_iou, scores.long_boxes)
+    return tuple(100 * share for share in (*shares, scores.boundary_f))
+
+
+def _kept(scores: Scores) -> tuple[float | int | str, ...]:
+    return (
+        100 * scores.idf1,
+        scores.id_switches,
+        f"{scores.recalled} of {scores.returns}",
+        scores.objects,
+        scores.tracks,
+        f"{scores.ghosts} ({scores.ghost_share:.0%})" if scores.tracks else "0",
+        scores.duplicates,
+        scores.on_structure,
+    )
