@@ -18,8 +18,9 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 from rclpy.qos import qos_check_compatible
 
-from autoseg3d_ros.frame_source import FrameSource, input_qos
+from autoseg3d_ros.frame_source import FrameSource
 from autoseg3d_ros.input_report import InputReport, PublisherReport, explain, problem_of
+from autoseg3d_ros.inputs import input_qos
 from autoseg3d_ros.memory_use import gpu_bytes, process_bytes
 from autoseg3d_ros.outcomes import FrameCounts, FrameReport, Outcome
 from autoseg3d_ros.parameters import DiagnosticsConfig

@@ -1,4 +1,4 @@
-"""Three topics and TF -> posed image sets: synchronises, waits for poses, counts what is lost.
+"""Camera topics and TF -> posed image sets: synchronises, waits for poses, counts what is lost.
 
 Everything here runs on the node's main thread and only passes messages on; decoding is the worker's.
 """
@@ -15,11 +15,18 @@ import message_filters
 import numpy as np
 from jaxtyping import Float64
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo
 
 from autoseg3d_ros.conversions import CameraMessages, TopicNames, stamp_to_ns
+from autoseg3d_ros.input_report import CALIBRATION
+from autoseg3d_ros.inputs import (
+    CalibrationGate,
+    Subscription,
+    input_qos,
+    latched_qos,
+    subscriptions,
+)
 from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.parameters import NodeConfig
 from autoseg3d_ros.synchronizer import LoopingSynchronizer, StampGate
@@ -27,11 +34,6 @@ from autoseg3d_ros.throttled_log import ThrottledLog
 
 RESIDUAL_WARNING_S = 0.01
 RESIDUALS = 30
-
-
-def input_qos() -> QoSProfile:
-    """Return what matches any camera driver and never slows one down."""
-    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +44,6 @@ class PosedMessages:
     world_from_camera: Float64[np.ndarray, "4 4"]
     camera_frame: str
     tf_wait_ms: float
-
-
-@dataclass(frozen=True)
-class Subscription:
-    """What one input listens to: the topic as resolved and its message type."""
-
-    role: str
-    topic: str
-    message_type: type
 
 
 class FrameSink(Protocol):
@@ -91,26 +84,17 @@ class Poses(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class _Waiting:
-    messages: CameraMessages
+    """Images of one stamp that still lack the camera's pose or its calibration."""
+
+    color: Any
+    depth: Any
+    masks: Any
     camera_frame: str
     arrived: float
 
-
-def subscriptions(node: Node, config: NodeConfig) -> tuple[Subscription, ...]:
-    """Return topic and type per input, with the transports' suffixes.
-
-    As in image_transport it is the image's own topic that is remapped, and its transports go with it.
-    """
-    transports = {"raw": ("", Image), "compressed": ("/compressed", CompressedImage)}
-    transports["compressedDepth"] = ("/compressedDepth", CompressedImage)
-    color_suffix, color_type = transports[config.input.color_transport]
-    depth_suffix, depth_type = transports[config.input.depth_transport]
-    return (
-        Subscription("color", node.resolve_topic_name(config.topics.color) + color_suffix, color_type),
-        Subscription("depth", node.resolve_topic_name(config.topics.depth) + depth_suffix, depth_type),
-        Subscription("camera_info", config.topics.camera_info, CameraInfo),
-        *((Subscription("masks", config.topics.masks, Image),) if config.topics.masks else ()),
-    )
+    @property
+    def stamp_ns(self) -> int:
+        return stamp_to_ns(self.color.header.stamp)
 
 
 class FrameSource:
@@ -126,10 +110,12 @@ class FrameSource:
         self._last_position: np.ndarray | None = None
         self._without_pose_since: float | None = None
         self.inputs = subscriptions(node, config)
-        self.gates = [StampGate(node.resolve_topic_name(i.topic), self._on_zero_stamp) for i in self.inputs]
+        self.gates = [self._gate(item) for item in self.inputs]
         self.names = TopicNames(*(gate.topic for gate in self.gates))
+        self._calibration = next(gate for gate in self.gates if isinstance(gate, CalibrationGate))
+        self._images = [gate for gate in self.gates if isinstance(gate, StampGate)]
         self.synchronizer = LoopingSynchronizer(
-            self.gates,
+            self._images,
             config.sync.queue_size,
             config.sync.slop_s,
             self._on_matched,
@@ -139,6 +125,9 @@ class FrameSource:
         self._subscribers = [
             self._subscribe(item, gate) for item, gate in zip(self.inputs, self.gates, strict=True)
         ]
+        self._latched = node.create_subscription(
+            CameraInfo, config.topics.camera_info, self._calibration.accept, latched_qos()
+        )
         self._timer = node.create_timer(config.tf.recheck_ms / 1e3, self._deliver_ready)
         self._timer.cancel()
 
@@ -149,10 +138,17 @@ class FrameSource:
     def close(self) -> None:
         """Stop listening."""
         self._node.destroy_timer(self._timer)
+        self._node.destroy_subscription(self._latched)
         for subscriber in self._subscribers:
             self._node.destroy_subscription(subscriber.sub)
 
-    def _subscribe(self, item: Subscription, gate: StampGate) -> message_filters.Subscriber:
+    def _gate(self, item: Subscription) -> StampGate | CalibrationGate:
+        topic = self._node.resolve_topic_name(item.topic)
+        if item.role == CALIBRATION:
+            return CalibrationGate(topic, self._on_calibration)
+        return StampGate(topic, self._on_zero_stamp)
+
+    def _subscribe(self, item: Subscription, gate: StampGate | CalibrationGate) -> message_filters.Subscriber:
         subscriber = message_filters.Subscriber(
             self._node,
             item.message_type,
@@ -169,26 +165,30 @@ class FrameSource:
         if gate is self.gates[0]:
             self._sink.lost(FrameReport(0, message.header.frame_id, Outcome.DROPPED_INVALID, reason))
 
-    def _on_matched(self, color: Any, depth: Any, info: Any, masks: Any = None) -> None:
+    def _on_calibration(self) -> None:
+        if self._waiting:
+            self._deliver_ready()
+
+    def _on_matched(self, color: Any, depth: Any, masks: Any = None) -> None:
         if not self.is_enabled:
             return
-        messages = CameraMessages(color, depth, info, masks)
         camera_frame = (self.config.camera_frame or color.header.frame_id).lstrip("/")
-        self._look_at_stamps(messages)
-        self._look_at_frames(messages)
+        item = _Waiting(color, depth, masks, camera_frame, time.monotonic())
+        self._look_at_stamps(item)
+        self._look_at_frames(item)
         if not camera_frame:
             reason = f"{self.names.color}: header.frame_id is empty: set the parameter camera_frame"
             self._log.error("frame_id", reason)
-            self._sink.lost(FrameReport(messages.stamp_ns, "", Outcome.DROPPED_INVALID, reason))
+            self._sink.lost(FrameReport(item.stamp_ns, "", Outcome.DROPPED_INVALID, reason))
             return
-        self._waiting.append(_Waiting(messages, camera_frame, time.monotonic()))
+        self._waiting.append(item)
         self._deliver_ready()
 
     def _on_evicted(self, index: int, stamps_ns: list[int]) -> None:
         """Count colour images that found no partners; those of the other inputs are nobody's frames."""
         if index != 0:
             return
-        partners = ", ".join(gate.topic for gate in self.gates[1:])
+        partners = ", ".join(gate.topic for gate in self._images[1:])
         reason = f"not all of {partners} within sync.slop_s of its stamp"
         for stamp_ns in stamps_ns:
             self._sink.lost(FrameReport(stamp_ns, "", Outcome.DROPPED_SYNC, reason))
@@ -199,62 +199,58 @@ class FrameSource:
             f"input.on_time_jump is {self.config.input.on_time_jump}"
         )
         for item in self._waiting:
-            self._give_up(item, "time started again before its pose came")
+            self._give_up(item, Outcome.DROPPED_NO_TF, "time started again before its pose came")
         self._waiting.clear()
         self._last_position = None
         self._poses.start_again()
         self._sink.time_jumped(back_ns)
 
     def _deliver_ready(self) -> None:
-        """Send on the frames whose pose is known, give up those that waited too long, keep the others."""
+        """Send on the frames whose pose and calibration are known, give up those that waited too long."""
         now = time.monotonic()
         target = self.config.target_frame
         waiting, self._waiting = self._waiting, deque()
         for item in waiting:
-            pose = self._poses.pose_at(target, item.camera_frame, item.messages.stamp_ns)
-            if pose is not None:
-                self._deliver(item, pose, now)
-            elif now - item.arrived >= self.config.tf.timeout_s:
-                self._give_up(item, self._why_no_pose(item, now))
-            else:
+            pose = self._poses.pose_at(target, item.camera_frame, item.stamp_ns)
+            info = self._calibration.for_image(item.stamp_ns)
+            if pose is not None and info is not None:
+                messages = CameraMessages(item.color, item.depth, info, item.masks)
+                self._deliver(PosedMessages(messages, pose, item.camera_frame, (now - item.arrived) * 1e3))
+            elif now - item.arrived < self.config.tf.timeout_s:
                 self._waiting.append(item)
+            elif info is None:
+                reason = f"no calibration has come on {self.names.camera_info}"
+                self._give_up(item, Outcome.DROPPED_SYNC, reason)
+            else:
+                self._give_up(item, Outcome.DROPPED_NO_TF, self._why_no_pose(item, now))
         if self._waiting and self._timer.is_canceled():
             self._timer.reset()
         elif not self._waiting:
             self._timer.cancel()
 
-    def _deliver(self, item: _Waiting, pose: Float64[np.ndarray, "4 4"], now: float) -> None:
+    def _deliver(self, frame: PosedMessages) -> None:
         self._without_pose_since = None
-        position = pose[:3, 3]
+        position = frame.world_from_camera[:3, 3]
         if self._last_position is not None:
             step = float(np.linalg.norm(position - self._last_position))
             if step > self.config.tf.max_jump_m:
                 self._log.warning(
                     "pose jump",
-                    f"TF: {item.camera_frame} moved {step:.2f} m between two frames (tf.max_jump_m is "
+                    f"TF: {frame.camera_frame} moved {step:.2f} m between two frames (tf.max_jump_m is "
                     f"{self.config.tf.max_jump_m} m): objects seen before and after will not agree",
                 )
         self._last_position = position
-        wait_ms = (now - item.arrived) * 1e3
-        self._sink.frame(PosedMessages(item.messages, pose, item.camera_frame, wait_ms))
+        self._sink.frame(frame)
 
-    def _give_up(self, item: _Waiting, reason: str) -> None:
+    def _give_up(self, item: _Waiting, outcome: Outcome, reason: str) -> None:
         wait_ms = (time.monotonic() - item.arrived) * 1e3
-        self._sink.lost(
-            FrameReport(
-                item.messages.stamp_ns,
-                item.camera_frame,
-                Outcome.DROPPED_NO_TF,
-                reason,
-                tf_wait_ms=wait_ms,
-            )
-        )
+        self._sink.lost(FrameReport(item.stamp_ns, item.camera_frame, outcome, reason, tf_wait_ms=wait_ms))
 
     def _why_no_pose(self, item: _Waiting, now: float) -> str:
         target, source = self.config.target_frame, item.camera_frame
         if self._without_pose_since is None:
             self._without_pose_since = item.arrived
-        lag_ms = self._poses.lag_ms(target, source, item.messages.stamp_ns)
+        lag_ms = self._poses.lag_ms(target, source, item.stamp_ns)
         if lag_ms is not None:
             newest = f"is {lag_ms:.0f} ms behind" if lag_ms > 0 else f"is {-lag_ms:.0f} ms ahead of"
             return (
@@ -274,8 +270,8 @@ class FrameSource:
             )
         return reason
 
-    def _look_at_stamps(self, messages: CameraMessages) -> None:
-        residual = abs(messages.stamp_ns - stamp_to_ns(messages.depth.header.stamp)) / 1e9
+    def _look_at_stamps(self, item: _Waiting) -> None:
+        residual = abs(item.stamp_ns - stamp_to_ns(item.depth.header.stamp)) / 1e9
         self._residuals.append(residual)
         typical = statistics.median(self._residuals)
         if len(self._residuals) == RESIDUALS and typical > RESIDUAL_WARNING_S:
@@ -284,7 +280,7 @@ class FrameSource:
                 f"{self.names.color} and {self.names.depth} are {typical * 1e3:.0f} ms apart: turn on the "
                 "driver's synchronisation (realsense2_camera enable_sync:=true)",
             )
-        off = abs(self._node.get_clock().now().nanoseconds - messages.stamp_ns) / 1e9
+        off = abs(self._node.get_clock().now().nanoseconds - item.stamp_ns) / 1e9
         if off > self.config.input.clock_warning_s:
             self._log.warning(
                 "clock",
@@ -292,8 +288,8 @@ class FrameSource:
                 "--clock and set use_sim_time:=true (outputs carry the images' stamps either way)",
             )
 
-    def _look_at_frames(self, messages: CameraMessages) -> None:
-        color, depth = messages.color.header.frame_id, messages.depth.header.frame_id
+    def _look_at_frames(self, item: _Waiting) -> None:
+        color, depth = item.color.header.frame_id, item.depth.header.frame_id
         if depth != color:
             self._log.warning(
                 "frames",

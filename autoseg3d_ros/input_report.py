@@ -10,6 +10,10 @@ LOSS_SHARE = 0.75
 """Less than this share of another input's messages, once that has so many, looks like loss."""
 
 
+CALIBRATION = "camera_info"
+"""The role of the input that may come once for all images."""
+
+
 @dataclass(frozen=True)
 class PublisherReport:
     """One publisher that an input can see: its type, and why its QoS does not fit (empty when it does)."""
@@ -67,7 +71,9 @@ def lost_on_the_way(reports: Sequence[InputReport]) -> list[str]:
         "with FASTDDS_DEFAULT_PROFILES_FILE (until Jazzy FASTRTPS_DEFAULT_PROFILES_FILE) set to this "
         "package's config/fastdds.xml"
         for report in reports
-        if most.received >= LOSS_NEEDS and 0 < report.received < LOSS_SHARE * most.received
+        if report.role != CALIBRATION
+        and most.received >= LOSS_NEEDS
+        and 0 < report.received < LOSS_SHARE * most.received
     ]
 
 
@@ -82,7 +88,7 @@ def explain(reports: Sequence[InputReport], slop_s: float) -> list[str]:
         problem = problem_of(report)
         lines.append(f"{text}{last}" + (f" -- {problem}" if problem else ""))
     color = reports[0]
-    for other in reports[1:]:
+    for other in (report for report in reports[1:] if report.role != CALIBRATION):
         residual = best_residual_s(color.stamps_ns, other.stamps_ns)
         if residual is not None and residual >= slop_s:
             lines.append(

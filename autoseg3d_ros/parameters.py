@@ -69,7 +69,7 @@ class InputConfig:
 
 @dataclass(frozen=True)
 class SyncConfig:
-    """How colour, depth and camera info are put together by their stamps."""
+    """How colour and depth are put together by their stamps."""
 
     slop_s: float = setting(0.02, "largest difference of stamps within one set", unit="s", low=1e-6, high=5.0)
     queue_size: int = setting(10, "messages kept per input while waiting for the others", low=1, high=1000)
@@ -79,7 +79,7 @@ class SyncConfig:
 class TfConfig:
     """How the pose at the image stamp is found."""
 
-    timeout_s: float = setting(0.2, "how long a frame waits for its pose", unit="s", low=0.0, high=60.0)
+    timeout_s: float = setting(0.2, "how long a frame waits for its pose, and the first ones for a calibration", unit="s", low=0.0, high=60.0)
     max_jump_m: float = setting(
         1.0, "warn when the camera moves further between two frames", unit="m", low=0.0, live=True
     )

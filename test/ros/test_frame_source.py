@@ -4,10 +4,12 @@ import time
 
 import numpy as np
 import pytest
+from sensor_msgs.msg import CameraInfo
 
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.conversions import CameraMessages, TopicNames, frame_from_messages
-from autoseg3d_ros.frame_source import FrameSource, input_qos, subscriptions
+from autoseg3d_ros.frame_source import FrameSource
+from autoseg3d_ros.inputs import input_qos, latched_qos, subscriptions
 from autoseg3d_ros.messages import image_message
 from autoseg3d_ros.outcomes import Outcome
 from autoseg3d_ros.parameters import InputConfig, NodeConfig, SyncConfig, TfConfig, TopicsConfig
@@ -193,6 +195,58 @@ def test_stamps_that_go_back_clear_what_waits(bench, camera_set):
     assert [r.outcome for r in bench.sink.reports] == [Outcome.DROPPED_NO_TF]
     assert bench.source.pending() == 1
     assert bench.log.about("went back by 8.00 s")
+
+
+def test_a_calibration_that_comes_once_holds_for_all_images(bench, camera_set):
+    bench.poses.everywhere = np.eye(4)
+    _, _, info = camera_set(stamp_ns=0)
+    for second in range(1, 4):
+        for gate, message in zip(bench.source.gates, camera_set(stamp_ns=second * 10**9)[:2], strict=False):
+            gate.accept(message)
+    assert bench.sink.frames == []
+    bench.source.gates[2].accept(info)
+    assert [f.messages.stamp_ns for f in bench.sink.frames] == [10**9, 2 * 10**9, 3 * 10**9]
+    assert all(f.messages.info is info for f in bench.sink.frames)
+    assert bench.sink.reports == []
+
+
+def test_an_image_gets_the_calibration_nearest_in_time(bench, camera_set):
+    bench.poses.everywhere = np.eye(4)
+    infos = [camera_set(stamp_ns=second * 10**9)[2] for second in (1, 2, 3)]
+    for info in infos:
+        bench.source.gates[2].accept(info)
+    for gate, message in zip(bench.source.gates, camera_set(stamp_ns=2_100_000_000)[:2], strict=False):
+        gate.accept(message)
+    assert bench.sink.frames[0].messages.info is infos[1]
+
+
+def test_images_without_a_calibration_are_lost_by_its_topic(bench, camera_set, node, spin_until):
+    bench.poses.everywhere = np.eye(4)
+    for gate, message in zip(bench.source.gates, camera_set()[:2], strict=False):
+        gate.accept(message)
+    assert bench.source.pending() == 1
+    assert spin_until([node], lambda: bench.sink.reports, 2)
+    [report] = bench.sink.reports
+    assert report.outcome is Outcome.DROPPED_SYNC
+    assert "/rgb/camera_info" in report.reason
+    assert bench.source.pending() == 0
+
+
+def test_a_calibration_latched_before_the_node_came_is_heard_and_counted_once(
+    ros, node, monkeypatch, camera_set, spin_until
+):
+    camera = ros.create_node("early_camera")
+    publisher = camera.create_publisher(CameraInfo, "rgb/camera_info", latched_qos())
+    publisher.publish(camera_set()[2])
+    bench = Bench(node, monkeypatch)
+    gate = bench.source.gates[2]
+    assert spin_until([node, camera], lambda: gate.received, 5)
+    publisher.publish(camera_set(stamp_ns=2 * 10**9)[2])
+    assert spin_until([node, camera], lambda: gate.received > 1, 5)
+    spin_until([node, camera], lambda: False, 0.3)
+    assert gate.received == 2
+    bench.source.close()
+    camera.destroy_node()
 
 
 def test_colour_images_without_partners_are_counted(node, camera_set, monkeypatch):
