@@ -79,7 +79,13 @@ class SyncConfig:
 class TfConfig:
     """How the pose at the image stamp is found."""
 
-    timeout_s: float = setting(0.2, "how long a frame waits for its pose, and the first ones for a calibration", unit="s", low=0.0, high=60.0)
+    timeout_s: float = setting(
+        0.2,
+        "how long a frame waits for its pose, and the first ones for a calibration",
+        unit="s",
+        low=0.0,
+        high=60.0,
+    )
     max_jump_m: float = setting(
         1.0, "warn when the camera moves further between two frames", unit="m", low=0.0, live=True
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from autoseg3d_core.structures import InputError
@@ -28,7 +28,7 @@ class Checkpoint:
 
 
 def save(path: str | Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint file."""
+    """Write a checkpoint file, readable by whom the umask lets read files."""
     about = {
         "format": FORMAT,
         "version": str(VERSION),
@@ -36,7 +36,7 @@ def save(path: str | Path, checkpoint: Checkpoint) -> None:
         "source": checkpoint.source,
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
-    save_file(tensors, str(path), metadata=about)
+    Path(path).write_bytes(to_bytes(tensors, metadata=about))
 
 
 def load(path: str | Path) -> Checkpoint:

@@ -1,8 +1,9 @@
 """Do tracks keep their objects? Identity over time, from label images against true ones.
 
 In every frame a true object and a track match when their masks overlap by more than half (intersection
-over union), one to one. IDF1 is that of Ristani et al. (2016): the best one-to-one pairing of objects and
-tracks over the whole run.
+over union); masks of an image are disjoint, so an object has at most one such track, and a track one such
+object. IDF1 is that of Ristani et al. (2016): the best one-to-one pairing of objects and tracks over the
+whole run.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from jaxtyping import Int32
 from scipy.optimize import linear_sum_assignment
 
 MIN_IOU = 0.5
+"""Not lower: two tracks could match one object."""
 ABSENCE = 100
 """An object out of view for at least so many frames was away."""
 MIN_PIXELS = 0.001
@@ -40,10 +42,8 @@ class IdentityScores:
 class IdentityScorer:
     """Collects frames, then scores them."""
 
-    def __init__(
-        self, min_iou: float = MIN_IOU, min_pixels: float = MIN_PIXELS, absence: int = ABSENCE
-    ) -> None:
-        self._min_iou, self._min_pixels, self._absence = min_iou, min_pixels, absence
+    def __init__(self, min_pixels: float = MIN_PIXELS, absence: int = ABSENCE) -> None:
+        self._min_pixels, self._absence = min_pixels, absence
         self._frame = self._returns = self._recalled = 0
         self._last_seen: dict[int, int] = {}
         self._away: set[int] = set()
@@ -59,9 +59,8 @@ class IdentityScorer:
     ) -> None:
         """Count one frame; tracks that lie mostly on nothing true (walls, floor) are passed over."""
         objects, tracks, iou, on_objects = self._overlaps(truth, predicted)
-        rows, columns = linear_sum_assignment(iou, maximize=True)
-        good = iou[rows, columns] > self._min_iou
-        matched = {int(objects[r]): int(tracks[c]) for r, c in zip(rows[good], columns[good], strict=True)}
+        rows, columns = (iou > MIN_IOU).nonzero()
+        matched = dict(zip(objects[rows].tolist(), tracks[columns].tolist(), strict=True))
         for name in objects.tolist():
             self._follow(name, matched.get(name))
         self._seen.update(objects.tolist())

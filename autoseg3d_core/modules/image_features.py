@@ -40,12 +40,13 @@ def sample_image(
 ) -> Float[Tensor, "voxels channels"]:
     """Return the feature map bilinearly at each world point's pixel; zeros outside the image.
 
-    The map's first and last row and column lie on those of the camera's image.
+    As published, a pixel's place is divided by the image's width and height, and then read with
+    `align_corners`: the map's last column lies at pixel `width`, one beyond the image's last.
     """
     seen = xyz @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
     depth = seen[:, 2].clamp(min=NEAREST_M)
-    column = (seen[:, 0] / depth * camera.fx + camera.cx) / (camera.width - 1) * 2 - 1
-    row = (seen[:, 1] / depth * camera.fy + camera.cy) / (camera.height - 1) * 2 - 1
+    column = (seen[:, 0] / depth * camera.fx + camera.cx) / camera.width * 2 - 1
+    row = (seen[:, 1] / depth * camera.fy + camera.cy) / camera.height * 2 - 1
     grid = torch.stack([column, row], dim=1)[None, None].to(image.dtype)
     sampled = functional.grid_sample(image[None], grid, align_corners=True)[0, :, 0].T
     return sampled * (seen[:, 2:] > NEAREST_M)

@@ -53,7 +53,7 @@ class AssociationTrainingConfig:
     share_weight: float = setting(0.5, "of the choice among tracks", low=0.0)
     confidence_weight: float = setting(1.0, "of the confidence of pairs", low=0.0)
     merging_weight: float = setting(1.0, "of pairs of fragments", low=0.0)
-    contrast_weight: float = setting(0.5, "of the embeddings' contrast between frames", low=0.0)
+    contrast_weight: float = setting(0.25, "of the embeddings' contrast between frames, each way", low=0.0)
 
 
 @dataclass(frozen=True, eq=False)

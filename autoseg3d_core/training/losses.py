@@ -87,7 +87,7 @@ def contrast_loss(
     ids: Int64[Tensor, " objects"],
     ids_before: Int64[Tensor, " others"],
 ) -> Tensor:
-    """Return how badly embeddings of two frames tell objects apart (InfoNCE in both directions; ESAM)."""
+    """Return how badly embeddings of two frames tell objects apart (ESAM): InfoNCE, each way, added up."""
     same = ids[:, None] == ids_before[None]
     rows, columns = same.nonzero(as_tuple=True)
     if len(rows) == 0:
@@ -95,7 +95,7 @@ def contrast_loss(
     logits = now @ before.T / TEMPERATURE
     forwards = functional.cross_entropy(logits[rows], columns)
     backwards = functional.cross_entropy(logits.T[columns], rows)
-    return (forwards + backwards) / 2
+    return forwards + backwards
 
 
 def share_loss(logits: Float[Tensor, "instances tracks"], same: Bool[Tensor, "instances tracks"]) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from autoseg3d_core.config import setting
+from autoseg3d_core.geometry.groups import group_mean, group_size
 from autoseg3d_core.models.network import Network, NetworkMemory
 from autoseg3d_core.modules.query_decoder import DecoderInput, HeadOutput
 from autoseg3d_core.training import losses
@@ -25,6 +26,7 @@ class ObjectiveConfig:
     class_weight: float = setting(0.5, "of the class", low=0.0)
     mask_weight: float = setting(1.0, "of the mask's cross-entropy", low=0.0)
     dice_weight: float = setting(1.0, "of the mask's dice", low=0.0)
+    last_dice_weight: float = setting(1.0, "of the dice of the decoder's last head; published: 4", low=0.0)
     box_weight: float = setting(0.5, "of the box", low=0.0)
     label_weight: float = setting(0.5, "of the fragments' auxiliary labels", low=0.0)
     contrast_weight: float = setting(
@@ -58,7 +60,11 @@ class Objective:
         self.generator = torch.Generator()
 
     def losses(self, clips: Sequence[Sequence[Sample]], number: int = 0) -> dict[str, Tensor]:
-        """Return the weighted parts of the loss, means over all frames of all clips; `number` seeds draws."""
+        """Return the weighted parts of the loss, each summed over frames and divided by their number.
+
+        `number` seeds what is drawn. A part that some frames lack, as the contrast of a clip's first, is
+        divided by all of them, so that parts weigh as much beside one another as in the published sums.
+        """
         self.generator.manual_seed((self.seed << 32) + number)
         network, total = self.network, defaultdict[str, list[Tensor]](list)
         memories = [network.new_memory() for _ in clips]
@@ -71,16 +77,19 @@ class Objective:
                 memories[row] = NetworkMemory(voxels[row], network.recent_of(seen))
                 parts, embeddings = self._frame(seen, sample)
                 last = before[row]
-                if last is not None and self.config.contrast_weight:
+                if embeddings is not None and last is not None:
                     contrast = losses.contrast_loss(embeddings[0], last[0], embeddings[1], last[1])
                     parts["contrast"] = self.config.contrast_weight * contrast
                 before[row] = embeddings
                 for name, value in parts.items():
                     total[name].append(value)
-        return {name: torch.stack(values).mean() for name, values in total.items()}
+        count = sum(len(clip) for clip in clips)
+        return {name: torch.stack(values).sum() / count for name, values in total.items()}
 
-    def _frame(self, seen: DecoderInput, sample: Sample) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
-        """Return the losses of one frame, and the embeddings of its objects with their ids."""
+    def _frame(
+        self, seen: DecoderInput, sample: Sample
+    ) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor] | None]:
+        """Return the losses of one frame, and the embeddings of its objects with their ids, if wanted."""
         targets, config = sample.targets, self.config
         fragments = len(seen.fragments)
         rows = self._some(len(seen.xyz), config.mask_points)
@@ -97,19 +106,16 @@ class Objective:
         )
         some = seen.at_points(rows)
         heads = self.network.decoder(some, chosen)
-        total, matches = self._branch(heads, truth, 1)
+        total = self._branch(heads, truth, 1)
         total["label"] = config.label_weight * _label_loss(heads[-1], truth)
         if config.many_weight:
-            many, _ = self._branch(self.network.decoder(some, chosen, among=False), truth, config.many)
+            many = self._branch(self.network.decoder(some, chosen, among=False), truth, config.many)
             total["many"] = config.many_weight * torch.stack(list(many.values())).sum()
-        return total, self._embeddings(heads[-1], matches, targets)
+        return total, self._embeddings(heads[-1], truth)
 
-    def _branch(
-        self, heads: list[HeadOutput], truth: Supervision, per_object: int
-    ) -> tuple[dict[str, Tensor], Matches]:
-        """Return the losses of one decoder branch summed over its heads, and the last head's matches."""
+    def _branch(self, heads: list[HeadOutput], truth: Supervision, per_object: int) -> dict[str, Tensor]:
+        """Return the losses of one decoder branch summed over its heads."""
         total = defaultdict[str, list[Tensor]](list)
-        matches = None
         for head in heads:
             masks = truth.point_masks if head.over_points else truth.fragment_masks
             matches = match(
@@ -120,13 +126,13 @@ class Objective:
                 masks,
                 per_object,
             )
-            for name, value in self._head(head, truth, masks, matches).items():
+            dice_weight = self.config.last_dice_weight if head is heads[-1] else self.config.dice_weight
+            for name, value in self._head(head, truth, masks, matches, dice_weight).items():
                 total[name].append(value)
-        assert matches is not None
-        return {name: torch.stack(values).sum() for name, values in total.items()}, matches
+        return {name: torch.stack(values).sum() for name, values in total.items()}
 
     def _head(
-        self, head: HeadOutput, truth: Supervision, masks: Tensor, matches: Matches
+        self, head: HeadOutput, truth: Supervision, masks: Tensor, matches: Matches, dice_weight: float
     ) -> dict[str, Tensor]:
         config = self.config
         labels = torch.full_like(truth.query_object, head.class_logits.shape[1] - 1)
@@ -135,18 +141,23 @@ class Objective:
         parts = {
             "class": config.class_weight * losses.class_loss(head.class_logits, labels),
             "mask": config.mask_weight * entropy,
-            "dice": config.dice_weight * dice,
+            "dice": dice_weight * dice,
         }
         if head.boxes is not None:
             box = losses.box_loss(head.boxes[matches.query], truth.targets.boxes[matches.object])
             parts["box"] = config.box_weight * box
         return parts
 
-    def _embeddings(self, head: HeadOutput, matches: Matches, targets: FrameTargets) -> tuple[Tensor, Tensor]:
-        queries, ids = head.queries[matches.query], targets.ids[matches.object]
+    def _embeddings(self, head: HeadOutput, truth: Supervision) -> tuple[Tensor, Tensor] | None:
+        """Return the mean embedding of all queries of each object, and the objects' ids (ESAM).
+
+        None where nothing is asked of embeddings. A mean of unit vectors is not made a unit vector again.
+        """
         if self.network.embedding is None or not self.config.contrast_weight:
-            return queries, ids
-        return self.network.embedding(queries), ids
+            return None
+        count, embedded = len(truth.targets), self.network.embedding(head.queries)
+        seen = group_size(truth.query_object, count) > 0
+        return group_mean(embedded, truth.query_object, count)[seen], truth.targets.ids[seen]
 
     def _some(self, count: int, wanted: int) -> Tensor:
         """Return some of so many rows, in order, all where there are not enough."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 from tqdm import tqdm
 
@@ -130,7 +130,7 @@ def _save(file: Path, frames: Sequence[FrameRows]) -> None:
             tensors[f"{number}.{kind}.queries"] = rows.queries.half().cpu().contiguous()
             tensors[f"{number}.{kind}.boxes"] = rows.boxes.float().cpu().contiguous()
             tensors[f"{number}.{kind}.ids"] = rows.ids.int().cpu().contiguous()
-    save_file(tensors, str(file.with_suffix(".new")))
+    file.with_suffix(".new").write_bytes(save(tensors))
     file.with_suffix(".new").replace(file)  # whole or not at all
 
 

@@ -72,11 +72,14 @@ class View:
     camera_from_world: Array
 
     def at(self, point: Array) -> Array:
-        """What lies at a point's pixel, between the four nearest values; zeros outside."""
+        """What lies at a point's pixel, between the four nearest values; zeros outside.
+
+        The map's last row and column lie at pixel `height` and `width` (published).
+        """
         x, y, z = self.camera_from_world[:3, :3] @ point + self.camera_from_world[:3, 3]
         channels, rows, columns = self.image.shape
-        column = (self.focal[0] * x / z + self.center[0]) * (columns - 1) / (self.size[0] - 1)
-        row = (self.focal[1] * y / z + self.center[1]) * (rows - 1) / (self.size[1] - 1)
+        column = (self.focal[0] * x / z + self.center[0]) * (columns - 1) / self.size[0]
+        row = (self.focal[1] * y / z + self.center[1]) * (rows - 1) / self.size[1]
         total = np.zeros(channels)
         for r in (math.floor(row), math.floor(row) + 1):
             for c in (math.floor(column), math.floor(column) + 1):

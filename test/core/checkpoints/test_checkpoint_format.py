@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -44,3 +46,13 @@ def test_files_that_are_not_ours_are_refused(tmp_path):
     save_file({"a": torch.zeros(1)}, str(path), metadata={"format": "autoseg3d", "version": "99"})
     with pytest.raises(InputError, match="version 99"):
         our_format.load(path)
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_checkpoint_may_be_read_by_whom_the_umask_lets(tmp_path, mask, mode):
+    old = os.umask(mask)
+    try:
+        our_format.save(tmp_path / "a.safetensors", Checkpoint({"a": torch.zeros(1)}, {}))
+    finally:
+        os.umask(old)
+    assert (tmp_path / "a.safetensors").stat().st_mode & 0o777 == mode

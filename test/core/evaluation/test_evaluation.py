@@ -110,6 +110,48 @@ def test_identity_agrees_with_motmetrics_on_random_runs(seed):
     assert scores.recall == pytest.approx(expected["recall"])
 
 
+def scored_by_both(frames):
+    motmetrics = pytest.importorskip("motmetrics")
+    scorer = IdentityScorer(min_pixels=0.0)
+    for truth, predicted in frames:
+        scorer.add(truth, predicted)
+    return scorer.scores(), reference_events(motmetrics, frames)
+
+
+def test_a_match_is_not_given_up_for_two_weaker_overlaps_that_match_nothing():
+    """Object 1 and track 8 overlap by 0.51, but 1 with 9 and 2 with 8 add up to more."""
+    pair = {(1, 8): 5100, (1, 9): 2400, (2, 8): 2500, (2, 0): 5300}
+    cells = [np.tile([[o], [t]], count) for (o, t), count in pair.items()]
+    truth, predicted = np.concatenate(cells, axis=1).astype(np.int32)[:, None]
+
+    def iou(o, t):
+        return ((truth == o) & (predicted == t)).sum() / ((truth == o) | (predicted == t)).sum()
+
+    assert iou(1, 8) > 0.5 > iou(1, 9) > 0.3 > iou(2, 8)
+    assert iou(1, 9) + iou(2, 8) > 0.5
+    scores, expected = scored_by_both([(truth, predicted)] * 3)
+    assert scores.recall == expected["recall"] == 0.5
+    assert scores.idf1 == pytest.approx(expected["idf1"])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_identity_agrees_with_motmetrics_where_masks_overlap_by_about_half(seed):
+    """Images made from tables of shared pixels, in which two weak overlaps add up to more than a match."""
+    rng, frames = np.random.default_rng(seed), []
+    for _ in range(12):
+        shared = np.kron(np.eye(3, dtype=int), [[51, 24], [25, 0]]) + rng.integers(0, 2, (6, 6))
+        shared[[0, 2, 4], [0, 2, 4]] += rng.integers(-6, 12, 3)
+        objects, tracks = (1 + np.repeat(i.ravel(), shared.ravel()) for i in np.indices((6, 6)))
+        named = np.append(rng.permutation(np.arange(1, 4)), [4, 5, 6])[tracks - 1]
+        frames.append((objects.astype(np.int32)[None], named.astype(np.int32)[None]))
+    scores, expected = scored_by_both(frames)
+    assert 0 < scores.recall < 1
+    assert scores.idf1 == pytest.approx(expected["idf1"])
+    assert scores.id_switches == expected["num_switches"]
+    assert scores.fragmentations == expected["num_fragmentations"]
+    assert scores.recall == pytest.approx(expected["recall"])
+
+
 def scene(ids, seed=0):
     rng = np.random.default_rng(seed)
     cloud = LabelledCloud(
