@@ -108,7 +108,8 @@ def lift(
     view = None
     if masks.features is not None:
         view = ImageView(masks.features, frame.camera, torch.linalg.inv(pose))
-    return FragmentCloud(xyz, rgb.float() / 255, index[pixel].long(), pixel, score, view)
+    wholeness = None if masks.wholeness is None else torch.from_numpy(masks.wholeness).to(device)
+    return FragmentCloud(xyz, rgb.float() / 255, index[pixel].long(), pixel, score, view, wholeness)
 
 
 def _is_smooth(depth: Tensor, pixel: Tensor, tolerance: float) -> Tensor:

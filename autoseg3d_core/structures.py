@@ -80,12 +80,13 @@ class Frame:
 class MaskImage:
     """Disjoint 2D masks of one frame: the mask index per pixel (-1 none), a score per mask.
 
-    `features` is what the mask maker's network made of the image, a map over all of it, where asked for.
+    `features` is the maker's feature map, `wholeness` the overlap expected with a whole object; where known.
     """
 
     index: Int32[np.ndarray, "height width"]
     score: Float32[np.ndarray, " masks"]
     features: Float[Tensor, "channels rows columns"] | None = None
+    wholeness: Float32[np.ndarray, " masks"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,7 @@ class FragmentCloud:
     """Sampled 3D points of one frame, each with the fragment it belongs to.
 
     `fragment` is -1 where a point lies on no mask; `pixel` is the flat index `row * width + column`.
-    `view` is the mask maker's feature map, where there is one.
+    `view` is the mask maker's feature map, where there is one; `wholeness` is that of the masks, -1 unknown.
     """
 
     xyz: Float[Tensor, "points 3"]
@@ -111,6 +112,7 @@ class FragmentCloud:
     pixel: Int64[Tensor, " points"]
     fragment_score: Float[Tensor, " fragments"]
     view: ImageView | None = None
+    wholeness: Float[Tensor, " fragments"] | None = None
 
     def __len__(self) -> int:
         return len(self.xyz)
@@ -120,8 +122,7 @@ class FragmentCloud:
 class EncodedCloud:
     """A fragment cloud as a model's network sees it: in the scene frame, each point with its features.
 
-    Every point then belongs to a fragment. A model without a network leaves the cloud as it is, and gives no
-    features.
+    Every point then has a fragment. A model without a network leaves the cloud as it is, without features.
     """
 
     cloud: FragmentCloud
@@ -337,8 +338,7 @@ class TrackTable(Rows):
     """The tracks as NumPy columns, for whoever looks at a `SceneUpdate`.
 
     `score` is of this frame (0 where unobserved), `existence` the running confidence in [0, 1) that there is
-    such an object, `frame_points` counts this frame's cloud points and `map_voxels` the voxels of the scene
-    map.
+    such an object, `frame_points` counts this frame's cloud points, `map_voxels` those of the map.
     """
 
     ids: Int64[np.ndarray, " tracks"]

@@ -97,11 +97,11 @@ def _masks(
 def _network(
     config: TrainConfig, device: torch.device, command: str, out: Path
 ) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
-    scenes, labels = training_scenes(config.network.scenes)
+    scenes, labels = training_scenes(config.network.scenes, config.network.start)
     trainee = NetworkTrainee(config.network, labels, device, config.loop.seed, command)
     return (
         trainee,
-        ClipBatches(config.network, scenes, config.loop.seed),
+        ClipBatches(config.network, scenes, config.loop.seed, labels),
         _frame_validation(config.validation),
     )
 

@@ -28,6 +28,13 @@ class SceneObjects:
     ids: Int64[np.ndarray, " objects"]
     labels: Int64[np.ndarray, " objects"]
     outline: Float32[np.ndarray, "objects directions 3"]
+    label_names: tuple[str, ...] = ()
+
+    def relabelled(self, names: Sequence[str]) -> SceneObjects:
+        """Return the objects with labels that count these names, -1 for what they do not name."""
+        place = {name: index for index, name in enumerate(names)}
+        table = np.array([*(place.get(name, -1) for name in self.label_names), -1], np.int64)
+        return SceneObjects(self.ids, table[self.labels], self.outline, tuple(names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +78,7 @@ class PreparedScene:
                 )
             up = -np.mean([self.images[i].world_from_camera[:3, 1] for i in (0, len(self) - 1)], axis=0)
             outline = outermost(truth.cloud.xyz, truth.cloud.ids, truth.ids, _axis_nearest(up))
-            self._objects = SceneObjects(truth.ids, truth.labels, outline)
+            self._objects = SceneObjects(truth.ids, truth.labels, outline, truth.label_names)
         return self._objects
 
     def clip(self, indices: Sequence[int], masks: str | None) -> Clip:

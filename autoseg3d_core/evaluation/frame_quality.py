@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 
 import torch
 
@@ -23,11 +24,21 @@ SMALLEST_OBJECT = 50
 def frame_quality(
     network: Network, scenes: Iterable[PreparedScene], masks: str, config: NetworkConfig, stride: int = 3
 ) -> dict[str, float]:
-    """Return the class-agnostic average precision over every `stride`-th frame of some scenes."""
-    perception = Perception(network, config, torch.nn.Identity())
-    matches = [match for scene in scenes for match in _matches(perception, scene, masks, stride)]
-    precision = average_precision(matches)
-    return {"frame_ap": precision.ap, "frame_ap50": precision.ap50, "frame_ap25": precision.ap25}
+    """Return the class-agnostic average precision over every `stride`-th frame of some scenes.
+
+    With several kinds of masks (by comma), the mean over them, and the precision on each.
+    """
+    perception, scenes = Perception(network, config, torch.nn.Identity()), list(scenes)
+    names = [name.strip() for name in masks.split(",")]
+    found = {}
+    for name in names:
+        matches = [match for scene in scenes for match in _matches(perception, scene, name, stride)]
+        found[name] = average_precision(matches)
+    mean = {
+        f"frame_{field}": fmean(getattr(precision, field) for precision in found.values())
+        for field in ("ap", "ap50", "ap25")
+    }
+    return mean | ({f"frame_ap.{name}": found[name].ap for name in names} if len(names) > 1 else {})
 
 
 def _matches(perception: Perception, scene: PreparedScene, masks: str, stride: int) -> Sequence[SceneMatch]:

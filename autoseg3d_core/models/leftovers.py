@@ -34,7 +34,9 @@ def with_leftovers(cloud: FragmentCloud, clusters: int) -> FragmentCloud:
     fragment = cloud.fragment.index_copy(0, loose, cluster + count)
     made = int(cluster.max()) + 1
     score = torch.cat([cloud.fragment_score, cloud.fragment_score.new_zeros(made)])
-    return dataclasses.replace(cloud, fragment=fragment, fragment_score=score)
+    whole = cloud.wholeness
+    whole = None if whole is None else torch.cat([whole, whole.new_full((made,), -1)])
+    return dataclasses.replace(cloud, fragment=fragment, fragment_score=score, wholeness=whole)
 
 
 def without_empty(cloud: FragmentCloud) -> FragmentCloud:
@@ -43,8 +45,12 @@ def without_empty(cloud: FragmentCloud) -> FragmentCloud:
     loose = int(len(held) > 0 and int(held[0]) < 0)
     if len(held) - loose == len(cloud.fragment_score):
         return cloud
+    kept = held[loose:]
     return dataclasses.replace(
-        cloud, fragment=fragment - loose, fragment_score=cloud.fragment_score[held[loose:]]
+        cloud,
+        fragment=fragment - loose,
+        fragment_score=cloud.fragment_score[kept],
+        wholeness=None if cloud.wholeness is None else cloud.wholeness[kept],
     )
 
 

@@ -5,6 +5,7 @@ It sees coordinates as they are given: the caller moves the scene near the origi
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from autoseg3d_core.modules.recent_queries import Recent, RecentQueries
 from autoseg3d_core.modules.sparse_unet import SHAPES, SparseUNet
 from autoseg3d_core.modules.track_association import TrackAssociation
 from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
+from autoseg3d_core.modules.wholeness import UNKNOWN, WholenessEmbedding, wholeness_of_groups
 from autoseg3d_core.sparse.layers import TORCH, Backend
 from autoseg3d_core.sparse.tensor import SparseTensor, sparse_batch
 from autoseg3d_core.structures import FragmentCloud, InputError
@@ -41,7 +43,8 @@ class NetworkShape:
     `embedding` is the norm of the embedding head ("layer" or "batch"), or "none" where there is no head.
     `image_channels` is 0 where no image features are added. `merging`, `recent` and `association` are
     AutoSeg3D's parts, there or not; `recent_scale` says how distance counts among recent queries, and
-    `appearance` and `gate` are the parts of its association.
+    `appearance` and `gate` are the parts of its association. `wholeness`: fragments are told how sure the
+    mask maker is of their masks.
     """
 
     unet: str = "res16unet34c"
@@ -60,6 +63,7 @@ class NetworkShape:
     association: bool = False
     appearance: bool = True
     gate: bool = True
+    wholeness: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +108,7 @@ class Network(nn.Module):
         has_embedding = shape.embedding != "none"
         self.embedding = EmbeddingHead(width, 2 * width, shape.embedding) if has_embedding else None
         self.merging = FragmentMerging(width) if shape.merging else None
+        self.wholeness = WholenessEmbedding(unet.channels) if shape.wholeness else None
         self.recent = RecentQueries(unet.channels, scale=shape.recent_scale) if shape.recent else None
         self.association = (
             TrackAssociation(width, appearance=shape.appearance, gate=shape.gate)
@@ -187,7 +192,7 @@ class Network(nn.Module):
     ) -> DecoderInput:
         """Return what the decoder sees of one frame, its fragments merged and aware of the frame before."""
         xyz = cloud.xyz.to(features.dtype)
-        fragment, pooled = self._pooled(features, xyz, cloud.fragment, len(cloud.fragment_score))
+        fragment, pooled = self._pooled(features, xyz, cloud)
         fragments = pooled.features
         if self.recent is not None:
             fragments = self.recent(fragments, pooled.centers, recent)
@@ -197,11 +202,21 @@ class Network(nn.Module):
         """Return what the next frame is to know of this one; None for a network that does not look back."""
         return None if self.recent is None else Recent(seen.fragments, seen.centers)
 
-    def _pooled(
-        self, features: Tensor, xyz: Tensor, fragment: Tensor, count: int
-    ) -> tuple[Tensor, PooledFragments]:
-        """Return each point's fragment and the fragments' vectors, after merging where there is such."""
+    def pool_fragments(
+        self, features: Tensor, xyz: Tensor, fragment: Tensor, wholeness: Tensor | None, count: int
+    ) -> PooledFragments:
+        """Return the fragments' vectors, which know how sure their masks are where somebody says so."""
         pooled = self.pooling(features, xyz, fragment, count)
+        if self.wholeness is None:
+            return pooled
+        whole = pooled.features.new_full((count,), UNKNOWN) if wholeness is None else wholeness
+        told = pooled.features + self.wholeness(whole.to(pooled.features.dtype))
+        return dataclasses.replace(pooled, features=told)
+
+    def _pooled(self, features: Tensor, xyz: Tensor, cloud: FragmentCloud) -> tuple[Tensor, PooledFragments]:
+        """Return each point's fragment and the fragments' vectors, after merging where there is such."""
+        fragment, whole, count = cloud.fragment, cloud.wholeness, len(cloud.fragment_score)
+        pooled = self.pool_fragments(features, xyz, fragment, whole, count)
         if self.merging is None:
             return fragment, pooled
         first = self.decoder.first_look(pooled.features, pooled.centers, pooled.sizes)
@@ -210,4 +225,5 @@ class Network(nn.Module):
         if groups == count:
             return fragment, pooled
         fragment = torch.cat([group, group.new_full((1,), -1)])[fragment]  # -1 reads the last
-        return fragment, self.pooling(features, xyz, fragment, groups)
+        whole = None if whole is None else wholeness_of_groups(whole, group, groups)
+        return fragment, self.pool_fragments(features, xyz, fragment, whole, groups)

@@ -20,10 +20,17 @@ TEMPERATURE = 0.07
 def class_loss(
     logits: Float[Tensor, "queries classes_and_background"], labels: Int64[Tensor, " queries"]
 ) -> Tensor:
-    """Return the cross-entropy, where the last class is the background and weighs less."""
-    weight = logits.new_ones(logits.shape[1])
-    weight[-1] = BACKGROUND_WEIGHT
-    return functional.cross_entropy(logits, labels, weight) if len(logits) else logits.sum()
+    """Return the cross-entropy, where the last class is the background and weighs less.
+
+    Of an object whose class nobody knows (-1) any class but the background will do.
+    """
+    if len(logits) == 0:
+        return logits.sum()
+    said = logits.log_softmax(dim=1)
+    some = said[:, :-1].logsumexp(dim=1)
+    right = torch.where(labels < 0, some, said.gather(1, labels.clamp(min=0)[:, None])[:, 0])
+    weight = torch.where(labels == logits.shape[1] - 1, BACKGROUND_WEIGHT, 1.0).to(logits.dtype)
+    return -(weight * right).sum() / weight.sum()
 
 
 def mask_losses(

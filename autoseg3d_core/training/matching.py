@@ -43,7 +43,9 @@ def match(
     if not bool(inside.any()):
         nothing = torch.zeros(0, dtype=torch.int64, device=labels.device)
         return Matches(nothing, nothing)
-    cost = mask_cost(mask_logits, masks) - CLASS_COST * class_logits.softmax(dim=1)[:, labels]
+    said = class_logits.softmax(dim=1)
+    said = torch.cat([said, said[:, :-1].sum(dim=1, keepdim=True)], dim=1)  # label -1: any class
+    cost = mask_cost(mask_logits, masks) - CLASS_COST * said[:, labels]
     cost = torch.where(inside, cost, torch.inf)
     least, query = cost.topk(min(per_object, len(cost)), dim=0, largest=False)  # (per_object, objects)
     found = torch.isfinite(least)

@@ -22,7 +22,15 @@ from autoseg3d_core.training.objective import Objective, ObjectiveConfig
 from autoseg3d_core.training.samples import Augmentation, ClipSamples, Sample
 
 UNET = "unet."
-LATER_PARTS = ("recent.", "merging.", "association.", "embedding.", "voxel_memory.", "decoder.boxes.")
+LATER_PARTS = (
+    "recent.",
+    "merging.",
+    "association.",
+    "embedding.",
+    "voxel_memory.",
+    "decoder.boxes.",
+    "wholeness.",
+)
 """Parts that a network to start from may lack; they begin untrained."""
 LABEL_HEADS = ("decoder.classes.2.", "decoder.semantics.")
 """Layers with a row for each label; they begin untrained where the labels are others in number."""
@@ -32,9 +40,10 @@ LABEL_HEADS = ("decoder.classes.2.", "decoder.semantics.")
 class NetworkTrainingConfig:
     """What the network is, and what it is trained on."""
 
-    scenes: str = setting("out/scenes/train", "folder of scenes that `autoseg3d prepare` wrote")
+    scenes: str = setting("out/scenes/train", "folders of scenes that `autoseg3d prepare` wrote, by comma")
     masks: str = setting(
-        "fastsam,broken", "masks to draw from: prepared ones, or broken (made from the truth)"
+        "fastsam,truth-parts,truth-objects,broken,broken",
+        "masks to draw from, named more often where wanted more often: prepared ones, or made from the truth",
     )
     start: str = setting("", "weights to start from; parts that they lack begin untrained")
     unet: str = setting("edge", "the U-Net", choices=("edge", "res16unet34c"))
@@ -50,6 +59,7 @@ class NetworkTrainingConfig:
         choices=("query", "shared", "none"),
     )
     embedding: bool = setting(False, "with ESAM's embedding head")
+    wholeness: bool = setting(True, "fragments are told how sure the mask maker is of their masks")
     frames: int = setting(1, "frames per clip", low=1, high=100)
     clips: int = setting(4, "clips per batch", low=1, high=1024)
     widest_step: int = setting(2, "frames of a clip are up to so many apart", low=1, high=100)
@@ -71,7 +81,13 @@ class ClipBatch:
 class ClipBatches:
     """Makes batches by number."""
 
-    def __init__(self, config: NetworkTrainingConfig, scenes: Sequence[PreparedScene], seed: int) -> None:
+    def __init__(
+        self,
+        config: NetworkTrainingConfig,
+        scenes: Sequence[PreparedScene],
+        seed: int,
+        labels: Sequence[str] | None = None,
+    ) -> None:
         self.clips = config.clips
         self.samples = ClipSamples(
             scenes,
@@ -82,6 +98,7 @@ class ClipBatches:
             (1, config.widest_step),
             Augmentation() if config.augment else None,
             seed,
+            labels,
         )
 
     def __call__(self, number: int) -> ClipBatch:
@@ -139,6 +156,7 @@ def network_shape(config: NetworkTrainingConfig, labels: Sequence[str]) -> Netwo
         placement=config.placement,
         recent=config.recent,
         recent_scale=config.recent_scale,
+        wholeness=config.wholeness,
     )
 
 
@@ -166,9 +184,16 @@ def start_from(network: Network, path: str) -> None:
         logging.getLogger(__name__).warning("%s: begin untrained: %s", path, ", ".join(layers))
 
 
-def training_scenes(folder: str) -> tuple[list[PreparedScene], tuple[str, ...]]:
-    """Return the scenes of a folder, and the names of their labels, which they have in common."""
-    scenes = prepared_scenes(Path(folder))
+def training_scenes(folders: str, start: str = "") -> tuple[list[PreparedScene], tuple[str, ...]]:
+    """Return the scenes of some folders (by comma), and the names of labels to learn.
+
+    Names are those of the weights to start from, where they have names, else those of the first scene.
+    Objects of other names are learned as objects, and their names are not.
+    """
+    scenes = [scene for folder in folders.split(",") for scene in prepared_scenes(Path(folder.strip()))]
+    names = tuple(load(start).config.get("labels", ())) if start else ()
+    if names:
+        return scenes, names
     truth = scenes[0].images.scene_truth()
     if truth is None:
         raise InputError(

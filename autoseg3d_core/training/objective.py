@@ -167,9 +167,9 @@ class Objective:
 
 
 def _classes(head: HeadOutput, truth: Supervision) -> Tensor:
-    """Return each object's class; a class-agnostic network knows one."""
+    """Return each object's class, -1 where nobody named it; a class-agnostic network knows one."""
     labels = truth.targets.labels
-    return torch.zeros_like(labels) if head.class_logits.shape[1] == 2 else labels.clamp(min=0)
+    return torch.zeros_like(labels) if head.class_logits.shape[1] == 2 else labels
 
 
 def _label_loss(head: HeadOutput, truth: Supervision) -> Tensor:

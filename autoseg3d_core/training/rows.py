@@ -104,7 +104,7 @@ def _instances(found: FrameInstances, owner: Int64[Tensor, " points"]) -> Object
 def _fragments(network: Network, encoded: EncodedCloud, owner: Int64[Tensor, " points"]) -> ObjectRows:
     cloud = encoded.cloud
     count = len(cloud.fragment_score)
-    pooled = network.pooling(encoded.features, cloud.xyz, cloud.fragment, count)
+    pooled = network.pool_fragments(encoded.features, cloud.xyz, cloud.fragment, cloud.wholeness, count)
     first = network.decoder.first_look(pooled.features, pooled.centers, pooled.sizes)
     assert first.boxes is not None, "merging and association want a network that predicts boxes"
     return ObjectRows(first.queries, first.boxes, _majority(cloud.fragment, owner, count))

@@ -18,14 +18,16 @@ from autoseg3d_core.lifting import LiftingConfig, lift
 from autoseg3d_core.models.leftovers import with_leftovers
 from autoseg3d_core.models.perception import in_scene
 from autoseg3d_core.structures import FragmentCloud, InputError, MaskImage
-from autoseg3d_core.training.broken_masks import broken_masks
+from autoseg3d_core.training.broken_masks import wholeness_of, with_broken_masks
 from autoseg3d_core.training.targets import NO_LABEL, FrameTargets
 
 DataT = TypeVar("DataT", FragmentCloud, FrameTargets)
 SMALLEST_OBJECT = 30
 """Objects with fewer points in a frame's cloud are not looked for in it."""
 BROKEN = "broken"
-"""The name of masks that are made from the truth."""
+"""The name of masks that are made from the truth and then broken."""
+TOLD_CHANCE, TOLD_SPREAD = 0.4, (0.02, 0.3)
+"""How often a clip's masks say how whole they are, and by how much that is wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,7 @@ class ClipSamples:
         steps: tuple[int, int] = (1, 2),
         augmentation: Augmentation | None = None,
         seed: int = 0,
+        labels: Sequence[str] | None = None,
     ) -> None:
         short = [scene for scene in scenes if len(scene) < frames]
         if short:
@@ -76,6 +79,7 @@ class ClipSamples:
             )
         self.scenes, self.frames, self.masks, self.lifting = scenes, frames, masks, lifting
         self.leftovers, self.steps, self.augmentation, self.seed = leftovers, steps, augmentation, seed
+        self.labels = labels
 
     def __getitem__(self, number: int) -> list[Sample]:
         """Return the clip of this number."""
@@ -84,10 +88,14 @@ class ClipSamples:
         known = [name for name in self.masks if name == BROKEN or name in scene.masks]
         name = known[int(rng.integers(len(known)))] if known else BROKEN
         clip = scene.clip(self._indices(len(scene), rng), None if name == BROKEN else name)
+        clip = with_broken_masks(clip, rng) if name == BROKEN else clip
+        if self.labels is not None:
+            clip = dataclasses.replace(clip, objects=clip.objects.relabelled(self.labels))
+        spread = rng.uniform(*TOLD_SPREAD) if rng.random() < TOLD_CHANCE else None
         change = self.augmentation
         move = np.eye(4) if change is None else _drawn_move(change, rng)
         look = None if change is None else _drawn_look(change, rng)
-        return clip_samples(clip, self.lifting, self.leftovers, move, look, rng)
+        return clip_samples(clip, self.lifting, self.leftovers, move, look, rng, spread)
 
     def _indices(self, length: int, rng: np.random.Generator) -> list[int]:
         """Return frames at even steps, forwards or backwards."""
@@ -106,8 +114,12 @@ def clip_samples(
     move: Float64[np.ndarray, "4 4"],
     look: tuple[np.ndarray, np.ndarray] | None,
     rng: np.random.Generator,
+    spread: float | None = None,
 ) -> list[Sample]:
-    """Return the frames of a clip in the scene frame of its first, moved on by `move` (z stays up)."""
+    """Return the frames of a clip in the scene frame of its first, moved on by `move` (z stays up).
+
+    With a `spread` masks say how whole they are, wrong by so much; else nobody knows.
+    """
     first = clip.frames[0].frame.world_from_camera
     origin = scene_origin(first, OriginConfig())
     matrix = torch.from_numpy(move)
@@ -116,7 +128,7 @@ def clip_samples(
     boxes = torch.cat([moved.amin(dim=1), moved.amax(dim=1)], dim=1)
     samples = []
     for part in clip.frames:
-        cloud = _cloud(part, lifting, rng)
+        cloud = _cloud(part, lifting, rng, spread)
         targets = _targets(cloud, part, clip, boxes)
         cloud = with_leftovers(in_scene(cloud, origin), leftovers)
         rgb = cloud.rgb if look is None else _recoloured(cloud.rgb, look)
@@ -124,10 +136,17 @@ def clip_samples(
     return samples
 
 
-def _cloud(part: ClipFrame, lifting: LiftingConfig, rng: np.random.Generator) -> FragmentCloud:
-    """Return the fragments of a frame, other points of it each time; without masks they are made."""
-    masks = part.masks if part.masks is not None else broken_masks(part.truth.part, part.truth.instance, rng)
-    image = MaskImage(masks.astype(np.int32) - 1, np.ones(int(masks.max(initial=0)), np.float32))
+def _cloud(
+    part: ClipFrame, lifting: LiftingConfig, rng: np.random.Generator, spread: float | None
+) -> FragmentCloud:
+    """Return the fragments of a frame, other points of it each time."""
+    masks, told = part.masks, None
+    assert masks is not None, "masks are read or made before"
+    count = int(masks.max(initial=0))
+    if spread is not None:
+        noise = rng.normal(0, spread, count)
+        told = np.clip(wholeness_of(masks, part.truth.instance) + noise, 0, 1).astype(np.float32)
+    image = MaskImage(masks.astype(np.int32) - 1, np.ones(count, np.float32), wholeness=told)
     redrawn = dataclasses.replace(part.frame, stamp_ns=int(rng.integers(1 << 62)))
     return lift(redrawn, image, lifting)
 

@@ -1,3 +1,6 @@
+import dataclasses
+
+import pytest
 import torch
 
 from autoseg3d_core.models.leftovers import k_means, with_leftovers
@@ -32,6 +35,15 @@ def test_a_fragment_without_points_is_left_out():
     assert (whole.fragment[:50] == 0).all()
     assert torch.bincount(whole.fragment).min() > 0
     assert len(whole.fragment_score) == whole.fragment.max() + 1
+
+
+def test_how_whole_they_are_is_kept_and_unknown_of_what_is_made():
+    fragment = torch.cat([torch.full((50,), 1), torch.full((30,), -1)]).long()
+    told = dataclasses.replace(cloud(fragment), wholeness=torch.tensor([0.2, 0.7]))
+    whole = with_leftovers(told, 3).wholeness
+    assert whole[0] == pytest.approx(0.7)
+    assert (whole[1:] == -1).all()
+    assert len(whole) == len(with_leftovers(told, 3).fragment_score)
 
 
 def test_colours_decide():

@@ -55,6 +55,22 @@ def test_a_batch_of_scenes_is_its_scenes_one_by_one(network):
             )
 
 
+def test_how_whole_masks_are_counts_only_where_somebody_knows_it(network):
+    aware = Network(dataclasses.replace(SHAPE, wholeness=True)).eval().requires_grad_(False)
+    aware.load_state_dict(network.state_dict(), strict=False)
+    given = cloud()
+    told = dataclasses.replace(given, wholeness=torch.tensor([0.9, -1, 0.1, -1, -1]))
+
+    def fragments(cloud):
+        [features], _ = aware.encode([cloud], [aware.new_memory().voxels])
+        return aware.pool(cloud, features, None).fragments
+
+    assert torch.equal(fragments(told), fragments(given)), "nothing is added before it is learned"
+    torch.nn.init.ones_(aware.wholeness.layer.weight)
+    moved = (fragments(told) - fragments(given))[:, 0]
+    torch.testing.assert_close(moved, torch.tensor([1.9, 0, 1.1, 0, 0]))
+
+
 def test_what_was_seen_before_matters_and_starting_over_forgets_it(network):
     [fresh], _ = network([cloud(seed=1)], [network.new_memory()])
     _, memories = network([cloud(seed=0)], [network.new_memory()])

@@ -9,7 +9,7 @@ from autoseg3d_core.datasets.clips import DIRECTIONS, PreparedScene, outermost, 
 from autoseg3d_core.datasets.prepare import prepare_images, prepare_masks
 from autoseg3d_core.lifting import LiftingConfig
 from autoseg3d_core.structures import InputError
-from autoseg3d_core.training.broken_masks import broken_masks
+from autoseg3d_core.training.broken_masks import Breakage, broken_masks, wholeness_of
 from autoseg3d_core.training.samples import BROKEN, Augmentation, ClipSamples, clip_samples
 from autoseg3d_core.training.targets import fragment_objects
 
@@ -86,15 +86,49 @@ def test_frames_of_a_clip_share_one_scene_frame(prepared):
     assert max(float((p - places[0]).norm()) for p in places) < 0.1
 
 
+INSTANCE = np.zeros((60, 80), np.int32)
+INSTANCE[5:30, 5:40], INSTANCE[30:55, 40:70] = 3, 8
+PART = np.where(INSTANCE > 0, INSTANCE * 2 + (np.arange(80) % 40 > 20), 0).astype(np.int32)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_broken_masks_come_from_the_parts_and_the_same_seed_breaks_alike(seed):
-    instance = np.zeros((60, 80), np.int32)
-    instance[5:30, 5:40], instance[30:55, 40:70] = 3, 8
-    part = np.where(instance > 0, instance * 2 + (np.arange(80) % 40 > 20), 0).astype(np.int32)
-    first, second = (broken_masks(part, instance, np.random.default_rng(seed)) for _ in range(2))
+    errors = Breakage.drawn(np.random.default_rng(seed))
+    first, second = (broken_masks(PART, INSTANCE, np.random.default_rng(seed), errors) for _ in range(2))
     assert np.array_equal(first, second)
-    assert (first > 0).sum() <= 1.3 * (part > 0).sum()
+    assert (first > 0).sum() <= 1.3 * (PART > 0).sum()
     assert len(np.unique(first)) <= 12
+
+
+@pytest.mark.parametrize(("whole", "expected"), [(0.0, PART), (1.0, INSTANCE)])
+def test_masks_that_nothing_breaks_are_the_parts_or_the_objects(whole, expected):
+    masks = broken_masks(PART, INSTANCE, np.random.default_rng(0), Breakage(0, whole, 0, 0, 0))
+    pairs = np.unique(np.stack([masks.ravel(), expected.ravel()]), axis=1)
+    assert len(pairs.T) == len(np.unique(expected)) == len(np.unique(masks))
+
+
+def test_a_whole_object_is_whole_and_a_half_is_half():
+    np.testing.assert_allclose(wholeness_of(INSTANCE, INSTANCE)[[2, 7]], 1)
+    cut = np.where(INSTANCE == 8, 1 + (np.arange(80) >= 55), 0)
+    np.testing.assert_allclose(wholeness_of(cut, INSTANCE), 0.5)
+    assert wholeness_of(np.ones((60, 80), np.int32), np.zeros((60, 80), np.int32)).tolist() == [0]
+
+
+def test_masks_of_the_truth_need_not_be_prepared_and_say_at_times_how_whole_they_are(prepared):
+    clips = [samples(prepared, ("truth-objects",), 1, seed=seed)[0][0] for seed in range(12)]
+    told = [sample.cloud.wholeness for sample in clips]
+    assert 0 < sum(t is not None for t in told) < 12
+    for sample in clips:
+        shares = sample.targets.shares(sample.cloud.fragment, len(sample.cloud.fragment_score))
+        assert ((shares > 0.99).sum(dim=1) == 1).all(), "an object is one fragment"
+
+
+def test_labels_are_those_of_the_names_to_learn(prepared):
+    objects = prepared_scenes(prepared)[0].objects
+    names = objects.label_names
+    turned = objects.relabelled(("something", *names[::-1]))
+    assert turned.labels.tolist() == [len(names) - label for label in objects.labels.tolist()]
+    assert objects.relabelled(("something",)).labels.tolist() == [-1] * len(objects.ids)
 
 
 def test_what_is_prepared_is_not_prepared_again(prepared, tmp_path):

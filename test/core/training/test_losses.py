@@ -36,6 +36,17 @@ def test_the_background_weighs_a_tenth():
     )
 
 
+def test_an_object_that_nobody_named_may_be_of_any_class_but_none():
+    logits = torch.tensor([[2.0, -1.0, 0.5], [0.0, 0.0, 3.0]])
+    said = logits.softmax(dim=1)
+    expected = -(said[:, 0] + said[:, 1]).log().mean()
+    torch.testing.assert_close(losses.class_loss(logits, torch.tensor([-1, -1])), expected)
+    masks = torch.ones(1, 4)
+    sure = torch.tensor([[0.0, 0.0, 5.0], [3.0, 3.0, 0.0]])
+    found = match(sure, torch.zeros(2, 4), torch.zeros(2).long(), torch.tensor([-1]), masks)
+    assert found.query.tolist() == [1]
+
+
 @pytest.mark.parametrize(
     ("box", "loss"),
     [
