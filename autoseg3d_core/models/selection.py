@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from autoseg3d_core.config import setting
+from autoseg3d_core.models.whole_fragments import owners
 from autoseg3d_core.structures import UNLABELLED, FragmentCloud, FrameInstances, Prediction
 
 
@@ -34,6 +35,18 @@ class SelectionConfig:
     exclusive: bool = setting(
         True,
         "a point on several masks belongs to the one that is surest of it; as published it belongs to all",
+        live=True,
+    )
+    whole_fragments: bool = setting(
+        True,
+        "the points of a 2D mask go to one instance; as published each point decides alone (with exclusive)",
+        live=True,
+    )
+    split_share: float = setting(
+        0.25,
+        "but for 2D masks of which this share is surely of another instance than most; 1 splits none",
+        low=0.01,
+        high=1.0,
         live=True,
     )
 
@@ -70,18 +83,13 @@ def select_instances(prediction: Prediction, cloud: FragmentCloud, config: Selec
         best_candidates(prediction, config.top_k, config.per_class), config.suppress, config.per_class
     )
     candidates = candidates.rows(candidates.scores > config.score_threshold)
-    masks = candidates.soft_masks > config.mask_threshold
-    kept = torch.ones_like(candidates.query, dtype=torch.bool)
-    if config.exclusive and len(masks):
-        everything, masks = masks, masks & surest(candidates.soft_masks)
-        kept = masks.sum(dim=1) >= LEAST_OWN_SHARE * everything.sum(dim=1)
-    kept &= masks.sum(dim=1) > config.min_points
-    query, masks, labels = candidates.query[kept], masks[kept], candidates.labels[kept]
+    candidates, masks = _separated(candidates, cloud, config)
+    query, labels = candidates.query, candidates.labels
     if prediction.class_logits.shape[1] == 2:
         labels = torch.full_like(labels, UNLABELLED)
     return FrameInstances(
         masks=masks,
-        scores=candidates.scores[kept],
+        scores=candidates.scores,
         labels=labels,
         boxes=prediction.boxes[query],
         centroids=masks.to(cloud.xyz.dtype) @ cloud.xyz / masks.sum(dim=1, keepdim=True),
@@ -89,10 +97,37 @@ def select_instances(prediction: Prediction, cloud: FragmentCloud, config: Selec
     )
 
 
-def surest(soft_masks: Float[Tensor, "candidates points"]) -> Bool[Tensor, "candidates points"]:
-    """Return, for each point, the candidate whose mask it belongs to most; the better one wins a tie."""
-    winner = soft_masks.argmax(dim=0)
-    return winner[None] == torch.arange(len(soft_masks), device=winner.device)[:, None]
+def _separated(
+    candidates: Candidates, cloud: FragmentCloud, config: SelectionConfig
+) -> tuple[Candidates, Bool[Tensor, "candidates points"]]:
+    """Return the candidates that are large enough, with their masks.
+
+    Where masks exclude one another, those that have too little for themselves give way first, and what they
+    leave goes to the others.
+    """
+    masks = candidates.soft_masks > config.mask_threshold
+    if config.exclusive and len(masks):
+        own = _exclusive(candidates.soft_masks, cloud, config)
+        kept = own.sum(dim=1) >= LEAST_OWN_SHARE * masks.sum(dim=1)
+        kept &= own.sum(dim=1) > config.min_points
+        candidates = candidates.rows(kept)
+        masks = _exclusive(candidates.soft_masks, cloud, config)
+    large = masks.sum(dim=1) > config.min_points
+    return candidates.rows(large), masks[large]
+
+
+def _exclusive(
+    soft_masks: Float[Tensor, "candidates points"], cloud: FragmentCloud, config: SelectionConfig
+) -> Bool[Tensor, "candidates points"]:
+    """Return masks of which no two share a point."""
+    if len(soft_masks) == 0:
+        return soft_masks > 0
+    if config.whole_fragments:
+        owner = owners(soft_masks, cloud, config.mask_threshold, config.split_share)
+    else:
+        best, winner = soft_masks.max(dim=0)  # the better one wins a tie
+        owner = torch.where(best > config.mask_threshold, winner, -1)
+    return owner[None] == torch.arange(len(soft_masks), device=owner.device)[:, None]
 
 
 def best_candidates(prediction: Prediction, top_k: int, per_class: bool = True) -> Candidates:
