@@ -95,6 +95,14 @@ class AssignmentConfig:
         high=1.0,
         live=True,
     )
+    map_weight: float = setting(
+        0.5,
+        "how much the voxels that an instance shares with a track count beside the network (autoseg3d; 0 as "
+        "published)",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
     recall: bool = setting(
         True, "what no active track takes is offered to the dormant ones (autoseg3d)", live=True
     )
@@ -160,7 +168,7 @@ def _autoseg3d(config: Config, previous: Model | None) -> tuple[Model, Assigner]
     dormant = config.tracks.dormant_after_frames
     settings = config.assignment
     network = _network(config, previous)
-    model = AutoSeg3D(network, config.model.network, dormant, settings.join_confidence)
+    model = AutoSeg3D(network, config.model.network, dormant, settings.join_confidence, settings.map_weight)
     return model, learned_assigner(settings)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from jaxtyping import Int32, Int64
 
-CELL_PX = 8
-"""Points speak for the pixels of their mask in a square of this side."""
+SPLIT_SHARE = 0.1
+"""A mask of which so many points are another's is painted point by point; fewer are speckle."""
+NEAR_PX = 10.0
+"""A point speaks for the pixels of its mask that are no farther from it."""
 
 
 def painted(
@@ -15,30 +18,39 @@ def painted(
     pixel: Int64[np.ndarray, " points"],
     point_ids: Int64[np.ndarray, " points"],
 ) -> Int32[np.ndarray, "height width"]:
-    """Return the id that most points near a pixel on its mask carry; where there are none, its mask's.
+    """Return the id of each pixel's mask; on split masks and on none, that of the nearest point there.
 
-    A network's instances may cut a mask in two, or reach beyond all masks; where they are whole masks the
-    image is that of the masks.
+    The image has the borders of the masks. A network may split a mask in two, or see an instance where no
+    mask is: there the border runs midway between points, and far from any point a pixel has the id of its
+    mask, or none.
     """
     paint = np.append(mask_ids, 0).astype(np.int32)  # mask -1 reads the last entry
-    whole = paint[masks]
-    if (whole.ravel()[pixel] == point_ids).all():
-        return whole
-    height, width = masks.shape
-    columns = -(-width // CELL_PX)
-    cell = (np.arange(height, dtype=np.int32) // CELL_PX * columns)[:, None] + np.arange(width) // CELL_PX
-    place = (cell * len(paint) + masks + 1).astype(np.int32)  # a mask's share of a cell
-    told = _majorities(place.ravel()[pixel], point_ids, int(place.max()) + 1)[place]
-    return np.where(told >= 0, told, whole)
+    place = masks.ravel()[pixel]
+    agrees = paint[place] == point_ids
+    if agrees.all():
+        return paint[masks]
+    strange = np.bincount(place[~agrees] + 1, minlength=len(paint))
+    size = np.bincount(place + 1, minlength=len(paint))
+    split = strange > SPLIT_SHARE * size
+    split[0] = True  # no mask is no one thing
+    spoken = split[masks + 1]
+    speaks = spoken.ravel()[pixel]
+    return np.where(spoken, _nearest(masks, paint, pixel[speaks], point_ids[speaks]), paint[masks])
 
 
-def _majorities(
-    place: Int32[np.ndarray, " points"], ids: Int64[np.ndarray, " points"], places: int
-) -> Int32[np.ndarray, " places"]:
-    """Return the id that most points of each place carry, -1 where there are no points."""
-    names, rank = np.unique(ids, return_inverse=True)
-    pairs, counts = np.unique(place.astype(np.int64) * len(names) + rank, return_counts=True)
-    order = np.argsort(counts, kind="stable")  # of values for one place the last written stays
-    told = np.full(places, -1, np.int32)
-    told[pairs[order] // len(names)] = names[pairs[order] % len(names)]
-    return told
+def _nearest(
+    masks: np.ndarray, paint: np.ndarray, pixel: np.ndarray, ids: np.ndarray
+) -> Int32[np.ndarray, "height width"]:
+    """Return the id of the nearest point where that is near and on the same mask, elsewhere the mask's."""
+    if len(pixel) == 0:
+        return paint[masks]
+    empty = np.ones(masks.shape, np.uint8)
+    empty.ravel()[pixel] = 0
+    away, number = cv2.distanceTransformWithLabels(
+        empty, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_number = np.zeros(len(pixel) + 1, np.int64)
+    of_number[number.ravel()[pixel]] = np.arange(len(pixel))
+    point = of_number[number]
+    same = (masks.ravel()[pixel][point] == masks) & (away <= NEAR_PX)
+    return np.where(same, ids[point], paint[masks]).astype(np.int32)

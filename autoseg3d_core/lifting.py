@@ -10,6 +10,7 @@ from torch import Tensor
 
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.camera import back_project
+from autoseg3d_core.geometry.depth_edges import strays
 from autoseg3d_core.geometry.transforms import check_pose
 from autoseg3d_core.structures import FragmentCloud, Frame, ImageView, InputError, MaskImage
 
@@ -28,7 +29,8 @@ class LiftingConfig:
     )
     edge_tolerance: float = setting(
         0.03,
-        "a reading is ignored when a neighbouring pixel differs by more than this share of its depth, 0: off",
+        "a depth edge is a step by more than this share of the depth; readings that stray there (flying "
+        "between two surfaces, alone, or spilled over the edge of their mask) are ignored, 0: off",
         low=0.0,
         high=1.0,
         live=True,
@@ -95,33 +97,21 @@ def lift(
     """
     depth = torch.from_numpy(np.ascontiguousarray(frame.depth)).to(device)
     in_range = (depth > 0) & (depth >= config.min_depth_m) & (depth <= config.max_depth_m)  # NaN is not
+    index = torch.from_numpy(np.ascontiguousarray(masks.index)).to(device)
     candidates = _drawn(in_range.flatten().nonzero()[:, 0], 2 * config.points, seed=frame.stamp_ns)
     if config.edge_tolerance > 0:
-        candidates = candidates[_is_smooth(depth, candidates, config.edge_tolerance)]
+        candidates = candidates[~strays(depth, index, candidates, config.edge_tolerance)]
     pixel = _drawn(candidates, config.points, seed=frame.stamp_ns + 1)
     pose = torch.from_numpy(frame.world_from_camera).to(device)
     camera_points = back_project(pixel, depth.flatten()[pixel].double(), frame.camera)
     xyz = (camera_points @ pose[:3, :3].T + pose[:3, 3]).float()
     rgb = torch.from_numpy(np.ascontiguousarray(frame.rgb)).to(device).view(-1, 3)[pixel]
-    index = torch.from_numpy(np.ascontiguousarray(masks.index)).to(device).flatten()
     score = torch.from_numpy(masks.score).to(device)
     view = None
     if masks.features is not None:
         view = ImageView(masks.features, frame.camera, torch.linalg.inv(pose))
     wholeness = None if masks.wholeness is None else torch.from_numpy(masks.wholeness).to(device)
-    return FragmentCloud(xyz, rgb.float() / 255, index[pixel].long(), pixel, score, view, wholeness)
-
-
-def _is_smooth(depth: Tensor, pixel: Tensor, tolerance: float) -> Tensor:
-    """Tell which pixels have no depth edge beside them, where flying pixels are."""
-    height, width = depth.shape
-    here, row, column = depth.view(-1)[pixel], pixel // width, pixel % width
-    smooth = torch.ones_like(pixel, dtype=torch.bool)
-    for down, right in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-        beside = (row + down).clamp(0, height - 1) * width + (column + right).clamp(0, width - 1)
-        there = depth.view(-1)[beside]
-        smooth &= ~((there > 0) & ((there - here).abs() > tolerance * here))
-    return smooth
+    return FragmentCloud(xyz, rgb.float() / 255, index.flatten()[pixel].long(), pixel, score, view, wholeness)
 
 
 def _drawn(valid: Tensor, count: int, seed: int) -> Tensor:

@@ -5,7 +5,8 @@ tracks choose first; what they leave is offered to the dormant ones by the same 
 that was away for long gets its id back. One-to-many supervision (ICMS) is a matter of training only.
 
 Beyond the paper, the confidence of pairs also finds tracks that are one object: those that one instance is
-surely both of, frame after frame, become one (`tracking/lifecycle.py`).
+surely both of, frame after frame, become one (`tracking/lifecycle.py`). And what the scene map says of an
+instance's voxels counts beside what the network says (`map_evidence.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from autoseg3d_core.config import ConfigError
 from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
+from autoseg3d_core.models.map_evidence import with_map_evidence
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.perception import BOX, DOUBT, NetworkConfig, Perception
 from autoseg3d_core.modules.track_association import PairLogits, TrackAssociation
@@ -37,7 +39,12 @@ class AutoSeg3D:
     doubt = DOUBT
 
     def __init__(
-        self, network: Network, config: NetworkConfig, dormant_after_frames: int, join_confidence: float = 1.0
+        self,
+        network: Network,
+        config: NetworkConfig,
+        dormant_after_frames: int,
+        join_confidence: float = 1.0,
+        map_weight: float = 0.0,
     ) -> None:
         if network.association is None:
             raise ConfigError(
@@ -46,6 +53,7 @@ class AutoSeg3D:
             )
         self.network, self.config = network, config
         self.dormant_after_frames, self.join_confidence = dormant_after_frames, join_confidence
+        self.map_weight = map_weight
         self._association: TrackAssociation = network.association
         self._perception = Perception(network, config, nn.Identity())
         self.channels = self._perception.channels
@@ -73,7 +81,9 @@ class AutoSeg3D:
         known = memory.tracks.embeddings
         logits = self._association(described.as_instance, boxes, known[:, :-BOX], known[:, -BOX:])
         evidence = self._evidence(logits, memory.tracks.ids)
-        return Association(staged_affinity(logits, stage), rows, evidence, stage)
+        affinity = staged_affinity(logits, stage)
+        affinity = with_map_evidence(affinity, instances, memory, sighting, self.map_weight)
+        return Association(affinity, rows, evidence, stage)
 
     def _evidence(self, logits: PairLogits, ids: Int64[Tensor, " tracks"]) -> TogetherVotes:
         """Compare every two tracks: whether one instance is surely both, or each has its own."""

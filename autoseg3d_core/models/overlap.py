@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.groups import group_boxes, group_mean, group_size
 from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
+from autoseg3d_core.models.map_evidence import shared_voxels
 from autoseg3d_core.structures import (
     UNLABELLED,
     Association,
@@ -104,14 +105,3 @@ class Overlap:
         enough = visible >= self.config.min_visible_voxels
         covers = enough & (shared / visible.clamp(min=1) >= self.config.cover)
         return together_or_apart(covers, memory.tracks.ids)
-
-
-def shared_voxels(
-    instances: FrameInstances, memory: Memory, sighting: Sighting
-) -> Int64[Tensor, "instances tracks"]:
-    """Count the voxels of each instance that the scene map gives to each track."""
-    rows, columns = len(instances), len(memory.tracks)
-    track = memory.tracks.index_of(sighting.ids)
-    both = (sighting.owner >= 0) & (track >= 0)
-    cell = sighting.owner[both] * columns + track[both]
-    return torch.bincount(cell, minlength=rows * columns).view(rows, columns)

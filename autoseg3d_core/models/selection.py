@@ -27,10 +27,10 @@ class SelectionConfig:
     suppress: bool = setting(True, "lower the score of a mask that overlaps a better one", live=True)
     mask_threshold: float = setting(0.5, "a point is on a mask above this", low=0.0, high=1.0, live=True)
     score_threshold: float = setting(
-        0.5, "an instance is kept above this score", low=0.0, high=1.0, live=True
+        0.15, "an instance is kept above this score", low=0.0, high=1.0, live=True
     )
     min_points: int = setting(
-        30, "an instance is kept above this many points", unit="points", low=0, high=100_000, live=True
+        15, "an instance is kept above this many points", unit="points", low=0, high=100_000, live=True
     )
     exclusive: bool = setting(
         True,
@@ -43,7 +43,7 @@ class SelectionConfig:
         live=True,
     )
     split_share: float = setting(
-        0.25,
+        0.3,
         "but for 2D masks of which this share is surely of another instance than most; 1 splits none",
         low=0.01,
         high=1.0,

@@ -54,11 +54,64 @@ def test_a_reading_without_use_is_never_a_point(wall_frame, value):
     assert len(lift(frame, NO_MASKS, LiftingConfig())) == 0
 
 
-def test_pixels_at_a_depth_edge_are_left_out(wall_frame):
+ALL = LiftingConfig(points=100_000)
+
+
+def one_mask(columns):
+    index = np.full((120, 160), -1, np.int32)
+    index[:, columns] = 0
+    return MaskImage(index, np.ones(1, np.float32))
+
+
+def left_out(frame, masks=NO_MASKS):
+    return set(range(160)) - set((lift(frame, masks, ALL).pixel % 160).tolist())
+
+
+def test_a_pixel_between_two_surfaces_is_left_out_and_the_surfaces_are_not(wall_frame):
     frame = wall_frame()
     frame.depth[:, 80:] = 3.0
-    cloud = lift(frame, NO_MASKS, LiftingConfig(points=100_000))
-    assert set(range(160)) - set((cloud.pixel % 160).tolist()) == {79, 80}
+    assert left_out(frame) == set()
+    frame.depth[:, 80] = 2.4
+    assert left_out(frame) == {80}
+    frame.depth[:, 80:82] = 2.3, 2.7
+    assert left_out(frame) == {80, 81}
+
+
+@pytest.mark.parametrize("width", [1, 2, 4])
+def test_a_thin_bar_keeps_its_points_and_none_of_the_wall_behind_it(wall_frame, width):
+    frame = wall_frame()
+    frame.depth[:, 80 : 80 + width] = 1.0
+    cloud = lift(frame, one_mask(slice(78, 82 + width)), ALL)  # the mask is two pixels too wide on both sides
+    on_bar = cloud.fragment == 0
+    assert set((cloud.pixel[on_bar] % 160).tolist()) == set(range(80, 80 + width))
+    assert on_bar.sum() == 120 * width
+    assert {70, 77, 82 + width} <= set((cloud.pixel % 160).tolist())
+
+
+def test_a_flat_picture_on_a_wall_keeps_every_point(wall_frame):
+    cloud = lift(wall_frame(), one_mask(slice(60, 90)), ALL)
+    assert len(cloud) == 120 * 160
+    assert int((cloud.fragment == 0).sum()) == 120 * 30
+
+
+def test_of_two_boxes_behind_one_another_each_keeps_its_own(wall_frame):
+    frame = wall_frame()
+    frame.depth[:, 40:80], frame.depth[:, 80:120] = 1.0, 1.5
+    index = np.full((120, 160), -1, np.int32)
+    index[:, 40:82], index[:, 82:120] = 0, 1  # the near one's mask spills onto the far one
+    cloud = lift(frame, MaskImage(index, np.ones(2, np.float32)), ALL)
+    for fragment, columns, depth in ((0, (40, 79), 1.0), (1, (82, 119), 1.5)):
+        own = cloud.pixel[cloud.fragment == fragment]
+        assert (int((own % 160).min()), int((own % 160).max())) == columns
+        assert (torch.from_numpy(frame.depth).flatten()[own] == depth).all()
+
+
+def test_a_lone_reading_is_left_out_and_a_slanted_surface_is_not(wall_frame):
+    frame = wall_frame()
+    frame.depth[:] = 1.0 + 0.005 * np.arange(160, dtype=np.float32)
+    assert len(lift(frame, NO_MASKS, ALL)) == frame.depth.size
+    frame.depth[60, 80] = 0.5
+    assert 60 * 160 + 80 not in lift(frame, NO_MASKS, ALL).pixel.tolist()
 
 
 def test_without_a_tolerance_pixels_at_a_depth_edge_are_points_too(wall_frame):

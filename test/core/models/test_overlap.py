@@ -1,7 +1,8 @@
 import torch
 
 from autoseg3d_core.models.interface import Sighting
-from autoseg3d_core.models.overlap import Overlap, OverlapConfig, shared_voxels
+from autoseg3d_core.models.map_evidence import shared_voxels, with_map_evidence
+from autoseg3d_core.models.overlap import Overlap, OverlapConfig
 from autoseg3d_core.structures import FragmentCloud, Memory, Tracks
 
 CONFIG = OverlapConfig(min_points=3, min_seen_voxels=2, min_visible_voxels=2)
@@ -53,6 +54,18 @@ def test_affinity_is_the_share_of_the_known_voxels():
     assert shared_voxels(instances, memory, sighting).tolist() == [[3, 1], [0, 1]]
     affinity = Overlap(CONFIG).associate(instances, memory, sighting).affinity
     assert affinity.tolist() == [[0.75, 0.25], [0.0, 0.0]]  # one known voxel is too few
+
+
+def test_what_the_map_knows_of_an_instance_counts_beside_the_network():
+    memory = memory_of(4, 9)
+    instances, _ = perceive(Overlap(CONFIG), cloud([0] * 5 + [1] * 5), memory)
+    sighting = Sighting(torch.tensor([0, 0, 0, 0, 1, 1, 1, 1]), torch.tensor([4, 4, 4, 9, 9, 0, 0, 0]))
+    said = torch.tensor([[0.2, 0.6], [0.4, 0.0]])
+    found = with_map_evidence(said, instances, memory, sighting, 0.5)
+    torch.testing.assert_close(found, torch.tensor([[0.475, 0.425], [0.35, 0.125]]))
+    nothing = Sighting(torch.tensor([0, 1]), torch.tensor([0, 0]))
+    assert torch.equal(with_map_evidence(said, instances, memory, nothing, 0.5), said)
+    assert torch.equal(with_map_evidence(said, instances, memory, sighting, 0.0), said)
 
 
 def evidence(owner, ids):

@@ -16,7 +16,7 @@ from autoseg3d_core.models.selection import (
 )
 from autoseg3d_core.structures import UNLABELLED, FragmentCloud, Prediction
 
-OPEN = SelectionConfig(top_k=50, score_threshold=0.0, min_points=0, exclusive=False)
+OPEN = SelectionConfig(top_k=50, score_threshold=0.0, min_points=0, exclusive=False, whole_fragments=False)
 
 
 def cloud(points: int) -> FragmentCloud:
@@ -119,7 +119,7 @@ def test_a_mask_that_keeps_little_of_its_own_is_left_out():
     almost_a_copy = said([0.9, 0.9, 0.9, 0.9], [0.8, 0.8, 0.8, 0.95])
     config = dataclasses.replace(OPEN, mask_threshold=0.5, suppress=False, exclusive=True)
     [left] = select_instances(almost_a_copy, cloud(4), config).masks.tolist()
-    assert left == [True, True, True, False]
+    assert left == [True, True, True, True], "and what it leaves goes to the other"
 
 
 def test_centroids_are_the_mean_of_the_points_on_the_mask():
