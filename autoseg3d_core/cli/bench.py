@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     if args.ros:
         return subprocess.run([sys.executable, "-m", "autoseg3d_ros.benchmark"], check=False).returncode
-    sequence = open_source(args.source, (f"frames={args.frames}", *args.simulation))
+    sequence = open_source(args.source, tuple(args.simulation), defaults=(f"frames={args.frames}",))
     online = build.online_segmenter(build.load(args.config, tuple(args.set)))
     timings, early_peak = _timed(online, sequence, args.frames)
     stages, growth = stage_times(timings), _growth(online, timings, early_peak)

@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _clouds(args: argparse.Namespace, device: torch.device) -> Iterator[FragmentCloud]:
     """Yield the fragment clouds of a walk, the geometric mask maker's masks among them."""
-    sequence = open_source(args.source, (f"frames={args.frames}", *args.simulation))
+    sequence = open_source(args.source, tuple(args.simulation), defaults=(f"frames={args.frames}",))
     mask_maker, lifting = GeometricMaskMaker(GeometricConfig()), LiftingConfig(points=args.points)
     for index in range(args.frames):
         frame = sequence[index % len(sequence)]

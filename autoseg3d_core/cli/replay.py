@@ -17,7 +17,7 @@ from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import add_settings, positive, results_folder
 from autoseg3d_core.cli.bench import stage_times
 from autoseg3d_core.cli.score_table import score_tables
-from autoseg3d_core.cli.source import add_config_arguments, open_source
+from autoseg3d_core.cli.source import add_config_arguments, add_source_arguments, open_source, source_options
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
 from autoseg3d_core.evaluation.scene_scores import SceneScorer, Scores, pooled
@@ -53,20 +53,20 @@ class Run:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "source", help="a bag, a folder with color/ depth/ pose/ intrinsic.txt, or simulation:SEED"
+        "source", help="a recording (docs/recordings.md tells of which kinds), or simulation:SEED"
     )
     parser.add_argument("--out", required=True, help="folder for the results, made anew")
     parser.add_argument("--limit", type=positive, help="stop after this many frames")
     parser.add_argument("--stride", type=positive, default=1, help="take every n-th frame")
     add_settings(parser, "--simulation", "settings of a simulated scene")
-    parser.add_argument("--masks", metavar="TOPIC", help="a bag's label images, for masks.name=precomputed")
     parser.add_argument("--rerun", action="store_true", help="also write a Rerun recording (needs rerun-sdk)")
     add_config_arguments(parser)
+    add_source_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Replay, score where the truth is known, and write the results."""
-    sequence = open_source(args.source, tuple(args.simulation), args.masks)
+    sequence = open_source(args.source, tuple(args.simulation), source_options(args))
     config = build.load(args.config, tuple(args.set))
     online = build.online_segmenter(config)
     out = results_folder(args.out, RESULTS)

@@ -1,14 +1,23 @@
-"""Where frames come from: a bag, a folder of posed images, or `simulation:SEED`."""
+"""Where frames come from: a recording of any kind, or `simulation:SEED`, and what is said about it."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 
-from autoseg3d_core.cli.arguments import add_settings
+from autoseg3d_core.cli.arguments import add_settings, rate, setting
 from autoseg3d_core.config import load_config
+from autoseg3d_core.datasets.calibration_files import camera_from_text
 from autoseg3d_core.datasets.open_sequence import open_sequence
+from autoseg3d_core.datasets.rosbag import TOPICS
 from autoseg3d_core.datasets.sequence import RgbdSequence
-from autoseg3d_core.structures import InputError
+from autoseg3d_core.datasets.source_options import (
+    POSE_CONVENTIONS,
+    REGISTRATIONS,
+    UNITS_PER_METRE,
+    SourceOptions,
+)
+from autoseg3d_core.structures import CameraIntrinsics, InputError
 
 SIMULATION = "simulation:"
 
@@ -19,19 +28,114 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, "--set", "settings, e.g. lifting.points=10000")
 
 
-def open_source(source: str, simulation: tuple[str, ...] = (), masks: str | None = None) -> RgbdSequence:
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a user may say about a recording that its files do not tell, or tell wrongly."""
+    group = parser.add_argument_group("the recording (docs/recordings.md)")
+    group.add_argument(
+        "--depth-scale", type=rate, metavar="UNITS", help="units of depth per metre, e.g. 1000"
+    )
+    group.add_argument("--depth-unit", choices=tuple(UNITS_PER_METRE), help="the same by name")
+    group.add_argument("--pose-unit", choices=("m", "cm", "mm"), help="unit of the poses' positions")
+    group.add_argument(
+        "--pose-convention", choices=tuple(POSE_CONVENTIONS), help="what the poses' matrices mean"
+    )
+    group.add_argument(
+        "--intrinsics", type=camera, metavar="CAMERA", help="fx,fy,cx,cy[,width,height] of colour, or a file"
+    )
+    group.add_argument(
+        "--depth-intrinsics", type=camera, metavar="CAMERA", help="of a depth camera that is to be registered"
+    )
+    group.add_argument(
+        "--depth-offset", type=offset, metavar="X,Y,Z", help="where it stands in colour's axes, in metres"
+    )
+    group.add_argument(
+        "--registration", choices=REGISTRATIONS, help="how depth of another camera is registered"
+    )
+    group.add_argument("--swap-colors", action="store_true", help="red and blue are the wrong way round")
+    group.add_argument(
+        "--topics",
+        metavar="PART=TOPIC",
+        nargs="+",
+        action="extend",
+        type=setting,
+        default=[],
+        help=f"a bag's topics by their part: {', '.join(TOPICS)}",
+    )
+    group.add_argument("--target-frame", metavar="FRAME", help="a bag's frame of the world")
+    group.add_argument("--camera-frame", metavar="FRAME", help="a bag's optical frame of the colour camera")
+
+
+def camera(text: str) -> CameraIntrinsics:
+    """Return a calibration that is typed, or lies in a file."""
+    try:
+        return camera_from_text(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def offset(text: str) -> tuple[float, float, float]:
+    """Return three lengths in metres."""
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not X,Y,Z in metres") from error
+    return x, y, z
+
+
+def source_options(args: argparse.Namespace) -> SourceOptions:
+    """Return what was said about the recording."""
+    if args.depth_scale and args.depth_unit:
+        raise InputError("--depth-scale and --depth-unit say the same: give one of them")
+    if args.depth_scale is not None and args.depth_scale < 1:
+        raise InputError(
+            f"--depth-scale {args.depth_scale:g}: give units per metre, e.g. {1 / args.depth_scale:g} instead"
+        )
+    return SourceOptions(
+        depth_scale=UNITS_PER_METRE[args.depth_unit] if args.depth_unit else args.depth_scale,
+        pose_scale=UNITS_PER_METRE[args.pose_unit] if args.pose_unit else None,
+        pose_convention=args.pose_convention,
+        intrinsics=args.intrinsics,
+        depth_intrinsics=args.depth_intrinsics,
+        depth_offset=args.depth_offset,
+        registration=args.registration,
+        swap_colors=args.swap_colors,
+        target_frame=args.target_frame,
+        camera_frame=args.camera_frame,
+        topics=dict(_part_and_topic(text) for text in args.topics),
+    )
+
+
+def _part_and_topic(text: str) -> tuple[str, str]:
+    part, _, topic = text.partition("=")
+    if part not in TOPICS:
+        raise InputError(f"--topics {text}: no such part; known: {', '.join(TOPICS)}")
+    return part, topic if topic.startswith("/") else f"/{topic}"
+
+
+def open_source(
+    source: str,
+    simulation: tuple[str, ...] = (),
+    options: SourceOptions | None = None,
+    defaults: tuple[str, ...] = (),
+) -> RgbdSequence:
     """Return the frames of a source.
 
-    `simulation` holds overrides of a simulated scene's settings, `masks` a bag's topic of label images.
+    `simulation` holds what the user sets of a simulated scene, after the command's own `defaults`; `options`
+    what they say of a recording. Raises `InputError` where these are said of the other kind of source.
     """
     if not source.startswith(SIMULATION):
-        return open_sequence(source, **({"mask_topic": masks} if masks else {}))
+        if simulation:
+            raise InputError(f"{source}: --simulation is for simulation:SEED, and this is a recording")
+        return open_sequence(source, options)
+    if options is not None:
+        names = tuple(field.name for field in fields(options))
+        options.refuse(names, source, "a simulated scene is right by itself")
     seed = source[len(SIMULATION) :]
     if not seed.isdigit():
         raise InputError(f"{source}: write the seed as a whole number, e.g. simulation:5000")
     from autoseg3d_core.simulation.sequence import SimulatedSequence, SimulationConfig  # needs MuJoCo
 
-    return SimulatedSequence(int(seed), load_config(SimulationConfig, None, simulation))
+    return SimulatedSequence(int(seed), load_config(SimulationConfig, None, (*defaults, *simulation)))
 
 
 def expanded(sources: list[str]) -> list[str]:

@@ -21,11 +21,12 @@ NOT_CAMERAS = ("infra", "/ir/", "truth", "debug", "label", "confidence", "mask",
 
 @dataclass(frozen=True)
 class BagTopics:
-    """The topics of one RGB-D camera."""
+    """The topics of one RGB-D camera; `depth_info` is empty where depth has no calibration of its own."""
 
     color: str
     depth: str
     info: str
+    depth_info: str = ""
 
 
 def find_topics(
@@ -34,6 +35,7 @@ def find_topics(
     color: str | None = None,
     depth: str | None = None,
     info: str | None = None,
+    depth_info: str | None = None,
 ) -> BagTopics:
     """Return the camera's topics of a bag whose topics have these types; given ones are only checked.
 
@@ -43,12 +45,13 @@ def find_topics(
     depths = [t for t in images if _has(t, DEPTH_WORDS)]
     colors = [t for t in images if t not in depths and not t.endswith("compressedDepth")]
     infos = [t for t, kind in kinds.items() if kind == INFO]
-    for given in (color, depth, info):
+    for given in (color, depth, info, depth_info):
         if given is not None and given not in kinds:
             raise InputError(f"{source}: no topic {given}; it has {', '.join(sorted(kinds))}")
     color = color or _best(colors, COLOR_WORDS, source, "colour image")
     depth = depth or _best(depths, DEPTH_WORDS, source, "depth image")
-    return BagTopics(color, depth, info or _info_for(color, infos, source))
+    beside = next((topic for topic in infos if topic.rsplit("/", 1)[0] == _folder(depth)), "")
+    return BagTopics(color, depth, info or _info_for(color, infos, source), depth_info or beside)
 
 
 def _has(topic: str, words: tuple[str, ...]) -> bool:
@@ -58,7 +61,7 @@ def _has(topic: str, words: tuple[str, ...]) -> bool:
 def _best(topics: list[str], words: tuple[str, ...], source: str, what: str) -> str:
     """Return the topic with the earliest word, raw before compressed; several cameras are an error."""
     if not topics:
-        raise InputError(f"{source}: no {what} topic: record one, or name it")
+        raise InputError(f"{source}: no {what} topic: record one, or name it (--topics)")
 
     def rank(topic: str) -> tuple[int, int]:
         return _place(words, topic.lower()), TRANSPORTS.index(_transport(topic))
@@ -69,7 +72,9 @@ def _best(topics: list[str], words: tuple[str, ...], source: str, what: str) -> 
         equal.sort(key=lambda topic: _place(NAMES_OF_ONE_CAMERA, topic.removeprefix(_folder(topic))))
         return equal[0]
     if len(equal) > 1:
-        raise InputError(f"{source}: more than one {what} topic ({', '.join(equal)}): name the one to use")
+        raise InputError(
+            f"{source}: more than one {what} topic ({', '.join(equal)}): name the one to use (--topics)"
+        )
     return ordered[0]
 
 
@@ -97,6 +102,6 @@ def _info_for(color: str, infos: list[str], source: str) -> str:
     chosen = beside or infos
     if len(chosen) > 1:
         raise InputError(
-            f"{source}: more than one camera info topic ({', '.join(chosen)}): name the one to use"
+            f"{source}: more than one camera info topic ({', '.join(chosen)}): name the one to use (--topics)"
         )
     return chosen[0]

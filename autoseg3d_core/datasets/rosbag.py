@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +14,21 @@ import cv2
 import numpy as np
 
 from autoseg3d_core import image_formats
+from autoseg3d_core.datasets import bag_images
 from autoseg3d_core.datasets.bag_index import BagIndex, Stamped
+from autoseg3d_core.datasets.bag_poses import BagPoses
 from autoseg3d_core.datasets.bag_topics import BagTopics, find_topics
 from autoseg3d_core.datasets.pairing import pair_stamps
+from autoseg3d_core.datasets.rig import Rig, of_size, on_one_grid, told
+from autoseg3d_core.datasets.source_options import SourceOptions, world_from_camera
 from autoseg3d_core.datasets.truth_file import load_scene_truth
 from autoseg3d_core.geometry.transforms import check_pose
-from autoseg3d_core.structures import Frame, FrameTruth, InputError, SceneTruth
+from autoseg3d_core.structures import CameraIntrinsics, Frame, FrameTruth, InputError, SceneTruth
 
 TRUTH_TOPIC = "/truth/instance/compressed"
 PART_TOPIC = "/truth/part/compressed"
-WORLD_FRAMES = ("map", "odom", "world")
+TOPICS = ("color", "depth", "info", "depth_info", "pose", "masks")
+SLOP_NS = 20_000_000
 REGISTERED_M, REGISTERED_RAD = 0.005, 0.01
 """How far apart two optical frames may lie for depth still to count as registered to colour."""
 
@@ -35,44 +42,42 @@ class _Pair:
 
 
 class RosbagSequence:
-    """Reads colour, depth, calibration and TF of a bag; every frame, always in the same order.
+    """Reads colour, depth, calibration and poses of a bag; every frame, always in the same order.
 
-    Topics are found by their types and names unless given. `target_frame` defaults to the root of the TF
-    tree. Frames that cannot be used are left out and counted in `skipped` by cause.
+    Topics are found by their types and names, and the poses in TF, unless the options name them. Where TF and
+    a calibration say that depth was seen by another camera, it is registered to colour; a depth topic that
+    the options name is taken as registered. The target frame is the world frame above the camera. Frames that
+    cannot be used are left out and counted in `skipped` by cause.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        color_topic: str | None = None,
-        depth_topic: str | None = None,
-        info_topic: str | None = None,
-        target_frame: str | None = None,
-        slop_s: float = 0.02,
-        mask_topic: str | None = None,
-    ) -> None:
+    def __init__(self, path: str | Path, options: SourceOptions | None = None) -> None:
         self.path = Path(path)
         self.name = self.path.stem
+        self._options = options = options or SourceOptions()
+        named = options.topics
         self._bag = BagIndex(self.path)
-        self.topics: BagTopics = find_topics(self._bag.kinds, str(path), color_topic, depth_topic, info_topic)
-        self._mask_topic = mask_topic
-        if mask_topic is not None and mask_topic not in self._bag.kinds:
-            raise InputError(f"{path}: no messages on {mask_topic}: name the topic of label images")
-        masks = [] if mask_topic is None else [mask_topic]
-        self._bag.index([self.topics.color, self.topics.depth, self.topics.info, *masks])
-        self._infos = self._bag.messages(self.topics.info)
-        self._info_stamps = np.array([info.stamp_ns for info in self._infos], np.int64)
+        self._check_named(named)
+        self.topics: BagTopics = find_topics(
+            self._bag.kinds,
+            str(path),
+            *(named.get(part) for part in ("color", "depth", "info", "depth_info")),
+        )
+        self._mask_topic = named.get("masks")
+        more = [topic for topic in (self._mask_topic, self.topics.depth_info, named.get("pose")) if topic]
+        self._bag.index([self.topics.color, self.topics.depth, self.topics.info, *more])
         self.skipped: Counter[str] = Counter()
         self.skip_reasons: dict[str, str] = {}
-        pairs = self._paired(round(slop_s * 1e9))
-        self._tree = self._bag.transform_tree()
-        self._optical = self._bag.read(pairs[0].color).header.frame_id.lstrip("/") if pairs else ""
-        if pairs and depth_topic is None:
-            self._check_registered(pairs[0])
-        self.target_frame = target_frame or self._default_target()
+        pairs = self._paired(SLOP_NS)
+        if not pairs:
+            raise self._nothing()
+        optical = self._bag.read(pairs[0].color).header.frame_id.lstrip("/")
+        self._optical = options.camera_frame or optical
+        self._poses = BagPoses(self._bag, self._optical, named.get("pose"), options.target_frame)
+        self.target_frame, self.guesses = self._poses.target, [g for g in [self._poses.guess] if g]
+        self._color_from_depth = self._apart(pairs[0], "depth" in named and "depth_info" not in named)
         self._pairs = [pair for pair in pairs if self._has_pose(pair)]
         if not self._pairs:
-            raise InputError(f"{path}: no usable frame: {'; '.join(self.skip_reasons.values())}")
+            raise self._nothing()
 
     @property
     def stamps_ns(self) -> list[int]:
@@ -85,39 +90,23 @@ class RosbagSequence:
 
     def __getitem__(self, index: int) -> Frame:
         """Return one frame; raises `InputError` naming the topic that cannot be used."""
-        pair = self._pairs[index]
-        rgb = self._decoded(pair.color, _color_of)
-        depth = self._decoded(pair.depth, _depth_of)
-        info = self._bag.read(self._nearest_info(pair.color.stamp_ns))
-        try:
-            camera, distortion = image_formats.camera_intrinsics(
-                info.width,
-                info.height,
-                info.k,
-                info.d,
-                info.p,
-                info.distortion_model,
-                info.roi,
-                (info.binning_x, info.binning_y),
-                image_formats.is_rectified_topic(self.topics.color),
-            )
-        except InputError as error:
-            raise InputError(f"{self.path}: {self.topics.info}: {error}") from error
-        if depth.shape != rgb.shape[:2]:
-            raise InputError(
-                f"{self.path}: {self.topics.depth} is {depth.shape[1]}x{depth.shape[0]}, {self.topics.color} "
-                f"is {rgb.shape[1]}x{rgb.shape[0]}: record depth that is registered to colour"
-            )
-        if (camera.height, camera.width) != depth.shape:
-            raise InputError(
-                f"{self.path}: {self.topics.info} describes {camera.width}x{camera.height}, but "
-                f"{self.topics.color} is {rgb.shape[1]}x{rgb.shape[0]}: name the camera info of that image"
-            )
-        labels = self._labels_at(pair.color.stamp_ns)
-        if distortion is not None:
-            rgb, depth = image_formats.undistort(rgb, depth, camera, distortion)
-            labels = labels if labels is None else image_formats.undistort_labels(labels, camera, distortion)
-        return Frame(rgb, depth, camera, self._pose(pair.color.stamp_ns), pair.color.stamp_ns, labels, index)
+        pair, said = self._pairs[index], self._options
+        stamp = pair.color.stamp_ns
+        rgb = self._decoded(pair.color, bag_images.color_of)
+        if said.swap_colors:
+            rgb = np.ascontiguousarray(rgb[..., ::-1])
+        scale = 1 / said.depth_scale if said.depth_scale else None
+        depth = self._decoded(pair.depth, partial(bag_images.depth_of, metres_per_unit=scale))
+        rig = told(self._rig(stamp, rgb.shape), said)
+        labels = self._labels_at(stamp)
+        if labels is not None and rig.distortion is not None:
+            straight = of_size(rig.color, labels.shape, f"{self.path}: {self._mask_topic}")
+            labels = image_formats.undistort_labels(labels, straight, rig.distortion)
+        source = f"{self.path}: {self.topics.depth} and {self.topics.color}"
+        rgb, depth, camera = on_one_grid(rig, rgb, depth, source)
+        if labels is not None and labels.shape != depth.shape:
+            labels = cv2.resize(labels, depth.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        return Frame(rgb, depth, camera, self._pose(stamp), stamp, labels, index)
 
     def truth(self, index: int) -> FrameTruth | None:
         """Return what is really in one frame, None where the bag does not say."""
@@ -147,35 +136,66 @@ class RosbagSequence:
         self._skip("no depth", reason, len(colors) - len(pairs))
         return pairs
 
-    def _check_registered(self, pair: _Pair) -> None:
-        """Raise `InputError` where TF says that depth is seen from another place than colour."""
+    def _apart(self, pair: _Pair, is_named: bool) -> np.ndarray | None:
+        """Return where depth's camera stands in colour's, None where depth is seen from colour's own place.
+
+        Raises `InputError` where TF says so and no calibration of the depth camera tells how to register it.
+        """
+        said, tree = self._options, self._poses.tree
         frame = self._bag.read(pair.depth).header.frame_id.lstrip("/")
-        if frame == self._optical or not {frame, self._optical} <= set(self._tree.frames):
-            return
-        apart = self._tree.lookup(self._optical, frame, pair.color.stamp_ns)
+        told_by_user = said.depth_intrinsics is not None or said.depth_offset is not None
+        if (
+            told_by_user
+            or is_named
+            or frame == self._optical
+            or not {frame, self._optical} <= set(tree.frames)
+        ):
+            return None
+        apart = tree.lookup(self._optical, frame, pair.color.stamp_ns)
         turned = np.arccos(np.clip((np.trace(apart[:3, :3]) - 1) / 2, -1, 1))
-        if np.linalg.norm(apart[:3, 3]) > REGISTERED_M or turned > REGISTERED_RAD:
+        if np.linalg.norm(apart[:3, 3]) <= REGISTERED_M and turned <= REGISTERED_RAD:
+            return None
+        if not self.topics.depth_info:
             raise InputError(
                 f"{self.path}: {self.topics.depth} is seen from {frame}, {self.topics.color} from "
                 f"{self._optical}: record depth that is registered to colour (RealSense: "
-                "align_depth.enable), or name the depth topic if it is"
+                "align_depth.enable), or the depth camera's calibration; or name the depth topic if it is "
+                f"registered (--topics depth={self.topics.depth})"
             )
+        self.guesses.append(f"depth: registered to colour by TF and {self.topics.depth_info}")
+        return apart
 
-    def _default_target(self) -> str:
-        """Return the well-known world frame above the camera, or else the root of its tree."""
-        frames = self._tree.frames
-        if not frames:
-            raise InputError(f"{self.path}: no transforms: record /tf and /tf_static as well")
-        if self._optical not in frames:
-            return self._optical
-        above = self._tree.chain(self._optical)
-        known = next((name for name in WORLD_FRAMES if name in above), None)
-        if known is None and self._tree.is_fixed(self._optical):
+    def _rig(self, stamp_ns: int, shape: tuple[int, ...]) -> Rig:
+        camera, distortion = self._calibration(self.topics.info, stamp_ns, self.topics.color)
+        if self._options.intrinsics is None and (camera.height, camera.width) != shape[:2]:
             raise InputError(
-                f"{self.path}: nothing says how {above[-1]} moves: record /tf with {', '.join(WORLD_FRAMES)} "
-                f"or the like; for a camera that stands still name {above[-1]} as the target frame"
+                f"{self.path}: {self.topics.info} describes {camera.width}x{camera.height}, but "
+                f"{self.topics.color} is {shape[1]}x{shape[0]}: name the camera info of that image "
+                "(--topics info=TOPIC)"
             )
-        return known or above[-1]
+        if self._color_from_depth is None:
+            return Rig(camera, distortion=distortion)
+        depth, _ = self._calibration(self.topics.depth_info, stamp_ns, self.topics.depth)
+        return Rig(camera, depth, self._color_from_depth, distortion)
+
+    def _calibration(
+        self, topic: str, stamp_ns: int, image: str
+    ) -> tuple[CameraIntrinsics, image_formats.Distortion | None]:
+        info = self._bag.read(self._nearest(topic, stamp_ns))
+        try:
+            return image_formats.camera_intrinsics(
+                info.width,
+                info.height,
+                info.k,
+                info.d,
+                info.p,
+                info.distortion_model,
+                info.roi,
+                (info.binning_x, info.binning_y),
+                image_formats.is_rectified_topic(image),
+            )
+        except InputError as error:
+            raise InputError(f"{self.path}: {topic}: {error}") from error
 
     def _has_pose(self, pair: _Pair) -> bool:
         try:
@@ -186,23 +206,38 @@ class RosbagSequence:
         return True
 
     def _pose(self, stamp_ns: int) -> np.ndarray:
-        return self._tree.lookup(self.target_frame, self._optical, stamp_ns)
+        said = self._options
+        stored = self._poses.at(stamp_ns)
+        return world_from_camera(stored, said.pose_convention or "camera-to-world", said.pose_scale or 1.0)
+
+    def _check_named(self, named: Mapping[str, str]) -> None:
+        for part, topic in named.items():
+            if part not in TOPICS:
+                raise InputError(f"--topics {part}={topic}: no such part; known: {', '.join(TOPICS)}")
+            if topic not in self._bag.kinds:
+                known = ", ".join(sorted(self._bag.kinds))
+                raise InputError(f"{self.path}: no messages on {topic}; it has {known}")
+
+    def _nothing(self) -> InputError:
+        return InputError(f"{self.path}: no usable frame: {'; '.join(self.skip_reasons.values())}")
 
     def _skip(self, cause: str, reason: str, count: int = 1) -> None:
         if count:
             self.skipped[cause] += count
             self.skip_reasons.setdefault(cause, reason)
 
-    def _decoded(self, place: Stamped, decode: Any) -> np.ndarray:
+    def _decoded(self, place: Stamped, decode: Callable[[Any], np.ndarray]) -> np.ndarray:
         try:
             return decode(self._bag.read(place))
         except InputError as error:
             raise InputError(f"{self.path}: {place.topic} at {place.stamp_ns} ns: {error}") from error
 
-    def _nearest_info(self, stamp_ns: int) -> Stamped:
-        after = int(np.searchsorted(self._info_stamps, stamp_ns))
-        near = range(max(after - 1, 0), min(after + 1, len(self._infos)))
-        return self._infos[min(near, key=lambda i: abs(self._infos[i].stamp_ns - stamp_ns))]
+    def _nearest(self, topic: str, stamp_ns: int) -> Stamped:
+        """Return the message of a topic that is nearest in time."""
+        messages = self._bag.messages(topic)
+        after = bisect_left(messages, stamp_ns, key=lambda m: m.stamp_ns)
+        near = messages[max(after - 1, 0) : after + 1]
+        return min(near, key=lambda m: abs(m.stamp_ns - stamp_ns))
 
     def _labels_at(self, stamp_ns: int) -> np.ndarray | None:
         """Return the label image of a stamp, None where no topic of them was named."""
@@ -211,7 +246,7 @@ class RosbagSequence:
         place = self._place_at(self._mask_topic, stamp_ns)
         if place is None:
             raise InputError(f"{self.path}: {self._mask_topic} has no label image at {stamp_ns} ns")
-        return self._decoded(place, _labels_of)
+        return self._decoded(place, bag_images.labels_of)
 
     def _place_at(self, topic: str, stamp_ns: int) -> Stamped | None:
         places = self._bag.messages(topic)
@@ -222,29 +257,4 @@ class RosbagSequence:
         place = self._place_at(topic, stamp_ns)
         if place is None:
             return None
-        data = np.frombuffer(self._bag.read(place).data, np.uint8)
-        ids = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-        if ids is None:
-            raise InputError(f"{topic}: the image at {stamp_ns} ns is not a PNG: write the recording again")
-        return ids.astype(np.int32)
-
-
-def _color_of(message: Any) -> np.ndarray:
-    if hasattr(message, "format"):
-        return image_formats.decode_compressed_color(message.data)
-    m = message
-    return image_formats.decode_color(m.encoding, m.height, m.width, m.step, m.is_bigendian, m.data)
-
-
-def _depth_of(message: Any) -> np.ndarray:
-    if hasattr(message, "format"):
-        return image_formats.decode_compressed_depth(message.format, message.data)
-    m = message
-    return image_formats.decode_depth(m.encoding, m.height, m.width, m.step, m.is_bigendian, m.data)
-
-
-def _labels_of(message: Any) -> np.ndarray:
-    if hasattr(message, "format"):
-        return image_formats.decode_compressed_labels(message.data)
-    m = message
-    return image_formats.decode_labels(m.encoding, m.height, m.width, m.step, m.is_bigendian, m.data)
+        return self._decoded(place, bag_images.ids_of)

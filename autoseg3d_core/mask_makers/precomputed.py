@@ -22,7 +22,7 @@ class PrecomputedConfig:
     folder: str = setting(
         "",
         "folder of label images, STAMP_NS.png or .npy, or for recordings numbered from 0 on as their frames "
-        "are; empty takes those that come with the frames (topics.masks, or replay --masks)",
+        "are; empty takes those that come with the frames (topics.masks, or replay --topics masks=TOPIC)",
     )
     void: int = setting(0, "value of pixels without a mask", low=-1, high=65535)
 

@@ -24,6 +24,7 @@ from autoseg3d_core.cli.arguments import results_folder
 from autoseg3d_core.cli.demo import add_arguments
 from autoseg3d_core.config import ConfigError
 from autoseg3d_core.datasets.rosbag import RosbagSequence
+from autoseg3d_core.datasets.source_options import SourceOptions
 from autoseg3d_core.resources import resource_path
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.demo.live_node import LiveNode
@@ -106,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _opened(bag: Path) -> RosbagSequence:
     """Return the recording; raises `InputError` when the node of this demo would hear nothing of it."""
-    sequence = RosbagSequence(bag, target_frame=TARGET_FRAME)
+    sequence = RosbagSequence(bag, SourceOptions(target_frame=TARGET_FRAME))
     topics = sequence.topics
     missing = {COLOR, DEPTH, INFO} - {topics.color, topics.depth, topics.info}
     if missing:

@@ -11,6 +11,7 @@ from autoseg3d_core.datasets.open_sequence import open_sequence
 from autoseg3d_core.datasets.pairing import pair_stamps
 from autoseg3d_core.datasets.rosbag import TRUTH_TOPIC, RosbagSequence
 from autoseg3d_core.resources import resource_path
+from autoseg3d_core.datasets.source_options import SourceOptions
 from autoseg3d_core.structures import InputError
 
 COLOR = "/camera/color/image_raw/compressed"
@@ -112,14 +113,14 @@ def test_a_bag_without_what_is_needed_says_what_is_missing(rewritten, change, me
 
 
 def test_a_camera_that_stands_still_is_used_when_its_frame_is_named(rewritten):
-    frames = RosbagSequence(rewritten(without("/tf")), target_frame="base_link")
+    frames = RosbagSequence(rewritten(without("/tf")), options=SourceOptions(target_frame="base_link"))
     assert len(frames) == 6
     assert np.array_equal(frames[0].world_from_camera, frames[5].world_from_camera)
 
 
 def test_depth_named_by_the_user_is_taken_as_registered(rewritten):
     path = rewritten(changing(DEPTH, lambda m: framed(m, "base_link")))
-    assert len(RosbagSequence(path, depth_topic=DEPTH)) == 6
+    assert len(RosbagSequence(path, options=SourceOptions(topics={"depth": DEPTH}))) == 6
 
 
 def test_calibration_of_another_size_is_refused_with_both_sizes(rewritten):
@@ -214,20 +215,20 @@ def test_of_one_camera_the_better_image_is_taken(images, color, depth):
 
 
 def test_label_images_of_a_bag_come_with_its_frames(tiny_bag):
-    sequence = open_sequence(tiny_bag, mask_topic=TRUTH_TOPIC)
+    sequence = open_sequence(tiny_bag, SourceOptions(topics={"masks": TRUTH_TOPIC}))
     assert np.array_equal(sequence[2].label_image, sequence.truth(2).instance)
     assert open_sequence(tiny_bag)[2].label_image is None
 
 
 def test_a_topic_of_label_images_that_is_not_there_is_named(tiny_bag):
     with pytest.raises(InputError, match="/masks"):
-        open_sequence(tiny_bag, mask_topic="/masks")
+        open_sequence(tiny_bag, SourceOptions(topics={"masks": "/masks"}))
 
 
 def test_a_frame_without_its_label_image_is_named(rewritten):
     path = rewritten(changing(TRUTH_TOPIC, lambda message: moved(message, 1000)))
     with pytest.raises(InputError, match=f"{TRUTH_TOPIC} has no label image at"):
-        open_sequence(path, mask_topic=TRUTH_TOPIC)[0]
+        open_sequence(path, SourceOptions(topics={"masks": TRUTH_TOPIC}))[0]
 
 
 def test_static_transforms_are_recorded_as_latched_and_nothing_else_is(tiny_bag):

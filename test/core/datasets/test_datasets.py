@@ -8,6 +8,7 @@ from autoseg3d_core.datasets.bag_topics import COMPRESSED, IMAGE, INFO, BagTopic
 from autoseg3d_core.datasets.open_sequence import open_sequence
 from autoseg3d_core.datasets.posed_images import PosedImages
 from autoseg3d_core.datasets.rosbag import RosbagSequence
+from autoseg3d_core.datasets.source_options import SourceOptions
 from autoseg3d_core.datasets.write_bag import EPOCH_NS, write_bag
 from autoseg3d_core.datasets.write_posed_images import write_posed_images
 from autoseg3d_core.structures import (
@@ -68,8 +69,10 @@ def test_writers_refuse_to_overwrite(written, tiny_class):
 
 
 BAD_FOLDERS = [
-    (lambda d: (d / "depth" / "3.png").unlink(), r"depth: 1 frames .* missing here \(3\)"),
-    (lambda d: (d / "pose" / "0.txt").unlink(), r"pose: 1 frames .* missing here \(0\)"),
+    (
+        lambda d: [f.unlink() for f in (d / "depth").iterdir()],
+        "no usable frame: .*: no depth of 6 of 6 frames",
+    ),
     (lambda d: shutil.rmtree(d / "color"), "color: no such folder"),
     (lambda d: (d / "intrinsic.txt").unlink(), r"intrinsic\.txt: cannot be read"),
     (lambda d: (d / "intrinsic.txt").write_text("0 0 0\n0 0 0\n0 0 1"), "focal lengths above 0"),
@@ -88,6 +91,21 @@ def test_a_broken_folder_is_refused_at_once(folder, spoil, message):
     spoil(folder)
     with pytest.raises(InputError, match=message):
         PosedImages(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("depth/3.png", "depth"), ("pose/0.txt", "pose"), ("color/5.jpg", "color")]
+)
+def test_a_missing_file_costs_one_frame_and_is_named(folder, name, part):
+    (folder / name).unlink()
+    number = int(name.split("/")[1].split(".")[0])
+    sequence = PosedImages(folder)
+    assert len(sequence) == 5
+    assert sequence.skipped == {"no files": 1}
+    assert f"no {part} of 1 of 6 frames ({number})" in sequence.skip_reasons["no files"]
+    whole = [0, 1, 2, 3, 4, 5]
+    whole.remove(number)
+    assert [sequence[i].stamp_ns for i in range(5)] == [100_000_000 * i for i in whole]
 
 
 def test_names_with_leading_zeros_are_read(folder):
@@ -126,7 +144,7 @@ def test_an_even_step_in_the_numbers_is_no_gap(folder):
 
 def test_a_calibration_of_larger_images_is_refused(folder):
     np.savetxt(folder / "intrinsic.txt", [[500, 0, 320], [0, 500, 240], [0, 0, 1]])
-    with pytest.raises(InputError, match=r"intrinsic\.txt: .*outside the images of 40x30"):
+    with pytest.raises(InputError, match="outside the images of 40x30"):
         PosedImages(folder)[0]
 
 
@@ -138,9 +156,13 @@ BAD_FILES = [
     ("depth/2.png", lambda f: cv2.imwrite(str(f), np.zeros((30, 40), np.uint8)), "16-bit"),
     (
         "depth/2.png",
-        lambda f: cv2.imwrite(str(f), np.zeros((15, 20), np.uint16)),
-        "20x15 but colour is 40x30",
+        lambda f: cv2.imwrite(str(f), np.zeros((15, 30), np.uint16)),
+        "30x15 but colour is 40x30",
     ),
+    ("depth/2.png", lambda f: f.write_bytes(f.read_bytes()[:-40]), "cut off"),
+    ("color/2.jpg", lambda f: f.write_bytes(f.read_bytes()[:300]), "cut off"),
+    ("color/2.jpg", lambda f: f.write_bytes(b""), "as an image"),
+    ("pose/2.txt", lambda f: np.savetxt(f, np.eye(3)), "4x4 numbers, found 3x3"),
 ]
 
 
@@ -191,7 +213,7 @@ def test_an_empty_bag_is_refused(tmp_path):
 
 def test_an_unknown_target_frame_is_refused_with_the_known_ones(written):
     with pytest.raises(InputError, match=r"'moon' is not in TF .known: base_link"):
-        RosbagSequence(written / "bag", target_frame="moon")
+        RosbagSequence(written / "bag", SourceOptions(target_frame="moon"))
 
 
 def test_frames_without_a_pose_are_left_out_and_counted(tmp_path, tiny_class):
@@ -236,6 +258,7 @@ def test_frames_without_a_pose_are_left_out_and_counted(tmp_path, tiny_class):
                 "/zed/zed_node/rgb/image_rect_color",
                 "/zed/zed_node/depth/depth_registered",
                 "/zed/zed_node/rgb/camera_info",
+                "/zed/zed_node/depth/camera_info",
             ),
         ),
     ],
