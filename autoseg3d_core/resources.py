@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import xml.etree.ElementTree as ElementTree
+from importlib import metadata
 from pathlib import Path
 
 from autoseg3d_core.errors import InputError
 
+DISTRIBUTION = "autoseg3d-core"
 SHARE = Path("share") / "autoseg3d"
 
 
@@ -19,6 +22,17 @@ def resource_path(name: str) -> Path:
             return path
     places = ", ".join(str(path.parent) for path in tried)
     raise InputError(f"the bundled {name} is missing (looked in {places}): install the package again")
+
+
+def version() -> str:
+    """Return the version that runs: of the checkout, of what pip installed, or of the ROS package."""
+    beside = Path(__file__).resolve().parent.parent / "package.xml"
+    if not beside.exists():
+        try:
+            return metadata.version(DISTRIBUTION)
+        except metadata.PackageNotFoundError:
+            beside = resource_path("package.xml")
+    return ElementTree.parse(beside).findtext("version", default="unknown")
 
 
 def _bases() -> list[Path]:

@@ -6,7 +6,9 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
+import autoseg3d_core
 from autoseg3d_core.errors import ConfigError, InputError
 
 COMMANDS = {
@@ -26,10 +28,20 @@ COMMANDS = {
 }
 
 
+class Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print it and end."""
+        print(f"autoseg3d {autoseg3d_core.__version__}")
+        parser.exit()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns its exit code, 2 for bad input or a bad config."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(prog="autoseg3d", description="Online 3D instance segmentation")
+    parser.add_argument("--version", action=Version, nargs=0, help="show the version and exit")
     verbs = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     wanted = next((a for a in arguments if not a.startswith("-")), None)
     for name, about in COMMANDS.items():

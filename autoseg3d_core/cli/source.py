@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import fields
 
 from autoseg3d_core.cli.arguments import add_settings, rate, setting
@@ -126,7 +127,11 @@ def open_source(
     if not source.startswith(SIMULATION):
         if simulation:
             raise InputError(f"{source}: --simulation is for simulation:SEED, and this is a recording")
-        return open_sequence(source, options)
+        sequence = open_sequence(source, options)
+        guesses = getattr(sequence, "guesses", ())
+        if guesses:
+            print(f"{source}: guessed {'; '.join(guesses)}", file=sys.stderr)
+        return sequence
     if options is not None:
         names = tuple(field.name for field in fields(options))
         options.refuse(names, source, "a simulated scene is right by itself")

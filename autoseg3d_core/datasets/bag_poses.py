@@ -62,9 +62,10 @@ class BagPoses:
             message = self._bag.read(place)
             at, turn = _position(message)
             child = getattr(message, "child_frame_id", "").lstrip("/")
+            parent, moving = message.header.frame_id.lstrip("/"), child or self.camera
             self.tree.add(
-                message.header.frame_id or "world",
-                child or self.camera,
+                "world" if parent in ("", moving) else parent,
+                moving,
                 place.stamp_ns,
                 np.array([at.x, at.y, at.z]),
                 np.array([turn.x, turn.y, turn.z, turn.w]),

@@ -1,13 +1,18 @@
 import json
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
+import autoseg3d_core
 from autoseg3d_core.cli import doctor
 from autoseg3d_core.cli.__main__ import COMMANDS, main
 from autoseg3d_core.errors import ConfigError, InputError
 
+ROOT = Path(__file__).resolve().parents[3]
+RECORDING = str(ROOT / "demo" / "recording")
 HEAVY = ("torch", "numpy", "scipy", "cv2", "mujoco", "rosbags", "spconv", "rclpy")
 LOADED = "import sys; print(sorted(set(sys.modules) & set({heavy!r})))"
 
@@ -57,10 +62,16 @@ def test_no_command_is_refused(capsys):
     [
         ("no/such/recording", "no/such/recording"),
         ("simulation:five", "whole number"),
+        (f"{RECORDING} --simulation frames=3", "--simulation is for simulation:SEED"),
+        (f"{RECORDING} --depth-scale 0.001", "units per metre, e.g. 1000"),
+        (f"{RECORDING} --depth-scale 1000 --depth-unit mm", "give one of them"),
+        (f"{RECORDING} --topics colour=/a", "no such part; known: color, depth"),
+        (f"{RECORDING} --topics color=/a", "no messages on /a; it has"),
+        ("simulation:5000 --swap-colors", "right by itself, so --swap-colors means nothing"),
     ],
 )
 def test_a_source_that_cannot_be_read_is_exit_code_2_with_a_message(source, said, tmp_path, capsys):
-    assert main(["replay", source, "--out", str(tmp_path / "out")]) == 2
+    assert main(["replay", *source.split(), "--out", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("autoseg3d replay: ")
     assert said in error
@@ -101,3 +112,12 @@ def test_the_network_s_bench_measures_each_pair_and_its_memory_is_bounded(tmp_pa
     assert set(row["stages_ms"]) == {"voxels", "stem", "encode", "memory", "decode", "queries"}
     assert row["whole_ms"] > 0
     assert "edge" in capsys.readouterr().out
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    written = ElementTree.parse(ROOT / "package.xml").findtext("version")
+    assert capsys.readouterr().out == f"autoseg3d {written}\n"
+    assert autoseg3d_core.__version__ == written

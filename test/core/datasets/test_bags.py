@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import yaml
 from rosbags.rosbag2 import Reader
+from rosbags.typesys import Stores, get_typestore
 
 from autoseg3d_core.datasets.bag_qos import is_latched
 from autoseg3d_core.datasets.bag_topics import COMPRESSED, IMAGE, INFO, find_topics
 from autoseg3d_core.datasets.open_sequence import open_sequence
 from autoseg3d_core.datasets.pairing import pair_stamps
 from autoseg3d_core.datasets.rosbag import TRUTH_TOPIC, RosbagSequence
-from autoseg3d_core.resources import resource_path
 from autoseg3d_core.datasets.source_options import SourceOptions
+from autoseg3d_core.geometry.registration import registered
+from autoseg3d_core.geometry.transforms import quaternion_from_rotation
+from autoseg3d_core.resources import resource_path
 from autoseg3d_core.structures import InputError
 
 COLOR = "/camera/color/image_raw/compressed"
@@ -254,3 +257,103 @@ def test_profiles_are_written_as_every_release_from_humble_on_reads_them(tiny_ba
             1,
         )  # as in rmw/types.h
         assert moving["durability"] == 2
+
+
+TYPES = get_typestore(Stores.ROS2_HUMBLE).types
+
+
+def posed(position, turn):
+    return TYPES["geometry_msgs/msg/Pose"](
+        position=TYPES["geometry_msgs/msg/Point"](*position),
+        orientation=TYPES["geometry_msgs/msg/Quaternion"](*turn),
+    )
+
+
+def odometry(topic, message):
+    """Turn a moving transform into odometry."""
+    if topic != "/tf":
+        return topic, message
+    (transform,) = message.transforms
+    at, turn = transform.transform.translation, transform.transform.rotation
+    pose = posed((at.x, at.y, at.z), (turn.x, turn.y, turn.z, turn.w))
+    still = TYPES["geometry_msgs/msg/Vector3"](0.0, 0.0, 0.0)
+    twist = TYPES["geometry_msgs/msg/Twist"](linear=still, angular=still)
+    return "/odom", TYPES["nav_msgs/msg/Odometry"](
+        header=transform.header,
+        child_frame_id=transform.child_frame_id,
+        pose=TYPES["geometry_msgs/msg/PoseWithCovariance"](pose=pose, covariance=np.zeros(36)),
+        twist=TYPES["geometry_msgs/msg/TwistWithCovariance"](twist=twist, covariance=np.zeros(36)),
+    )
+
+
+def test_odometry_tells_the_pose_where_tf_does_not(tiny_bag, rewritten):
+    frames, original = RosbagSequence(rewritten(odometry)), RosbagSequence(tiny_bag)
+    assert len(frames) == 6
+    assert "/odom" in frames.guesses[0]
+    for index in range(6):
+        assert np.allclose(frames[index].world_from_camera, original[index].world_from_camera, atol=1e-9)
+
+
+def test_odometry_of_a_frame_that_the_camera_does_not_hang_on_is_refused(rewritten):
+    def change(topic, message):
+        return None if topic == "/tf_static" else odometry(topic, message)
+
+    with pytest.raises(InputError, match=r"/odom tells where base_link is, and nothing .*record /tf_static"):
+        RosbagSequence(rewritten(change))
+
+
+def test_a_topic_of_poses_is_the_camera_s_own(rewritten, tiny_class):
+    seen = []
+
+    def change(topic, message):
+        if topic in ("/tf", "/tf_static"):
+            return None
+        if topic != TRUTH_TOPIC:
+            return topic, message
+        pose = tiny_class().pose(len(seen))
+        seen.append(pose)
+        stamped = posed(pose[:3, 3], quaternion_from_rotation(pose[:3, :3]))
+        return "/slam/pose", TYPES["geometry_msgs/msg/PoseStamped"](header=message.header, pose=stamped)
+
+    path = rewritten(change)
+    with pytest.raises(InputError, match=r"no transforms: .*--topics pose=TOPIC"):
+        RosbagSequence(path)
+    frames = RosbagSequence(path, SourceOptions(topics={"pose": "/slam/pose"}))
+    assert len(frames) == 6
+    assert np.allclose(frames[4].world_from_camera, tiny_class().pose(4))
+    with pytest.raises(InputError, match=r"camera_info is sensor_msgs/msg/CameraInfo: name a topic of"):
+        RosbagSequence(path, SourceOptions(topics={"pose": INFO_TOPIC}))
+
+
+def test_depth_of_a_camera_beside_is_registered_by_tf_and_its_calibration(rewritten, tiny_class):
+    def change(topic, message):
+        if topic == DEPTH:
+            return topic, framed(message, "depth_frame")
+        if topic == INFO_TOPIC:
+            return topic, message
+        if topic != "/tf_static":
+            return topic, message
+        beside = TYPES["geometry_msgs/msg/Transform"](
+            translation=TYPES["geometry_msgs/msg/Vector3"](0.05, 0.0, 0.0),
+            rotation=TYPES["geometry_msgs/msg/Quaternion"](0.0, 0.0, 0.0, 1.0),
+        )
+        known = message.transforms[0]
+        header = replace(known.header, frame_id="camera_color_optical_frame")
+        more = replace(known, header=header, child_frame_id="depth_frame", transform=beside)
+        return topic, replace(message, transforms=[*message.transforms, more])
+
+    path = rewritten(change)
+    with pytest.raises(InputError, match=r"seen from depth_frame.*--topics depth="):
+        RosbagSequence(path)
+    both = SourceOptions(topics={"depth_info": INFO_TOPIC})
+    frames = RosbagSequence(path, both)
+    assert "registered to colour by TF" in frames.guesses[0]
+    whole, apart = tiny_class()[2], np.eye(4)
+    apart[0, 3] = 0.05
+    expected = registered(whole.depth, whole.camera, whole.camera, apart)
+    assert np.allclose(frames[2].depth, expected, atol=6e-4)
+
+
+def test_whole_numbers_of_depth_have_the_scale_that_is_said(tiny_bag):
+    scaled = RosbagSequence(tiny_bag, SourceOptions(depth_scale=5000.0))
+    assert np.allclose(scaled[1].depth, RosbagSequence(tiny_bag)[1].depth / 5)
