@@ -20,6 +20,7 @@ LAYERS = (
 SIBLINGS = {("pipeline", "report"), *((part, "errors") for part in LAYERS[0])}
 """Pairs of one layer of which the first may import the second."""
 LAYER_OF = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+LAYER_OF["__init__"] = len(LAYERS)  # the package itself, which nobody imports from
 ROS = {"rclpy", "tf2_ros", "tf2_msgs", "message_filters", "cv_bridge", "launch", "launch_ros", "autoseg3d"}
 ROS |= {"ament_index_python", "builtin_interfaces", "autoseg3d_ros", "rosidl_runtime_py"}
 LONGEST = 400
