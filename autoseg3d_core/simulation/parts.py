@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
+from autoseg3d_core.simulation.solids import Solid, extent, revolved, unit_solid
+
 Triple = tuple[float, float, float]
 STILL: Triple = (0.0, 0.0, 0.0)
 
@@ -31,12 +33,13 @@ class Material:
 class Part:
     """A solid of a thing. Parts of one name are one part to the truth.
 
-    `shape` is box, cylinder (along z), ellipsoid, cushion, cone (along z, narrower at the top) or drape;
-    `size` holds full extents in metres; `turn` are the angles about x, y and z, in this order, in radians.
+    `shape` is box, cylinder (along z), ellipsoid, cushion, cone (along z, narrower at the top), drape, or a
+    solid, which is stretched to the size; `size` holds full extents in metres; `turn` are the angles about
+    x, y and z, in this order, in radians.
     """
 
     name: str
-    shape: str
+    shape: str | Solid
     size: Triple
     at: Triple
     material: Material
@@ -162,6 +165,21 @@ def cone(name: str, size: Triple, at: Triple, material: Material, turn: Triple =
     return Part(name, "cone", size, at, material, turn)
 
 
+def solid(name: str, shape: Solid, at: Triple, material: Material, turn: Triple = STILL) -> Part:
+    """Return a solid in its own size; `at` is where the origin of its outline comes to lie."""
+    middle, size = extent(shape)
+    x, y, z = np.array(at) + Rotation.from_euler("xyz", turn).as_matrix() @ middle
+    width, depth, height = size
+    return Part(
+        name,
+        shape,
+        (float(width), float(depth), float(height)),
+        (float(x), float(y), float(z)),
+        material,
+        turn,
+    )
+
+
 def moved(parts: Iterable[Part], by: Triple, suffix: str = "") -> tuple[Part, ...]:
     """Return the parts shifted, with names that end in the suffix."""
     return tuple(
@@ -177,9 +195,13 @@ def moved(parts: Iterable[Part], by: Triple, suffix: str = "") -> tuple[Part, ..
     )
 
 
-@functools.cache
-def unit_mesh(shape: str) -> tuple[Float[np.ndarray, "vertices 3"], np.ndarray]:
+def unit_mesh(shape: str | Solid) -> tuple[Float[np.ndarray, "vertices 3"], np.ndarray]:
     """Return vertices in [-1, 1] and triangles (counter-clockwise from outside) of a shape of size 2."""
+    return _named_mesh(shape) if isinstance(shape, str) else unit_solid(shape)
+
+
+@functools.cache
+def _named_mesh(shape: str) -> tuple[Float[np.ndarray, "vertices 3"], np.ndarray]:
     if shape == "box":
         grid = np.array([-1.0, 1.0])
         return np.stack(np.meshgrid(grid, grid, grid), axis=-1).reshape(-1, 3), np.zeros((0, 3), int)
@@ -189,11 +211,11 @@ def unit_mesh(shape: str) -> tuple[Float[np.ndarray, "vertices 3"], np.ndarray]:
         return _drape()
     if shape in ("cylinder", "cone"):
         radius = np.array([1.0, 1.0 if shape == "cylinder" else 0.68])
-        return _revolved(radius, np.array([-1.0, 1.0]), np.cos(angle), np.sin(angle))
+        return revolved(radius, np.array([-1.0, 1.0]), np.cos(angle), np.sin(angle))
     lift = np.linspace(-np.pi / 2, np.pi / 2, rings)
     power = 1.0 if shape == "ellipsoid" else 0.35
     across, up = _power(np.cos(lift), power), _power(np.sin(lift), power)
-    return _revolved(across, up, _power(np.cos(angle), power), _power(np.sin(angle), power))
+    return revolved(across, up, _power(np.cos(angle), power), _power(np.sin(angle), power))
 
 
 def _power(value: np.ndarray, power: float) -> np.ndarray:
@@ -202,36 +224,9 @@ def _power(value: np.ndarray, power: float) -> np.ndarray:
     return np.sign(value) * np.abs(value) ** power
 
 
-def _revolved(
-    radius: np.ndarray, height: np.ndarray, x: np.ndarray, y: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the closed surface of rings of one outline, widest 1, at rising heights."""
-    rings, around = len(radius), len(x)
-    points = np.stack(
-        [radius[:, None] * x, radius[:, None] * y, np.repeat(height[:, None], around, axis=1)], axis=-1
-    )
-    ends = np.array([[0, 0, height[0]], [0, 0, height[-1]]])
-    ring, column = np.mgrid[0 : rings - 1, 0:around]
-    here, beside = ring * around + column, ring * around + (column + 1) % around
-    sides = np.concatenate(
-        [
-            np.stack([here, beside, beside + around], -1).reshape(-1, 3),
-            np.stack([here, beside + around, here + around], -1).reshape(-1, 3),
-        ]
-    )
-    column, beside = np.arange(around), (np.arange(around) + 1) % around
-    foot, top = rings * around, rings * around + 1
-    last = (rings - 1) * around
-    caps = [
-        np.stack([np.full(around, foot), beside, column], -1),
-        np.stack([np.full(around, top), last + column, last + beside], -1),
-    ]
-    return np.concatenate([points.reshape(-1, 3), ends]), np.concatenate([sides, *caps])
-
-
 def _drape(folds: int = 9, columns: int = 73) -> tuple[np.ndarray, np.ndarray]:
     """Return a hanging cloth: a sheet across x that waves in y."""
     x = np.linspace(-1, 1, columns)
     wave = 0.6 * np.sin(folds * np.pi * x)
     outline_x, outline_y = np.concatenate([x, x[::-1]]), np.concatenate([wave - 0.4, wave[::-1] + 0.4])
-    return _revolved(np.ones(2), np.array([-1.0, 1.0]), outline_x, outline_y)
+    return revolved(np.ones(2), np.array([-1.0, 1.0]), outline_x, outline_y)

@@ -11,7 +11,8 @@ from autoseg3d_core.simulation.parts import Part, Placed, Thing
 from autoseg3d_core.simulation.rooms_clutter import add_clutter
 from autoseg3d_core.simulation.rooms_layout import Layout
 from autoseg3d_core.simulation.rooms_plan import Opening, Room, Side, draw_plan, sides_of
-from autoseg3d_core.simulation.rooms_recipes import Attached, Group, groups_for
+from autoseg3d_core.simulation.rooms_recipes import Attached, Group
+from autoseg3d_core.simulation.rooms_style import HOME, Style
 from autoseg3d_core.simulation.rooms_walls import doors_and_windows, entrance, rug, shell_of
 
 TRIES = 28
@@ -28,25 +29,33 @@ class House:
     things: tuple[Placed, ...]
 
 
-def draw_house(rng: np.random.Generator, rooms: int, furniture: float = 1.0, clutter: float = 1.0) -> House:
+def draw_house(
+    rng: np.random.Generator, rooms: int, furniture: float = 1.0, clutter: float = 1.0, style: Style = HOME
+) -> House:
     """Return a house of so many rooms; `furniture` and `clutter` scale how much stands in it."""
-    plan, openings = draw_plan(rng, rooms)
+    plan, openings = draw_plan(rng, rooms, style.area)
     shell: list[Part] = []
     things: list[Placed] = []
     shared = Palette.draw(rng)
     for room in plan:
         palette = shared if rng.random() < 0.5 else Palette.draw(rng)
-        shell += shell_of(palette, room, openings)
+        shell += shell_of(palette, room, openings, style.wall, style.floor)
         mat = rug(palette, room)
         shell += [mat] if mat else []
-        layout = furnish(palette, shared, room, openings, furniture, clutter)
+        layout = furnish(palette, shared, room, openings, furniture, clutter, style)
         first = len(things)
         things += [replace(t, carrier=t.carrier + first if t.carrier >= 0 else -1) for t in layout.placed]
     return House(plan, openings, tuple(shell), tuple(things))
 
 
 def furnish(
-    p: Palette, shared: Palette, room: Room, openings: tuple[Opening, ...], furniture: float, clutter: float
+    p: Palette,
+    shared: Palette,
+    room: Room,
+    openings: tuple[Opening, ...],
+    furniture: float,
+    clutter: float,
+    style: Style,
 ) -> Layout:
     """Return a room's things: doors and windows, then furniture where it fits, then what stands on it."""
     layout = Layout(room, openings)
@@ -56,10 +65,10 @@ def furnish(
             layout.add(fixed)
     if room.index == 0:
         _place(p, layout, Group(entrance(p, skin), "wall"))
-    for group in groups_for(p, room.kind, room.area):
+    for group in style.groups(p, room):
         if p.rng.random() < furniture:
             _place(p, layout, group)
-    add_clutter(p, layout, clutter)
+    add_clutter(p, layout, clutter, style.clutter)
     return layout
 
 

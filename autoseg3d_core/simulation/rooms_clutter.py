@@ -68,7 +68,17 @@ MOST_PER_SURFACE = 7
 TRIES = 4
 
 
-def add_clutter(p: Palette, layout: Layout, share: float) -> None:
+Clutter = Callable[[Palette, Thing, Surface], Thing]
+"""Draws what may stand on a surface of a thing."""
+
+
+def draw_clutter(p: Palette, carrier: Thing, surface: Surface) -> Thing:
+    """Return one of the things that usually stand on such a carrier."""
+    kinds = KINDS.get(carrier.label, ON_TABLES)
+    return kinds[int(p.rng.integers(len(kinds)))](p)
+
+
+def add_clutter(p: Palette, layout: Layout, share: float, draw: Clutter = draw_clutter) -> None:
     """Put things on the surfaces of everything placed so far; `share` scales how many."""
     for index, carrier in enumerate(list(layout.placed)):
         density = PER_SQUARE_METRE.get(carrier.thing.label, USUALLY_PER_SQUARE_METRE)
@@ -76,8 +86,7 @@ def add_clutter(p: Palette, layout: Layout, share: float) -> None:
         for surface in carrier.thing.surfaces:
             expected = density * surface.size[0] * surface.size[1] * mood
             for _ in range(min(int(p.rng.poisson(expected)), MOST_PER_SURFACE)):
-                kinds = KINDS.get(carrier.thing.label, ON_TABLES)
-                _add_one(p, layout, index, surface, kinds[int(p.rng.integers(len(kinds)))](p))
+                _add_one(p, layout, index, surface, draw(p, carrier.thing, surface))
 
 
 def _add_one(p: Palette, layout: Layout, index: int, surface: Surface, thing: Thing) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,9 +96,16 @@ def sides_of(room: Room) -> tuple[Side, ...]:
     )
 
 
-def draw_plan(rng: np.random.Generator, count: int) -> tuple[tuple[Room, ...], tuple[Opening, ...]]:
+def draw_area(rng: np.random.Generator, count: int) -> float:
+    """Return the floor area of a usual home or office of so many rooms, in square metres."""
+    return float(count * (rng.uniform(11, 22) if count > 1 else rng.uniform(10, 30)))
+
+
+def draw_plan(
+    rng: np.random.Generator, count: int, draw_area: Callable[[np.random.Generator, int], float] = draw_area
+) -> tuple[tuple[Room, ...], tuple[Opening, ...]]:
     """Return rooms that fill a rectangle and the doorways and windows between and around them."""
-    rectangles = _split(rng, count)
+    rectangles = _split(rng, count, draw_area(rng, count))
     height = float(rng.uniform(2.4, 3.0))
     kinds = _kinds(rng, rectangles)
     rooms = tuple(
@@ -107,8 +115,7 @@ def draw_plan(rng: np.random.Generator, count: int) -> tuple[tuple[Room, ...], t
     return rooms, (*_doorways(rng, rooms), *_windows(rng, rooms))
 
 
-def _split(rng: np.random.Generator, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    area = count * (rng.uniform(11, 22) if count > 1 else rng.uniform(10, 30))
+def _split(rng: np.random.Generator, count: int, area: float) -> list[tuple[np.ndarray, np.ndarray]]:
     aspect = rng.uniform(0.7, 1.4)
     whole = np.round(np.array([np.sqrt(area * aspect), np.sqrt(area / aspect)]), 2)
     rectangles = [(np.zeros(2), whole)]

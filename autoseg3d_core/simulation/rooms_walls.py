@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +13,19 @@ from autoseg3d_core.simulation.parts import Material, Part, Placed, Thing, box
 from autoseg3d_core.simulation.rooms_plan import HALF_WALL_M, Opening, Room, Side, sides_of
 
 TRIM_M = 0.06
+Surfacing = Callable[[Palette, Room], Material]
+"""Draws what covers a room's walls or its floor."""
 
 
-def shell_of(p: Palette, room: Room, openings: tuple[Opening, ...]) -> Iterator[Part]:
+def shell_of(
+    p: Palette,
+    room: Room,
+    openings: tuple[Opening, ...],
+    draw_wall: Surfacing,
+    draw_floor: Surfacing,
+) -> Iterator[Part]:
     """Yield floor, ceiling, walls, skirting boards and trims of a room; none of them is an instance."""
-    wall, floor = _wall_material(p, room), _floor_material(p, room)
+    wall, floor = draw_wall(p, room), draw_floor(p, room)
     width, depth = (float(v) for v in room.high - room.low)
     x, y = (float(v) for v in (room.high + room.low) / 2)
     ceiling = Material((0.93, 0.93, 0.92), "plaster0", 0.0, repeat=0.5)
@@ -84,7 +92,8 @@ def _trims(side: Side, hole: Opening, skin: Material) -> Iterator[Part]:
     )
 
 
-def _wall_material(p: Palette, room: Room) -> Material:
+def wall_material(p: Palette, room: Room) -> Material:
+    """Return paint, paper, tiles or bricks."""
     rng = p.rng
     if room.kind == "bathroom" or (room.kind == "kitchen" and rng.random() < 0.4):
         return Material(
@@ -96,7 +105,8 @@ def _wall_material(p: Palette, room: Room) -> Material:
     return Material(tint, kind, 0.0, repeat=rng.uniform(0.7, 1.5))
 
 
-def _floor_material(p: Palette, room: Room) -> Material:
+def floor_material(p: Palette, room: Room) -> Material:
+    """Return planks, tiles or carpet."""
     rng = p.rng
     if room.kind in ("bathroom", "kitchen", "store") and rng.random() < 0.75:
         kind = str(rng.choice(["tiles2", "checker1", "marble0"], p=[0.6, 0.15, 0.25]))

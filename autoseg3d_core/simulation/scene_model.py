@@ -15,13 +15,14 @@ from autoseg3d_core.simulation.gl_context import load_mujoco
 from autoseg3d_core.simulation.light import Light
 from autoseg3d_core.simulation.parts import Material, Part, unit_mesh
 from autoseg3d_core.simulation.rooms import House
+from autoseg3d_core.simulation.solids import Solid
 from autoseg3d_core.simulation.textures import SIDE, texture
 
 PICTURES = ("picture", "screen", "sky")
 """Textures that fill one face; the others wrap around, or repeat."""
 CUBE_SIDE = 128
 NEAR_M, FAR_M = 0.05, 60.0
-MESHES = ("cushion", "cone", "drape")
+PRIMITIVES = ("box", "cylinder", "ellipsoid")
 CAMERA = "camera"
 
 
@@ -109,7 +110,7 @@ class _Assets:
         self._mujoco, self._spec, self._seed = mujoco, spec, seed
         self._materials: dict[Material, str] = {}
         self._textures: dict[str, tuple[str, bool]] = {}
-        self._meshes: dict[tuple[str, tuple[float, float, float]], str] = {}
+        self._meshes: dict[tuple[str | Solid, tuple[float, float, float]], str] = {}
 
     def add_part(self, body: Any, part: Part) -> None:
         """Add a part's geometry to a body; it takes part in no collision."""
@@ -122,7 +123,7 @@ class _Assets:
             "contype": 0,
             "conaffinity": 0,
         }
-        if part.shape in MESHES:
+        if part.shape not in PRIMITIVES:
             body.add_geom(type=kinds.mjGEOM_MESH, meshname=self._mesh(part), **about)
         elif part.shape == "cylinder":
             body.add_geom(type=kinds.mjGEOM_CYLINDER, size=[half[0], half[2], 0], **about)

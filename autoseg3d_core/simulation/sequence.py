@@ -12,7 +12,7 @@ from autoseg3d_core.geometry.transforms import inverse_rigid, transform_points
 from autoseg3d_core.simulation import sensor_noise
 from autoseg3d_core.simulation.camera_paths import camera_path
 from autoseg3d_core.simulation.labels import LABEL_NAMES, LABEL_OF
-from autoseg3d_core.simulation.light import EVEN_LIGHT, draw_light
+from autoseg3d_core.simulation.light import EVEN_LIGHT
 from autoseg3d_core.simulation.motions import draw_motions
 from autoseg3d_core.simulation.parts import planar_pose
 from autoseg3d_core.simulation.render import Rendered, Renderer
@@ -21,10 +21,11 @@ from autoseg3d_core.simulation.scene_cloud import Votes
 from autoseg3d_core.simulation.scene_model import SceneModel, build_model
 from autoseg3d_core.simulation.settings import SimulationConfig as SimulationConfig
 from autoseg3d_core.simulation.settings import split_of
+from autoseg3d_core.simulation.styles import STYLES
 from autoseg3d_core.structures import CameraIntrinsics, Frame, FrameTruth, LabelledCloud, SceneTruth
 
 HOUSE, PATH, LIGHT, MOTION, ORIGIN, LENS, EXPOSURE = range(7)
-DEPTH_NOISE, EDGE_HOLES, MISSING, POSE, COLOR = range(7, 12)
+DEPTH_NOISE, EDGE_HOLES, MISSING, POSE, COLOR, STYLE = range(7, 13)
 """Streams of random numbers: each switch has its own, so that none changes what another does."""
 SHADOW_MAP = 2048
 DENSE_WIDTH = 480
@@ -42,7 +43,10 @@ class SimulatedSequence:
         self.split = split_of(seed, config.any_seed)
         self.seed, self.name = seed, f"simulation_{seed:05d}"
         self.camera = _camera(config, self._stream(LENS))
-        self.house = draw_house(self._stream(HOUSE), config.rooms, config.furniture, config.clutter)
+        self.style = STYLES[config.style](self._stream(STYLE))
+        self.house = draw_house(
+            self._stream(HOUSE), config.rooms, config.furniture, config.clutter, self.style
+        )
         self.path = camera_path(self.house, self._stream(PATH), config.frames, config.rate_hz)
         self.world_from_house = _origin(self._stream(ORIGIN)) if config.random_origin else np.eye(4)
         self.motions = self._draw_motions() if config.moving != "none" else ()
@@ -103,9 +107,9 @@ class SimulatedSequence:
         last_seen = self._last_seen(frames.tolist()) if moving else {}
         final = {name: moving[name].pose_at(frame) for name, frame in last_seen.items()}
         xyz, rgb, ids = Votes.gathered(self._points(frame, final) for frame in frames.tolist()).winners()
-        label_of = np.append(-1, [LABEL_OF[placed.thing.label] for placed in self.house.things]).astype(
-            np.int64
-        )
+        label_of = np.append(
+            -1, [LABEL_OF.get(placed.thing.label, -1) for placed in self.house.things]
+        ).astype(np.int64)
         shown = np.unique(ids[ids > 0])
         boxes = [self.box_of(int(i), last_seen.get(int(i), 0)) for i in shown]
         return SceneTruth(
@@ -152,7 +156,7 @@ class SimulatedSequence:
     def _model(self) -> SceneModel:
         if self._scene is None:
             config = self.config
-            light = draw_light(self._stream(LIGHT)) if config.random_light else EVEN_LIGHT
+            light = self.style.light(self._stream(LIGHT)) if config.random_light else EVEN_LIGHT
             options = {"antialias": config.antialias, "shadow": SHADOW_MAP if config.shadows else 0}
             self._scene = build_model(self.house, self.seed, config.width, config.height, light, options)
         return self._scene

@@ -15,6 +15,11 @@ SPLITS = {"train": range(0, 5000), "development": range(5000, 6000), "validation
 class SimulationConfig:
     """A walk through furnished rooms with an RGB-D camera in the hand."""
 
+    style: str = setting(
+        "home",
+        "what furnishes the rooms: known furniture, nameless things, or both",
+        choices=("home", "endless", "mixed"),
+    )
     rooms: int = setting(1, "rooms, joined by doorways", low=1, high=40)
     frames: int = setting(120, "frames of the walk", low=1, high=100000)
     rate_hz: float = setting(10.0, "frames per second", unit="Hz", low=0.5, high=60.0)

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from autoseg3d_core.simulation.patterns import random_pattern
+
 SIDE = 192
 """Pixels along each side of a texture."""
 Grey = Float[np.ndarray, "side side"]
@@ -196,6 +198,11 @@ def _spines(rng: np.random.Generator) -> np.ndarray:
     return image
 
 
+def _pattern(rng: np.random.Generator) -> np.ndarray:
+    """Anything."""
+    return random_pattern(rng, SIDE)
+
+
 KINDS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "wood": _wood,
     "planks": _planks,
@@ -213,4 +220,5 @@ KINDS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "screen": _screen,
     "sky": _sky,
     "spines": _spines,
+    "pattern": _pattern,
 }

@@ -1,5 +1,6 @@
 """Furnished houses: nothing meets anything, every room can be reached, things are made of parts."""
 
+import hashlib
 import time
 from itertools import combinations
 
@@ -14,6 +15,7 @@ from autoseg3d_core.simulation import (
     furniture_walls,
     furniture_wet,
 )
+from autoseg3d_core.simulation.camera_paths import camera_path
 from autoseg3d_core.simulation.labels import LABEL_NAMES, LABEL_OF, SCANNET
 from autoseg3d_core.simulation.palette import Palette
 from autoseg3d_core.simulation.parts import Material, Placed, Thing, box
@@ -159,3 +161,34 @@ def test_a_texture_is_an_image_that_depends_on_its_seed(kind):
     assert images[0].shape[2] == 3
     assert (images[0] == images[1]).all()
     assert (images[0] != images[2]).any()
+
+
+def rounded(*values):
+    return tuple(round(value, 5) + 0.0 for value in values)
+
+
+def digest(seed, rooms):
+    """Return a checksum of a house and of a walk through it."""
+    house = draw_house(np.random.default_rng((seed, 0)), rooms)
+    rows = [(None, (0, 0, 0), 0.0, part) for part in house.shell]
+    rows += [(t.thing.label, t.at.tolist(), t.yaw, part) for t in house.things for part in t.thing.parts]
+    path = camera_path(house, np.random.default_rng((seed, 1)), 30, 5.0).ravel().tolist()
+    words = [
+        ((label, part.name, part.shape, part.material.texture), rounded(*at, yaw, *part.size, *part.at))
+        for label, at, yaw, part in rows
+    ]
+    words += [rounded(*part.turn, *part.material.rgb) for _, _, _, part in rows]
+    return hashlib.sha256(repr((words, list(rounded(*path)))).encode()).hexdigest()[:16]
+
+
+HOMES = [
+    (0, 1, "b96b540ad0c941c1"),
+    (5000, 2, "ecf2090907208645"),
+    (10000, 1, "6675d326d4dba060"),
+    (10007, 3, "247bebb57378c4fc"),
+]
+
+
+@pytest.mark.parametrize(("seed", "rooms", "expected"), HOMES)
+def test_homes_stay_as_they_were_so_that_their_scores_can_be_compared(seed, rooms, expected):
+    assert digest(seed, rooms) == expected

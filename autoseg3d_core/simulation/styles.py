@@ -1,0 +1,22 @@
+"""The styles of simulated rooms by name, and which seeds each of them may have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from autoseg3d_core.simulation.endless.style import draw_endless, draw_mixed
+from autoseg3d_core.simulation.rooms_style import HOME, Style
+
+
+def _home(rng: np.random.Generator) -> Style:
+    return HOME
+
+
+STYLES: dict[str, Callable[[np.random.Generator], Style]] = {
+    "home": _home,
+    "endless": draw_endless,
+    "mixed": draw_mixed,
+}
+"""Draws a style for one scene."""
