@@ -25,6 +25,8 @@ class Solid(Protocol):
         """Return vertices and triangles, counter-clockwise from outside."""
         ...
 
+    def __hash__(self) -> int: ...
+
 
 @dataclass(frozen=True)
 class Lathed:

@@ -42,7 +42,7 @@ def _on_front(d: Draft, width: float, height: float) -> None:
         half = d.between(0.06, 0.25) * scale
         across = d.chance(0.5)
         ends = [(x - half, z), (x + half, z)] if across else [(x, z - half), (x, z + half)]
-        _bow(d, *(touch.front(*end) for end in ends), scale)
+        _bow(d, touch.front(*ends[0]), touch.front(*ends[1]), scale)
     else:
         _sprout(d, touch.front(x, z), scale)
 

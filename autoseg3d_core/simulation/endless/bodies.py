@@ -13,7 +13,7 @@ from autoseg3d_core.simulation.endless.fronts import Field, add_front, add_front
 from autoseg3d_core.simulation.endless.outlines import hollow_profile, plate, profile
 from autoseg3d_core.simulation.endless.skins import shade
 from autoseg3d_core.simulation.endless.supports import hold_up
-from autoseg3d_core.simulation.parts import Triple, box, cushion, ellipsoid, solid
+from autoseg3d_core.simulation.parts import Material, Triple, box, cushion, ellipsoid, solid
 from autoseg3d_core.simulation.solids import Extruded, Lathed
 
 
@@ -215,7 +215,7 @@ def stack(d: Draft, size: Triple) -> None:
         add_attachments(d, width, depth, height)
 
 
-def _block(d: Draft, size: Triple, foot: Triple, skin: object) -> None:
+def _block(d: Draft, size: Triple, foot: Triple, skin: Material) -> None:
     """Add any one body with its foot at a point."""
     (width, depth, tall), (x, y, z), name = size, foot, d.name("block")
     kind, at = int(d.rng.integers(6)), (x, y, z + tall / 2)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from autoseg3d_core.simulation.endless.skins import Skins
 from autoseg3d_core.simulation.parts import Part, Surface, Thing, Triple
-from autoseg3d_core.simulation.solids import Extruded, Tube
+from autoseg3d_core.simulation.solids import Extruded, Solid, Tube
 
 LABEL = "object"
 """The label of things that have no name."""
@@ -42,10 +42,6 @@ class Draft:
     def between(self, low: float, high: float) -> float:
         """Return a number between two."""
         return float(self.rng.uniform(low, high))
-
-    def pick(self, *choices: Callable[..., object] | str | float | int) -> object:
-        """Return one of some choices."""
-        return choices[int(self.rng.integers(len(choices)))]
 
     def board(self, size: float) -> float:
         """Return how thick a board is in a thing this large."""
@@ -102,7 +98,7 @@ def renamed(parts: Iterable[Part], suffix: str) -> list[Part]:
     return [replace(part, name=part.name + suffix) for part in parts]
 
 
-def _mirrored_shape(shape: object) -> object:
+def _mirrored_shape(shape: Solid) -> Solid:
     if isinstance(shape, Tube):
         return replace(shape, path=tuple((-x, y, z) for x, y, z in shape.path))
     if isinstance(shape, Extruded):

@@ -152,7 +152,7 @@ def _rounded(half: np.ndarray, share: float) -> np.ndarray:
 
 def _blob(rng: Rng) -> np.ndarray:
     angle = np.arange(40) * 2 * np.pi / 40
-    radius = 1.0 + sum(
-        rng.uniform(0, 0.28 / n) * np.cos(n * angle + rng.uniform(0, 2 * np.pi)) for n in (2, 3, 4)
-    )
+    radius = np.ones(40)
+    for n in (2, 3, 4):
+        radius += rng.uniform(0, 0.28 / n) * np.cos(n * angle + rng.uniform(0, 2 * np.pi))
     return radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from autoseg3d_core.simulation.endless.bars import bar, bent_bar
@@ -17,6 +19,7 @@ def hold_up(d: Draft, width: float, depth: float, height: float, is_oval: bool =
     `is_oval`: the footprint's corners are empty.
     """
     low = height < 0.35 * min(width, depth)
+    choices: tuple[Callable[[Draft, float, float, float], None], ...]
     if low:
         choices = (_corner_legs, _plinth, _castors, _corner_legs, _runners)
     else:
