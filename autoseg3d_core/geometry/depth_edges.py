@@ -1,8 +1,8 @@
 """Which readings of a depth image stray: flying pixels, lone ones, and what a mask spills over an edge.
 
 Where a near surface ends before a far one, a sensor reads depths between the two, where nothing is; and a
-mask that is a pixel or two too wide takes points of what is behind. Both stretch boxes. The pixels of the
-near surface itself are as good as any other, and of a thin bar there are no others, so they stay.
+mask that is a pixel or two too wide takes points of what is behind. Both stretch boxes. So the pixels
+beside an edge are left out, but for those of thin things, which have no others.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from torch import Tensor
 
 ACROSS = ((0, 1), (1, 0), (1, 1), (1, -1))
 """Half of the directions to a pixel's neighbours; the other half are opposite."""
-FLYING_PX, SPILL_PX = 2, 3
-"""How far a flying pixel's two surfaces, and a mask's own edge, are looked for."""
+FLYING_PX, SPILL_PX, THIN_PX = 2, 3, 3
+"""How far a flying pixel's two surfaces, a mask's own edge, and both sides of a thin thing are looked for."""
 LEAST_KNOWN = 3
 """A pixel with fewer known neighbours is not judged by them."""
 
@@ -27,20 +27,27 @@ def strays(
 ) -> Bool[Tensor, " pixels"]:
     """Tell which of some pixels (flat indices) stray; depths differ from a share `tolerance` of a pixel's on.
 
-    A pixel flies where one of two opposite neighbours is nearer and the other farther, is alone where no
+    A pixel beside an edge strays, unless it is on a thin thing, which is nearer than both its sides. A pixel
+    flies where one of two opposite neighbours is nearer and the other farther, is alone where no
     neighbour is at its depth, and is spilled where its own mask has a nearer surface close by.
     """
     beside = _Neighbours(depth, pixel, tolerance)
-    flying = torch.zeros_like(pixel, dtype=torch.bool)
+    flying, at_edge, thin = (torch.zeros_like(pixel, dtype=torch.bool) for _ in range(3))
     support, known = torch.zeros_like(pixel), torch.zeros_like(pixel)
     for down, right in ACROSS:
-        for step in range(1, FLYING_PX + 1):
+        falls_ahead, falls_behind = torch.zeros_like(flying), torch.zeros_like(flying)
+        for step in range(1, THIN_PX + 1):
             ahead, seen_ahead, _ = beside.at(step * down, step * right)
             behind, seen_behind, _ = beside.at(-step * down, -step * right)
-            flying |= ahead * behind < 0
+            falls_ahead |= ahead > 0
+            falls_behind |= behind > 0
+            if step <= FLYING_PX:
+                flying |= ahead * behind < 0
             if step == 1:
+                at_edge |= (ahead != 0) | (behind != 0)
                 support += (seen_ahead & (ahead == 0)).long() + (seen_behind & (behind == 0)).long()
                 known += seen_ahead.long() + seen_behind.long()
+        thin |= falls_ahead & falls_behind
     alone = (known >= LEAST_KNOWN) & (support == 0)
     own, labels = mask.flatten()[pixel], mask.flatten()
     spilled = torch.zeros_like(flying)
@@ -48,7 +55,7 @@ def strays(
         for down, right in ((0, step), (0, -step), (step, 0), (-step, 0)):
             jump, _, place = beside.at(down, right)
             spilled |= (jump < 0) & (labels[place] == own)
-    return flying | alone | (spilled & (own >= 0))
+    return (at_edge & ~thin) | flying | alone | (spilled & (own >= 0))
 
 
 class _Neighbours:

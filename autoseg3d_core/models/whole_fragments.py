@@ -9,12 +9,14 @@ mask have no border to keep, and decide alone. Beyond the papers.
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from autoseg3d_core.geometry.groups import group_mean
+from autoseg3d_core.geometry.groups import group_mean, group_size
 from autoseg3d_core.structures import FragmentCloud
 
+BORDERED = 0.5
+"""An instance with this share of its points on masks ends where they do, but for points that are sure."""
 SURE = 0.9
 """A point is surely on a mask above this, and surely on none where all are below one minus this."""
 
@@ -25,17 +27,26 @@ def owners(
     """Return the candidate that each point belongs to, -1 none.
 
     A fragment is split where at least `split_share` of its points surely belong elsewhere than most that are
-    sure, and is whole otherwise.
+    sure, and is whole otherwise. A point on no mask has to be surer of an instance that lies on masks.
     """
     best, winner = soft_masks.max(dim=0)
     alone = torch.where(best > threshold, winner, -1)
     masked = cloud.fragment_score[cloud.fragment] > 0
     shares = group_mean(soft_masks.T, cloud.fragment, len(cloud.fragment_score))  # (fragments, candidates)
     most, of_fragment = shares.max(dim=1)
-    of_fragment = torch.where(most > threshold, of_fragment, -1)
-    whole = of_fragment[cloud.fragment]
-    apart = masked & split_fragments(best, winner, cloud, split_share)[cloud.fragment]
-    return torch.where(masked & ~apart, whole, alone)
+    whole = torch.where(most > threshold, of_fragment, -1)[cloud.fragment]
+    split = split_fragments(best, winner, cloud, split_share)[cloud.fragment]
+    owner = torch.where(masked & ~split, whole, alone)
+    beyond = ~masked & (best < SURE) & lies_on_masks(owner, masked, len(soft_masks))[owner]
+    return torch.where(beyond, -1, owner)
+
+
+def lies_on_masks(
+    owner: Int64[Tensor, " points"], masked: Bool[Tensor, " points"], count: int
+) -> Bool[Tensor, " candidates_and_nobody"]:
+    """Tell which of so many candidates have much of their points on masks; the last stands for nobody."""
+    inside, everywhere = group_size(owner[masked], count), group_size(owner, count)
+    return torch.cat([inside >= BORDERED * everywhere, inside.new_zeros(1, dtype=torch.bool)])
 
 
 def split_fragments(
@@ -43,7 +54,7 @@ def split_fragments(
     winner: Int64[Tensor, " points"],
     cloud: FragmentCloud,
     split_share: float,
-) -> Tensor:
+) -> Bool[Tensor, " fragments"]:
     """Tell which fragments surely cover two: a share of their points is sure of another owner than most."""
     fragments, owner_count = len(cloud.fragment_score), int(winner.max()) + 2
     owner = torch.where(best > SURE, winner + 1, 0)  # 0 is nobody

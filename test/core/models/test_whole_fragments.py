@@ -35,8 +35,13 @@ def test_a_fragment_that_surely_covers_two_objects_is_split_and_an_unsure_one_is
 
 
 def test_points_on_no_mask_decide_alone():
-    soft = [[0.9, 0.8, 0.9, 0.1, 0.6, 0.2]]
-    assert owned(soft, [0, 0, 1, 1, 1, 1], (1, 0)) == [0, 0, 0, -1, 0, -1]
+    soft = [[0.9, 0.8, 0.7, 0.1, 0.6, 0.2]]
+    assert owned(soft, [0, 0, 1, 1, 1, 1], (0, 0)) == [0, 0, 0, -1, 0, -1]
+
+
+def test_an_instance_ends_with_its_masks_where_points_are_not_sure():
+    soft = [[0.9, 0.8, 0.95, 0.1, 0.6, 0.2]]
+    assert owned(soft, [0, 0, 1, 1, 1, 1], (1, 0)) == [0, 0, 0, -1, -1, -1]
 
 
 def test_the_order_of_points_and_of_candidates_does_not_matter():
