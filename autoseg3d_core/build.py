@@ -35,7 +35,7 @@ from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
 from autoseg3d_core.sparse.layers import INSTALL, Backend, backend_of, spconv_is_for_gpus
 from autoseg3d_core.structures import InputError
-from autoseg3d_core.tracking.assignment import Assigner, ManyToOne, OneToOne, WithPieces
+from autoseg3d_core.tracking.assignment import Assigner, InStages, ManyToOne, OneToOne, WithPieces
 from autoseg3d_core.tracking.lifecycle import TracksConfig
 
 
@@ -173,9 +173,10 @@ def _autoseg3d(config: Config, previous: Model | None) -> tuple[Model, Assigner]
 
 
 def learned_assigner(settings: AssignmentConfig) -> Assigner:
-    """Return what turns learned affinities into pairs: one to one, then pieces."""
-    solver = OneToOne(settings.min_learned_affinity, 2 if settings.recall else 1)
-    return WithPieces(solver, settings.piece_affinity)
+    """Return what turns learned affinities into pairs: active tracks, dormant ones, then pieces."""
+    active = OneToOne(settings.min_learned_affinity)
+    stages = InStages(active, active) if settings.recall else InStages(active)
+    return WithPieces(stages, settings.piece_affinity)
 
 
 OWN_WEIGHTS = {"esam": "esam-edge", "autoseg3d": "autoseg3d-edge"}

@@ -12,7 +12,7 @@ NEAR_PX = 10.0
 """A point speaks for the pixels of its mask that are no farther from it."""
 
 
-def painted(
+def paint_labels(
     masks: Int32[np.ndarray, "height width"],
     mask_ids: Int64[np.ndarray, " masks"],
     pixel: Int64[np.ndarray, " points"],

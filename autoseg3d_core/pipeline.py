@@ -17,9 +17,12 @@ from autoseg3d_core.geometry.voxels import Voxels, voxelize
 from autoseg3d_core.lifting import LiftingConfig, check_frame, lift
 from autoseg3d_core.mask_makers.interface import MaskMaker
 from autoseg3d_core.models.interface import Model, Sighting
-from autoseg3d_core.report import Reading, labelled_map, named, scene_update, track_table
+from autoseg3d_core.report import Reading, label_map, name_owners, report_frame, report_tracks
 from autoseg3d_core.scene_map import MapConfig, SceneMap
 from autoseg3d_core.structures import (
+    NO_ID,
+    NO_VOTE,
+    THE_MAP,
     CameraIntrinsics,
     Event,
     EventKind,
@@ -33,7 +36,7 @@ from autoseg3d_core.structures import (
 )
 from autoseg3d_core.timing import StageTimer
 from autoseg3d_core.tracking.assignment import Assigner
-from autoseg3d_core.tracking.extent import counted
+from autoseg3d_core.tracking.extent import count_voxels
 from autoseg3d_core.tracking.lifecycle import Advance, TracksConfig, advance, end_tracks
 
 
@@ -62,7 +65,7 @@ class OnlineSegmenter:
         self.config = config
         self.device = torch.device(device)
         self.scene = SceneMap(config.map, device)
-        self.memory = Memory.empty(channels=model.channels, device=device)
+        self.memory = Memory.empty(model.empty_rows(), device=device)
         self.frame_index = 0
 
     @torch.inference_mode()
@@ -76,7 +79,7 @@ class OnlineSegmenter:
             cloud = lift(frame, masks, self.config.lifting, self.device)
             voxels = voxelize(cloud.xyz, self.config.map.voxel_size_m)
         with timer.stage("encode"):
-            encoded, memory = self.model.encode(cloud, self._placed(frame))
+            encoded, memory = self.model.encode(cloud, self._place(frame))
         with timer.stage("perceive"):
             instances, memory = self.model.perceive(cloud, encoded, memory)
         with timer.stage("associate"):
@@ -89,11 +92,11 @@ class OnlineSegmenter:
             change = advance(memory, instances, association, assignment, self.config.tracks, frame.stamp_ns)
         with timer.stage("integrate"):
             rgb = group_mean(cloud.rgb, voxels.point_voxel, len(voxels))
-            held = torch.where(change.ids > 0, change.ids, -1)  # an object without a track votes for none
-            ids = named(owner, held, 0 if self.model.decides_all else -1)
-            self.memory, evicted = self._integrated(change, voxels, ids, rgb)
+            held = torch.where(change.ids == NO_ID, NO_VOTE, change.ids)  # an object without a track
+            ids = name_owners(owner, held, NO_ID if self.model.decides_all else NO_VOTE)
+            self.memory, evicted = self._integrate(change, voxels, ids, rgb)
         with timer.stage("report"):
-            update = scene_update(frame, masks, cloud, instances, change.ids, self.memory, self._reading())
+            update = report_frame(frame, masks, cloud, instances, change.ids, self.memory, self._reading())
         self.frame_index += 1
         return dataclasses.replace(
             update,
@@ -123,7 +126,7 @@ class OnlineSegmenter:
 
     def reset(self) -> None:
         """Forget the scene and the tracks; ids go on, so that none is ever used twice."""
-        self.memory = Memory.empty(self.memory.next_id, self.model.channels, self.device)
+        self.memory = Memory.empty(self.model.empty_rows(), self.memory.next_id, self.device)
         self.scene.clear()
         self.frame_index = 0
 
@@ -133,38 +136,38 @@ class OnlineSegmenter:
         if not bool(gone.any()):
             return False
         old = self.memory.tracks[gone]
-        self.scene.relabel(old.ids, torch.zeros_like(old.ids), old.reach)
+        self.scene.relabel(old.ids, torch.zeros_like(old.ids), old.world_reach)
         self.memory, _ = end_tracks(self.memory, gone, "user")
         return True
 
     def map_cloud(self) -> LabelledCloud:
         """Return the scene map as a cloud; costs as much as the map is large."""
-        return labelled_map(self.scene, self.memory.tracks)
+        return label_map(self.scene, self.memory.tracks)
 
     def track_table(self) -> TrackTable:
         """Return the tracks between two frames, none of them with points of a frame."""
         tracks = self.memory.tracks
         unseen = torch.zeros_like(tracks.hits)
-        return track_table(tracks, unseen, unseen.float(), self._reading())
+        return report_tracks(tracks, unseen, unseen.float(), self._reading())
 
     def _reading(self) -> Reading:
         config = self.config
         return Reading(config.tracks.mature_hits, self.model.doubt, config.map.voxel_size_m)
 
     def _owners(self, instances: FrameInstances, voxels: Voxels) -> Int64[Tensor, " voxels"]:
-        """Return the instance of most points of each voxel, -1 none."""
+        """Return the instance of most points of each voxel, or `NOBODY`."""
         nobody = int(self.model.decides_all)
         members = len(instances) + nobody
         return group_majority(instances.owner + nobody, members, voxels.point_voxel, len(voxels)) - nobody
 
-    def _placed(self, frame: Frame) -> Memory:
+    def _place(self, frame: Frame) -> Memory:
         """Return the memory with its scene frame, which the first frame fixes."""
         if self.memory.origin is not None:
             return self.memory
         origin = scene_origin(frame.world_from_camera, self.config.origin, self.device)
         return dataclasses.replace(self.memory, origin=origin)
 
-    def _integrated(
+    def _integrate(
         self,
         change: Advance,
         voxels: Voxels,
@@ -172,16 +175,16 @@ class OnlineSegmenter:
         rgb: Float[Tensor, "voxels 3"],
     ) -> tuple[Memory, tuple[Event, ...]]:
         """Write a frame into the scene map; return the memory that follows and what had to go."""
-        relabelled = self.scene.relabel(change.old_ids, change.new_ids, change.old_tracks.reach)
+        relabelled = self.scene.relabel(change.old_ids, change.new_ids, change.old_tracks.world_reach)
         color = (rgb * 255).to(torch.uint8)
         voted, blocks = self.scene.integrate(voxels.keys, ids, color, self.frame_index)
-        tracks = counted(change.memory.tracks, relabelled.append(voted))
+        tracks = count_voxels(change.memory.tracks, relabelled.append(voted))
         memory = dataclasses.replace(change.memory, tracks=tracks)
         if blocks == 0:
             return memory, ()
         forgotten = (tracks.voxels <= 0) & (tracks.misses > 0)
         memory, events = end_tracks(memory, forgotten, "memory_limit")
-        room = Event(EventKind.REMOVED, 0, 0, f"memory_limit: {blocks} blocks of the scene map")
+        room = Event(EventKind.REMOVED, THE_MAP, NO_ID, f"memory_limit: {blocks} blocks of the scene map")
         return memory, (room, *events)
 
 

@@ -9,10 +9,13 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from autoseg3d_core.geometry.groups import group_majority, group_size
-from autoseg3d_core.label_image import painted
+from autoseg3d_core.label_image import paint_labels
 from autoseg3d_core.scene_map import SceneMap, centers_of
 from autoseg3d_core.structures import (
+    ABSENT,
+    NO_ID,
     UNLABELLED,
+    UNNUMBERED,
     FragmentCloud,
     Frame,
     FrameInstances,
@@ -38,7 +41,7 @@ class Reading:
     voxel_size_m: float
 
 
-def scene_update(
+def report_frame(
     frame: Frame,
     masks: MaskImage,
     cloud: FragmentCloud,
@@ -49,38 +52,38 @@ def scene_update(
 ) -> SceneUpdate:
     """Return the report of one frame, still without its number, events and timings."""
     tracks, owner = memory.tracks, instances.owner
-    point_ids = named(owner, ids).cpu().numpy()
+    point_ids = name_owners(owner, ids).cpu().numpy()
     fragment_owner = group_majority(owner, len(instances), cloud.fragment, len(cloud.fragment_score))
-    mask_ids = named(fragment_owner, ids).cpu().numpy()
+    mask_ids = name_owners(fragment_owner, ids).cpu().numpy()
     row = tracks.index_of(ids)
-    held = row >= 0  # where memory is full an instance may be left without a track
+    held = row != ABSENT  # where memory is full an instance may be left without a track
     points = torch.zeros_like(tracks.hits).index_add_(0, row[held], group_size(owner, len(instances))[held])
     score = torch.zeros_like(tracks.scores).scatter_reduce(0, row[held], instances.scores[held], "amax")
     return SceneUpdate(
         stamp_ns=frame.stamp_ns,
-        frame_index=-1,
+        frame_index=UNNUMBERED,
         world_from_camera=frame.world_from_camera,
-        label_image=painted(masks.index, mask_ids, cloud.pixel.cpu().numpy(), point_ids),
+        label_image=paint_labels(masks.index, mask_ids, cloud.pixel.cpu().numpy(), point_ids),
         cloud=LabelledCloud(
             xyz=cloud.xyz.cpu().numpy(),
             rgb=(cloud.rgb * 255).round().to(torch.uint8).cpu().numpy(),
             ids=point_ids,
-            labels=named(owner, instances.labels, UNLABELLED).cpu().numpy(),
+            labels=name_owners(owner, instances.labels, UNLABELLED).cpu().numpy(),
         ),
-        tracks=track_table(tracks, points, score, reading),
+        tracks=report_tracks(tracks, points, score, reading),
         mask_ids=mask_ids,
         events=(),
     )
 
 
-def named(
-    owner: Int64[Tensor, " values"], names: Int64[Tensor, " instances"], nobody: int = 0
+def name_owners(
+    owner: Int64[Tensor, " values"], names: Int64[Tensor, " instances"], nobody: int = NO_ID
 ) -> Int64[Tensor, " values"]:
-    """Return the name of each owner, `nobody` for owner -1."""
+    """Return the name of each owner, `nobody` for those that are `NOBODY`."""
     return torch.cat([names, names.new_full((1,), nobody)])[owner]
 
 
-def track_table(
+def report_tracks(
     tracks: Tracks, points: Int64[Tensor, " tracks"], score: Float[Tensor, " tracks"], reading: Reading
 ) -> TrackTable:
     """Return the tracks as NumPy columns, with the points and score that a frame gave each."""
@@ -106,13 +109,13 @@ def existence(tracks: Tracks, doubt: float) -> Float[Tensor, " tracks"]:
     return tracks.scores * tracks.hits / (tracks.hits + doubt)
 
 
-def labelled_map(scene: SceneMap, tracks: Tracks) -> LabelledCloud:
+def label_map(scene: SceneMap, tracks: Tracks) -> LabelledCloud:
     """Return the voxels of the scene map as points, with the ids of tracks that still live."""
     voxels = scene.voxels()
-    ids = torch.where(tracks.index_of(voxels.ids) >= 0, voxels.ids, 0)
+    ids = torch.where(tracks.index_of(voxels.ids) == ABSENT, NO_ID, voxels.ids)
     return LabelledCloud(
         xyz=centers_of(voxels.keys, scene.config.voxel_size_m).cpu().numpy(),
         rgb=voxels.rgb.cpu().numpy(),
         ids=ids.cpu().numpy(),
-        labels=named(tracks.index_of(ids), tracks.labels, UNLABELLED).cpu().numpy(),
+        labels=name_owners(tracks.index_of(ids), tracks.labels, UNLABELLED).cpu().numpy(),
     )

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.voxels import pack, unpack
-from autoseg3d_core.structures import InputError, MapChange, Rows
+from autoseg3d_core.structures import NO_ID, NO_VOTE, InputError, MapChange, Rows
 
 BLOCK_BITS = 3
 BLOCK_VOXELS = 1 << (3 * BLOCK_BITS)
@@ -85,9 +85,9 @@ class SceneMap:
         return len(self) * BLOCK_VOXELS * per_block
 
     def ids_at(self, keys: Int64[Tensor, " voxels"]) -> Int64[Tensor, " voxels"]:
-        """Return the track id that each voxel votes for, 0 where the map has none."""
+        """Return the track id that each voxel votes for, `NO_ID` where the map has none."""
         address, known = self._locate(keys)
-        return torch.where(known, self._ids.view(-1)[address].long(), 0)
+        return torch.where(known, self._ids.view(-1)[address].long(), NO_ID)
 
     def integrate(
         self,
@@ -96,7 +96,7 @@ class SceneMap:
         rgb: UInt8[Tensor, "voxels 3"],
         now: int,
     ) -> tuple[MapChange, int]:
-        """Let each voxel (keys are distinct) vote for an id, 0 for nobody's, -1 for no vote.
+        """Let each voxel (keys are distinct) vote for an id, `NO_ID` if it is nobody's, or not (`NO_VOTE`).
 
         `now` counts frames. Returns what the ids gained and lost, and the blocks dropped to make room.
         """
@@ -105,8 +105,8 @@ class SceneMap:
         if len(self) == self.config.max_blocks:  # there may have been no room for all of one frame
             address, keys, ids, rgb = address[held], keys[held], ids[held], rgb[held]
         old_ids, old_votes = self._ids.view(-1)[address].long(), self._votes.view(-1)[address].long()
-        held, says = old_votes.clamp(min=0), ids >= 0
-        weight = torch.where(ids > 0, self.config.object_votes, 1)
+        held, says = old_votes.clamp(min=0), ids != NO_VOTE
+        weight = torch.where(ids == NO_ID, 1, self.config.object_votes)
         votes = torch.where(old_ids == ids, held + weight, held - weight)
         wins = says & (votes < 1)  # an id without votes gives way
         new_ids = torch.where(wins, ids, old_ids)

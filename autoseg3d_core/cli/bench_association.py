@@ -12,10 +12,9 @@ from tqdm import tqdm
 
 from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import positive
-from autoseg3d_core.models.autoseg3d import AutoSeg3D
+from autoseg3d_core.models.autoseg3d import AutoSeg3D, QueryRows
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.network import Network, NetworkShape
-from autoseg3d_core.models.perception import BOX
 from autoseg3d_core.structures import FrameInstances, Memory
 from autoseg3d_core.timing import StageTimer
 from autoseg3d_core.tracking.assignment import Assigner
@@ -42,15 +41,15 @@ class Corridor:
         center = np.stack([number * SPACING_M, np.zeros(self.seen), np.ones(self.seen)], axis=1)
         center += self.rng.normal(0, NOISE_M, center.shape)
         boxes = torch.from_numpy(np.hstack([center - OBJECT_M / 2, center + OBJECT_M / 2])).float()
-        looks = np.stack([np.random.default_rng(int(n)).normal(size=self.channels - BOX) for n in number])
+        looks = np.stack([np.random.default_rng(int(n)).normal(size=self.channels) for n in number])
         looks += self.rng.normal(0, 0.3, looks.shape)
         return FrameInstances(
             masks=torch.ones(self.seen, 1, dtype=torch.bool),
             scores=torch.full((self.seen,), 0.8),
             labels=torch.zeros(self.seen, dtype=torch.int64),
-            boxes=boxes,
+            world_boxes=boxes,
             centroids=torch.from_numpy(center).float(),
-            embeddings=torch.cat([torch.from_numpy(looks).float(), boxes], dim=1),
+            description=QueryRows(torch.from_numpy(looks).float(), boxes),
         )
 
 
@@ -72,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     model, assigner = _model(args.weights)
     tracks = TracksConfig(max_tracks=args.tracks)
-    corridor = Corridor(model.channels, args.instances, np.random.default_rng(0))
-    memory, nothing = Memory.empty(channels=model.channels), torch.zeros(0, dtype=torch.int64)
+    corridor = Corridor(model.network.shape.query_channels, args.instances, np.random.default_rng(0))
+    memory, nothing = Memory.empty(model.empty_rows()), torch.zeros(0, dtype=torch.int64)
     times, born, most, megabytes = [], 0, 0, []
     for frame in tqdm(range(args.frames), unit="frame", disable=None):
         found, before = corridor.instances(frame // args.every), memory.next_id

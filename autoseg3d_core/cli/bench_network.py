@@ -18,7 +18,7 @@ from autoseg3d_core.cli.source import open_source
 from autoseg3d_core.config import ConfigError
 from autoseg3d_core.lifting import LiftingConfig, lift
 from autoseg3d_core.mask_makers.geometric import GeometricConfig, GeometricMaskMaker
-from autoseg3d_core.models.leftovers import with_leftovers
+from autoseg3d_core.models.leftovers import add_leftovers
 from autoseg3d_core.models.network import Network, NetworkShape
 from autoseg3d_core.modules.sparse_unet import SHAPES
 from autoseg3d_core.modules.voxel_memory import VoxelMemory
@@ -96,7 +96,7 @@ def _clouds(args: argparse.Namespace, device: torch.device) -> Iterator[Fragment
     mask_maker, lifting = GeometricMaskMaker(GeometricConfig()), LiftingConfig(points=args.points)
     for index in range(args.frames):
         frame = sequence[index % len(sequence)]
-        yield with_leftovers(lift(frame, mask_maker(frame), lifting, device), LEFTOVERS)
+        yield add_leftovers(lift(frame, mask_maker(frame), lifting, device), LEFTOVERS)
 
 
 @torch.inference_mode()

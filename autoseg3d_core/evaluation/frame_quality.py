@@ -12,6 +12,7 @@ from autoseg3d_core.datasets.clips import PreparedScene
 from autoseg3d_core.evaluation.average_precision import SceneMatch, average_precision, match_masks
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
 from autoseg3d_core.lifting import LiftingConfig, lift
+from autoseg3d_core.models.autoseg3d import QueryRows
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.perception import NetworkConfig, Perception
 from autoseg3d_core.structures import MaskImage, Memory
@@ -28,7 +29,7 @@ def frame_quality(
 
     With several kinds of masks (by comma), the mean over them, and the precision on each.
     """
-    perception, scenes = Perception(network, config, torch.nn.Identity()), list(scenes)
+    perception, scenes = Perception(network, config, QueryRows), list(scenes)
     names = [name.strip() for name in masks.split(",")]
     found = {}
     for name in names:

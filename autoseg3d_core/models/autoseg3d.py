@@ -11,16 +11,20 @@ instance's voxels counts beside what the network says (`map_evidence.py`).
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
+from typing import cast
+
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
 from autoseg3d_core.config import ConfigError
 from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.map_evidence import with_map_evidence
 from autoseg3d_core.models.network import Network
-from autoseg3d_core.models.perception import BOX, DOUBT, NetworkConfig, Perception
+from autoseg3d_core.models.perception import DOUBT, NetworkConfig, Perception
 from autoseg3d_core.modules.track_association import PairLogits, TrackAssociation
 from autoseg3d_core.structures import (
     Association,
@@ -29,7 +33,28 @@ from autoseg3d_core.structures import (
     FrameInstances,
     Memory,
     TogetherVotes,
+    TrackRows,
+    Tracks,
 )
+
+
+@dataclass(frozen=True, eq=False)
+class QueryRows(TrackRows):
+    """What AutoSeg3D keeps of an instance or a track: a query, and the predicted box of the whole object.
+
+    An instance's query is the decoder's; a track's is what the association makes of those that it was given.
+    """
+
+    queries: Float[Tensor, "rows channels"]
+    scene_boxes: Float[Tensor, "rows 6"]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What every pair of instance and track scores, and what a track is to remember of each instance."""
+
+    logits: PairLogits
+    to_remember: QueryRows
 
 
 class AutoSeg3D:
@@ -55,9 +80,12 @@ class AutoSeg3D:
         self.dormant_after_frames, self.join_confidence = dormant_after_frames, join_confidence
         self.map_weight = map_weight
         self._association: TrackAssociation = network.association
-        self._perception = Perception(network, config, nn.Identity())
-        self.channels = self._perception.channels
+        self._perception = Perception(network, config, QueryRows)
         self.label_names = network.label_names
+
+    def empty_rows(self) -> TrackRows:
+        """Return a table without rows of what a track remembers."""
+        return self._perception.empty_rows()
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the features of the cloud's points."""
@@ -71,19 +99,23 @@ class AutoSeg3D:
 
     def associate(self, instances: FrameInstances, memory: Memory, sighting: Sighting) -> Association:
         """Return affinities, with shares among active and dormant tracks apart, and which tracks are one."""
-        queries, boxes = instances.embeddings[:, :-BOX], instances.embeddings[:, -BOX:]
-        described = self._association.describe(queries, boxes)
-        rows = torch.cat([described.as_track, boxes], dim=1)
-        stage = (memory.tracks.misses >= self.dormant_after_frames).long()
-        if len(instances) == 0 or len(memory.tracks) == 0:
-            affinity = boxes.new_zeros(len(instances), len(memory.tracks))
-            return Association(affinity, rows, TogetherVotes.empty(boxes.device), stage)
-        known = memory.tracks.embeddings
-        logits = self._association(described.as_instance, boxes, known[:, :-BOX], known[:, -BOX:])
-        evidence = self._evidence(logits, memory.tracks.ids)
-        affinity = staged_affinity(logits, stage)
-        affinity = with_map_evidence(affinity, instances, memory, sighting, self.map_weight)
-        return Association(affinity, rows, evidence, stage)
+        found = self.conclude(self.compare(instances, memory.tracks), memory.tracks)
+        affinity = with_map_evidence(found.affinity, instances, memory, sighting, self.map_weight)
+        return dataclasses.replace(found, affinity=affinity)
+
+    def compare(self, instances: FrameInstances, tracks: Tracks) -> Comparison:
+        """Return what every pair scores; the losses of training look at this."""
+        seen, known = cast(QueryRows, instances.description), cast(QueryRows, tracks.remembered)
+        described = self._association.describe(seen.queries, seen.scene_boxes)
+        logits = self._association(described.as_instance, seen.scene_boxes, known.queries, known.scene_boxes)
+        return Comparison(logits, QueryRows(described.as_track, seen.scene_boxes))
+
+    def conclude(self, comparison: Comparison, tracks: Tracks) -> Association:
+        """Return the association that follows from what the pairs score."""
+        stage = (tracks.misses >= self.dormant_after_frames).long()
+        affinity = staged_affinity(comparison.logits, stage)
+        evidence = self._evidence(comparison.logits, tracks.ids)
+        return Association(affinity, comparison.to_remember, evidence, stage)
 
     def _evidence(self, logits: PairLogits, ids: Int64[Tensor, " tracks"]) -> TogetherVotes:
         """Compare every two tracks: whether one instance is surely both, or each has its own."""
@@ -98,4 +130,4 @@ def staged_affinity(logits: PairLogits, stage: Int64[Tensor, " tracks"]) -> Floa
     for number in (0, 1):
         rivals = torch.where(stage == number, logits.share, -torch.inf)
         share = share + torch.where(stage == number, rivals.softmax(dim=1), 0.0)
-    return logits.gated(share)
+    return logits.gate(share)

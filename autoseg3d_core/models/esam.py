@@ -1,20 +1,23 @@
 """ESAM (Xu et al., EmbodiedSAM, ICLR 2025): decoded queries are merged with tracks frame by frame.
 
-A query and a track fit by the cosine of their merge embeddings times the overlap of their predicted boxes,
-if they have one label; a track averages what it is given. Both are kept in one row here, the embedding
-and after it the box in the scene frame, because both are averaged alike.
+A query and a track fit by the cosine of their embeddings times the overlap of their predicted boxes, if they
+have one label; a track averages what it is given.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import cast
+
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from autoseg3d_core.errors import ConfigError
 from autoseg3d_core.geometry.boxes import box_iou_3d
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.network import Network
-from autoseg3d_core.models.perception import BOX, DOUBT, NetworkConfig, Perception
+from autoseg3d_core.models.perception import DOUBT, NetworkConfig, Perception
 from autoseg3d_core.structures import (
     Association,
     EncodedCloud,
@@ -22,7 +25,16 @@ from autoseg3d_core.structures import (
     FrameInstances,
     Memory,
     TogetherVotes,
+    TrackRows,
 )
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingRows(TrackRows):
+    """What ESAM keeps of an instance or a track: its embedding, and the predicted box of the whole object."""
+
+    embeddings: Float[Tensor, "rows channels"]
+    scene_boxes: Float[Tensor, "rows 6"]
 
 
 class Esam:
@@ -40,10 +52,13 @@ class Esam:
                 "model.name=esam: its weights have no boxes or no embedding, without which no instance finds "
                 "its track: take weights of sequences, or train some from these (network.start=FILE)"
             )
-        self.network, self.config = network, config
-        self._perception = Perception(network, config, network.embedding)
-        self.channels = self._perception.channels
-        self.label_names = network.label_names
+        self.network, self.config, self.label_names = network, config, network.label_names
+        embed = network.embedding
+        self._perception = Perception(network, config, lambda q, boxes: EmbeddingRows(embed(q), boxes))
+
+    def empty_rows(self) -> TrackRows:
+        """Return a table without rows of what a track remembers."""
+        return self._perception.empty_rows()
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the features of the cloud's points."""
@@ -63,17 +78,22 @@ class Esam:
         labels, track_labels = instances.labels, memory.tracks.labels
         if not self.config.selection.per_class:
             labels, track_labels = torch.zeros_like(labels), torch.zeros_like(track_labels)
-        affinity = merging_affinity(instances.embeddings, labels, memory.tracks.embeddings, track_labels)
-        return Association(affinity, instances.embeddings, TogetherVotes.empty(affinity.device))
+        seen = cast(EmbeddingRows, instances.description)
+        known = cast(EmbeddingRows, memory.tracks.remembered)
+        affinity = compare(seen, labels, known, track_labels)
+        return Association(affinity, seen, TogetherVotes.empty(affinity.device))
 
 
-def merging_affinity(
-    embeddings: Tensor, labels: Tensor, track_embeddings: Tensor, track_labels: Tensor
-) -> Tensor:
-    """Return how well each instance fits each track; a row is an embedding, then a box's corners.
+def compare(
+    seen: EmbeddingRows,
+    labels: Int64[Tensor, " instances"],
+    known: EmbeddingRows,
+    track_labels: Int64[Tensor, " tracks"],
+) -> Float[Tensor, "instances tracks"]:
+    """Return how well each instance fits each track.
 
     A track's embedding is a mean and is not made a unit vector again (as published).
     """
-    cosine = embeddings[:, :-BOX] @ track_embeddings[:, :-BOX].T
-    overlap = box_iou_3d(embeddings[:, -BOX:], track_embeddings[:, -BOX:])
+    cosine = seen.embeddings @ known.embeddings.T
+    overlap = box_iou_3d(seen.scene_boxes, known.scene_boxes)
     return (cosine * overlap).clamp(min=0) * (labels[:, None] == track_labels[None])

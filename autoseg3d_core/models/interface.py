@@ -1,4 +1,9 @@
-"""What the pipeline asks of a model, and what it shows it of the scene map."""
+"""What the pipeline asks of a model, and what it shows it of the scene map.
+
+What a model says of an instance (`FrameInstances.description`), what a track remembers of it
+(`Association.to_remember`, `Tracks.remembered`) and what the network keeps of the frames before
+(`Memory.kept`) are the model's own: it declares the columns, and nobody else looks into them.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,19 @@ from typing import Protocol
 from jaxtyping import Int64
 from torch import Tensor
 
-from autoseg3d_core.structures import Association, EncodedCloud, FragmentCloud, FrameInstances, Memory
+from autoseg3d_core.structures import (
+    Association,
+    EncodedCloud,
+    FragmentCloud,
+    FrameInstances,
+    Memory,
+    TrackRows,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Sighting:
-    """The voxels that a frame sees: the instance that owns each (-1 none) and its id on the map (0 none)."""
+    """The voxels that a frame sees: the instance that owns each, or `NOBODY`, and its id on the map."""
 
     owner: Int64[Tensor, " voxels"]
     ids: Int64[Tensor, " voxels"]
@@ -22,15 +34,18 @@ class Sighting:
 class Model(Protocol):
     """Finds the objects of a frame, and says how well each fits the tracks.
 
-    `channels` is the length of its embeddings, 0 for none; `label_names` names the labels of its instances.
-    `decides_all` tells whether a point on no instance is nobody's, or merely not known. `doubt` is the number
-    of frames after which a track is half as sure as its mean score; 0 where being seen often proves nothing.
+    `label_names` names the labels of its instances. `decides_all` tells whether a point on no instance is
+    nobody's, or merely not known. `doubt` is the number of frames after which a track is half as sure as its
+    mean score; 0 where being seen often proves nothing.
     """
 
-    channels: int
     decides_all: bool
     doubt: float
     label_names: tuple[str, ...]
+
+    def empty_rows(self) -> TrackRows:
+        """Return what the model remembers of each track as a table without rows."""
+        ...
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the features of the cloud's points, and the memory with what the network keeps."""

@@ -16,14 +16,14 @@ FULL_COLOUR = 255.0
 """Colours count as they are published, from 0 to 255, beside metres: they decide."""
 
 
-def with_leftovers(cloud: FragmentCloud, clusters: int) -> FragmentCloud:
+def add_leftovers(cloud: FragmentCloud, clusters: int) -> FragmentCloud:
     """Return the cloud with the points of no fragment split into fragments by place and colour.
 
     Fragments without a point are left out, and the others numbered anew. Fewer loose points than clusters
     make one fragment. The k-means of the published preparation, with starting points spread evenly over the
     image instead of drawn at random.
     """
-    cloud = without_empty(cloud)
+    cloud = drop_empty(cloud)
     loose = (cloud.fragment < 0).nonzero()[:, 0]
     if len(loose) == 0:
         return cloud
@@ -39,7 +39,7 @@ def with_leftovers(cloud: FragmentCloud, clusters: int) -> FragmentCloud:
     return dataclasses.replace(cloud, fragment=fragment, fragment_score=score, wholeness=whole)
 
 
-def without_empty(cloud: FragmentCloud) -> FragmentCloud:
+def drop_empty(cloud: FragmentCloud) -> FragmentCloud:
     """Return the cloud with fragments numbered anew, those without a point left out."""
     held, fragment = torch.unique(cloud.fragment, return_inverse=True)
     loose = int(len(held) > 0 and int(held[0]) < 0)

@@ -18,12 +18,14 @@ from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.map_evidence import shared_voxels
 from autoseg3d_core.structures import (
+    NOBODY,
     UNLABELLED,
     Association,
     EncodedCloud,
     FragmentCloud,
     FrameInstances,
     Memory,
+    NoRows,
     TogetherVotes,
 )
 
@@ -59,13 +61,16 @@ class OverlapConfig:
 class Overlap:
     """Joins the fragments of a frame to tracks by the voxels that they share."""
 
-    channels = 0
     decides_all = False
     doubt = 0.0  # floors and walls are seen more often than any object
     label_names: tuple[str, ...] = ()
 
     def __init__(self, config: OverlapConfig) -> None:
         self.config = config
+
+    def empty_rows(self) -> NoRows:
+        """Return a table of nothing: what is known of a track is on the map."""
+        return NoRows.of(0)
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the cloud as it is: there is no network."""
@@ -78,17 +83,17 @@ class Overlap:
         count = len(cloud.fragment_score)
         sizes = group_size(cloud.fragment, count)
         kept = (sizes >= self.config.min_points).nonzero()[:, 0]
-        rank = torch.full((count + 1,), -1, dtype=torch.int64, device=sizes.device)
+        rank = torch.full((count + 1,), NOBODY, dtype=torch.int64, device=sizes.device)
         rank[kept] = torch.arange(len(kept), device=sizes.device)
-        owner = rank[cloud.fragment]  # fragment -1 reads the last entry, which stays -1
+        owner = rank[cloud.fragment]  # fragment -1 reads the last entry, which stays nobody's
         masks = owner[None] == torch.arange(len(kept), device=sizes.device)[:, None]
         instances = FrameInstances(
             masks=masks,
             scores=cloud.fragment_score[kept],
             labels=torch.full_like(kept, UNLABELLED),
-            boxes=group_boxes(cloud.xyz, owner, len(kept)),
+            world_boxes=group_boxes(cloud.xyz, owner, len(kept)),
             centroids=group_mean(cloud.xyz, owner, len(kept)),
-            embeddings=torch.zeros(len(kept), 0, device=sizes.device),
+            description=NoRows.of(len(kept), sizes.device),
         )
         return instances, memory
 
@@ -97,7 +102,8 @@ class Overlap:
         shared = shared_voxels(instances, memory, sighting).float()  # (instances, tracks)
         known = shared.sum(dim=1, keepdim=True)
         affinity = torch.where(known >= self.config.min_seen_voxels, shared / known.clamp(min=1), 0.0)
-        return Association(affinity, instances.embeddings, self._evidence(shared, memory))
+        nothing = NoRows.of(len(instances), affinity.device)
+        return Association(affinity, nothing, self._evidence(shared, memory))
 
     def _evidence(self, shared: Float[Tensor, "instances tracks"], memory: Memory) -> TogetherVotes:
         """Compare every two visible tracks: under one fragment, or each under its own."""

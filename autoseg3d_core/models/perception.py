@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from autoseg3d_core.config import section, setting
 from autoseg3d_core.geometry.groups import group_boxes
-from autoseg3d_core.models.leftovers import with_leftovers
+from autoseg3d_core.models.leftovers import add_leftovers
 from autoseg3d_core.models.network import Network, NetworkMemory
 from autoseg3d_core.models.selection import SelectionConfig, select_instances
 from autoseg3d_core.modules.query_decoder import HeadOutput
@@ -22,10 +23,9 @@ from autoseg3d_core.structures import (
     Memory,
     Prediction,
     SceneOrigin,
+    TrackRows,
 )
 
-BOX = 6
-"""Columns of a box at the end of an instance's embedding row: a track averages both alike."""
 DOUBT = 2.0
 """A track that a network has found in so many frames is half as sure as its mean score."""
 
@@ -53,19 +53,27 @@ class NetworkConfig:
     selection: SelectionConfig = section(SelectionConfig)
 
 
-class Perception:
-    """Runs a network on the frames of a scene; `describe` makes an instance's embedding of its query."""
+Describe = Callable[[Float[Tensor, "instances channels"], Float[Tensor, "instances 6"]], TrackRows]
+"""Makes a model's own rows of decoded queries and of the predicted boxes, in the scene frame."""
 
-    def __init__(self, network: Network, config: NetworkConfig, describe: Callable[[Tensor], Tensor]) -> None:
+
+class Perception:
+    """Runs a network on the frames of a scene; `describe` says what a model keeps of each instance."""
+
+    def __init__(self, network: Network, config: NetworkConfig, describe: Describe) -> None:
         self.network, self.config, self._describe = network.eval(), config, describe
-        self.channels = network.shape.query_channels + BOX
+
+    def empty_rows(self) -> TrackRows:
+        """Return what the model keeps of no instance: its columns, without rows."""
+        width, device = self.network.shape.query_channels, next(self.network.parameters()).device
+        return self._describe(torch.zeros(0, width, device=device), torch.zeros(0, 6, device=device))
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the cloud as the network sees it, each point with its features."""
         if len(cloud) == 0:
             return EncodedCloud(cloud, cloud.xyz.new_zeros(0, 0)), memory
         kept = memory.kept or self.network.new_memory(self.config.max_voxels)
-        scene = with_leftovers(in_scene(cloud, memory.origin), self.config.leftovers)
+        scene = add_leftovers(move_to_scene(cloud, memory.origin), self.config.leftovers)
         (features,), (voxels,) = self.network.encode([scene], [kept.voxels])
         return EncodedCloud(scene, features), dataclasses.replace(
             memory, kept=NetworkMemory(voxels, kept.recent)
@@ -76,33 +84,46 @@ class Perception:
     ) -> tuple[FrameInstances, Memory]:
         """Return the instances among the decoded queries, and the memory with what the network keeps.
 
-        Boxes are those of the instances' points in the world; the boxes that the network predicts are the
-        last columns of the embeddings. An empty cloud has no instances.
+        An empty cloud has no instances.
         """
         if len(cloud) == 0:
-            return _nobody(cloud, self.channels), memory
+            return self._nobody(cloud), memory
         seen = self.network.pool(encoded.cloud, encoded.features, memory.kept.recent)
-        last = self.network.decoder(seen)[-1]
-        prediction = predicted(last, self._describe)
-        found = select_instances(prediction, encoded.cloud, self.config.selection)
-        instances = dataclasses.replace(
-            found,
-            boxes=_boxes_of(found.masks, cloud.xyz),
-            centroids=found.masks.to(cloud.xyz.dtype) @ cloud.xyz / found.masks.sum(dim=1, keepdim=True),
-            embeddings=torch.cat([found.embeddings, found.boxes], dim=1),
+        prediction = read_head(self.network.decoder(seen)[-1])
+        chosen = select_instances(prediction, encoded.cloud, self.config.selection)
+        instances = FrameInstances(
+            masks=chosen.masks,
+            scores=chosen.scores,
+            labels=chosen.labels,
+            world_boxes=_boxes_of(chosen.masks, cloud.xyz),
+            centroids=chosen.masks.to(cloud.xyz.dtype) @ cloud.xyz / chosen.masks.sum(dim=1, keepdim=True),
+            description=self._describe(
+                prediction.queries[chosen.query], prediction.scene_boxes[chosen.query]
+            ),
         )
         kept = NetworkMemory(memory.kept.voxels, self.network.recent_of(seen))
         return instances, dataclasses.replace(memory, kept=kept)
 
+    def _nobody(self, cloud: FragmentCloud) -> FrameInstances:
+        none = cloud.xyz.new_zeros
+        return FrameInstances(
+            masks=torch.zeros(0, len(cloud), dtype=torch.bool, device=cloud.xyz.device),
+            scores=none(0),
+            labels=torch.zeros(0, dtype=torch.int64, device=cloud.xyz.device),
+            world_boxes=none(0, 6),
+            centroids=none(0, 3),
+            description=self.empty_rows(),
+        )
 
-def predicted(last: HeadOutput, describe: Callable[[Tensor], Tensor]) -> Prediction:
-    """Return what the last head says, in single precision, with an embedding per query."""
-    boxes = last.queries.new_zeros(len(last.queries), BOX) if last.boxes is None else last.boxes
-    embeddings = describe(last.queries)
-    return Prediction(last.class_logits.float(), last.mask_logits.float(), boxes.float(), embeddings.float())
+
+def read_head(last: HeadOutput) -> Prediction:
+    """Return what the last head says of the queries, in single precision; boxes are 0 where it has none."""
+    boxes = last.queries.new_zeros(len(last.queries), 6) if last.boxes is None else last.boxes
+    said = (last.class_logits, last.mask_logits, boxes, last.queries)
+    return Prediction(*(part.float() for part in said))
 
 
-def in_scene(cloud: FragmentCloud, origin: SceneOrigin | None) -> FragmentCloud:
+def move_to_scene(cloud: FragmentCloud, origin: SceneOrigin | None) -> FragmentCloud:
     """Return the cloud, and how it projects into its image, in the scene frame."""
     if origin is None:
         return cloud
@@ -112,19 +133,9 @@ def in_scene(cloud: FragmentCloud, origin: SceneOrigin | None) -> FragmentCloud:
     return dataclasses.replace(cloud, xyz=origin.to_scene(cloud.xyz), view=view)
 
 
-def _boxes_of(masks: Tensor, xyz: Tensor) -> Tensor:
+def _boxes_of(
+    masks: Bool[Tensor, "instances points"], xyz: Float[Tensor, "points 3"]
+) -> Float[Tensor, "instances 6"]:
     """Return the box of each mask's points, held back from the few that leaked far away; a mask has some."""
     row, point = masks.nonzero(as_tuple=True)
     return group_boxes(xyz[point], row, len(masks))
-
-
-def _nobody(cloud: FragmentCloud, channels: int) -> FrameInstances:
-    none = cloud.xyz.new_zeros
-    return FrameInstances(
-        masks=torch.zeros(0, len(cloud), dtype=torch.bool, device=cloud.xyz.device),
-        scores=none(0),
-        labels=torch.zeros(0, dtype=torch.int64, device=cloud.xyz.device),
-        boxes=none(0, BOX),
-        centroids=none(0, 3),
-        embeddings=none(0, channels),
-    )

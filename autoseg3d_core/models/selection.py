@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autoseg3d_core.config import setting
 from autoseg3d_core.models.whole_fragments import owners
-from autoseg3d_core.structures import UNLABELLED, FragmentCloud, FrameInstances, Prediction
+from autoseg3d_core.structures import NOBODY, UNLABELLED, FragmentCloud, Prediction, Rows
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,18 @@ class Candidates:
         return Candidates(self.query[rows], self.labels[rows], self.scores[rows], self.soft_masks[rows])
 
 
-def select_instances(prediction: Prediction, cloud: FragmentCloud, config: SelectionConfig) -> FrameInstances:
-    """Return the instances among a frame's predicted queries, best first.
+@dataclass(frozen=True, eq=False)
+class Selected(Rows):
+    """The queries that are instances, best first, with their masks over the points."""
+
+    query: Int64[Tensor, " instances"]
+    masks: Bool[Tensor, "instances points"]
+    scores: Float[Tensor, " instances"]
+    labels: Int64[Tensor, " instances"]
+
+
+def select_instances(prediction: Prediction, cloud: FragmentCloud, config: SelectionConfig) -> Selected:
+    """Return which of a frame's predicted queries are instances.
 
     A model of one class is class-agnostic, and its instances have no label.
     """
@@ -83,21 +93,14 @@ def select_instances(prediction: Prediction, cloud: FragmentCloud, config: Selec
         best_candidates(prediction, config.top_k, config.per_class), config.suppress, config.per_class
     )
     candidates = candidates.rows(candidates.scores > config.score_threshold)
-    candidates, masks = _separated(candidates, cloud, config)
-    query, labels = candidates.query, candidates.labels
+    candidates, masks = _separate(candidates, cloud, config)
+    labels = candidates.labels
     if prediction.class_logits.shape[1] == 2:
         labels = torch.full_like(labels, UNLABELLED)
-    return FrameInstances(
-        masks=masks,
-        scores=candidates.scores,
-        labels=labels,
-        boxes=prediction.boxes[query],
-        centroids=masks.to(cloud.xyz.dtype) @ cloud.xyz / masks.sum(dim=1, keepdim=True),
-        embeddings=prediction.embeddings[query],
-    )
+    return Selected(candidates.query, masks, candidates.scores, labels)
 
 
-def _separated(
+def _separate(
     candidates: Candidates, cloud: FragmentCloud, config: SelectionConfig
 ) -> tuple[Candidates, Bool[Tensor, "candidates points"]]:
     """Return the candidates that are large enough, with their masks.
@@ -126,7 +129,7 @@ def _exclusive(
         owner = owners(soft_masks, cloud, config.mask_threshold, config.split_share)
     else:
         best, winner = soft_masks.max(dim=0)  # the better one wins a tie
-        owner = torch.where(best > config.mask_threshold, winner, -1)
+        owner = torch.where(best > config.mask_threshold, winner, NOBODY)
     return owner[None] == torch.arange(len(soft_masks), device=owner.device)[:, None]
 
 

@@ -70,7 +70,7 @@ class FragmentMerging(nn.Module):
         met = overlap[first, second]
         score = self.logits(self.describe(queries), first, second, met).sigmoid()
         similarity = torch.zeros_like(overlap).index_put((first, second), score * met)
-        return grouped(similarity)
+        return group_by_linkage(similarity)
 
 
 def _may_merge(class_logits: Float[Tensor, "fragments classes"]) -> Bool[Tensor, "fragments fragments"]:
@@ -79,7 +79,9 @@ def _may_merge(class_logits: Float[Tensor, "fragments classes"]) -> Bool[Tensor,
     return (label[:, None] == label[None]) & (label != class_logits.shape[1] - 1)[:, None]
 
 
-def grouped(similarity: Float[Tensor, "rows rows"], least: float = MIN_SIMILARITY) -> Int64[Tensor, " rows"]:
+def group_by_linkage(
+    similarity: Float[Tensor, "rows rows"], least: float = MIN_SIMILARITY
+) -> Int64[Tensor, " rows"]:
     """Return each row's group by complete linkage on the upper triangle; every pair is `least` similar."""
     count = len(similarity)
     if count < 2:

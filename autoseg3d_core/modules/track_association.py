@@ -38,9 +38,9 @@ class PairLogits:
 
     def affinity(self) -> Float[Tensor, "instances tracks"]:
         """Return the share of each track times the confidence, where there is one."""
-        return self.gated(self.share.softmax(dim=1))
+        return self.gate(self.share.softmax(dim=1))
 
-    def gated(self, share: Float[Tensor, "instances tracks"]) -> Float[Tensor, "instances tracks"]:
+    def gate(self, share: Float[Tensor, "instances tracks"]) -> Float[Tensor, "instances tracks"]:
         """Return shares times the confidence, where there is one."""
         return share if self.confidence is None else share * self.confidence.sigmoid()
 

@@ -43,30 +43,43 @@ class ManyToOne:
 
 
 class OneToOne:
-    """Gives each instance another track so that the sum of affinities is largest (Hungarian).
+    """Gives each instance another track so that the sum of affinities is largest (Hungarian)."""
 
-    Tracks of stage `stages` and later take no part.
-    """
-
-    def __init__(self, min_affinity: float, stages: int = 2) -> None:
-        self.min_affinity, self.stages = min_affinity, stages
+    def __init__(self, min_affinity: float) -> None:
+        self.min_affinity = min_affinity
 
     def __call__(self, affinity: Affinity, stage: Stage | None = None) -> Assignment:
-        """Return the pairs whose affinity is above the least, stage by stage."""
+        """Return the pairs whose affinity is above the least; all tracks choose at once."""
         if affinity.numel() == 0:
             return _nobody(affinity)
         worth = affinity.detach().cpu().double().numpy()  # the solver runs on the host
         worth = np.where(worth > self.min_affinity, worth, 0.0)  # what would not be kept takes nobody's place
-        turn = np.zeros(worth.shape[1]) if stage is None else stage.cpu().numpy()
-        free, pairs = np.arange(len(worth)), []
-        for number in range(self.stages):
-            tracks = np.flatnonzero(turn == number)
-            rows, columns = linear_sum_assignment(worth[free[:, None], tracks], maximize=True)
-            kept = worth[free[rows], tracks[columns]] > self.min_affinity
-            pairs.append((free[rows[kept]], tracks[columns[kept]]))
-            free = np.delete(free, rows[kept])
-        instance, track = (torch.from_numpy(np.concatenate(part)) for part in zip(*pairs, strict=True))
-        return Assignment(instance.to(affinity.device), track.to(affinity.device))
+        rows, columns = linear_sum_assignment(worth, maximize=True)
+        kept = worth[rows, columns] > self.min_affinity
+        instance, track = (torch.from_numpy(part[kept]).to(affinity.device) for part in (rows, columns))
+        return Assignment(instance, track)
+
+
+class InStages:
+    """Lets a solver for each stage choose among the tracks of that stage and the instances that are left.
+
+    Tracks of a stage without a solver take no part.
+    """
+
+    def __init__(self, *solvers: Assigner) -> None:
+        self.solvers = solvers
+
+    def __call__(self, affinity: Affinity, stage: Stage | None = None) -> Assignment:
+        """Return the pairs of every stage, first to last; without stages all tracks are of the first."""
+        worth = affinity.detach().cpu()  # once for all solvers
+        turn = torch.zeros(worth.shape[1], dtype=torch.int64) if stage is None else stage.cpu()
+        free, chosen = torch.arange(len(worth)), _nobody(worth)
+        for number, solver in enumerate(self.solvers):
+            tracks = (turn == number).nonzero()[:, 0]
+            found = solver(worth[free[:, None], tracks])
+            pairs = Assignment(free[found.instance], tracks[found.track])
+            chosen, free = chosen.append(pairs), free[~torch.isin(free, pairs.instance)]
+        return chosen.to(affinity.device)
 
 
 class WithPieces:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from autoseg3d_core.geometry.voxels import unpack
-from autoseg3d_core.structures import EXTENT_BINS, MapChange, Tracks
+from autoseg3d_core.structures import ABSENT, EXTENT_BINS, MapChange, Tracks
 
 TAIL = 0.01
 """Share of a track's firm voxels that may lie outside its box at each end of each axis."""
@@ -26,10 +26,10 @@ LEAST_FIRM = 0.1
 """With a smaller share of firm voxels a track's reach is its box."""
 
 
-def counted(tracks: Tracks, change: MapChange) -> Tracks:
+def count_voxels(tracks: Tracks, change: MapChange) -> Tracks:
     """Return the tracks with what their ids gained and lost on the scene map."""
     row = tracks.index_of(change.ids)
-    known = row >= 0
+    known = row != ABSENT
     row, change = row[known], change[known]
     axis = torch.arange(3, device=row.device)
     place = (row[:, None] * 3 + axis) * EXTENT_BINS + unpack(change.keys) % EXTENT_BINS
@@ -55,4 +55,4 @@ def track_boxes(tracks: Tracks, voxel_size_m: float) -> Float[Tensor, "tracks 6"
     firm = total[:, 0] >= (LEAST_FIRM * tracks.voxels[:, None]).clamp(min=1)
     known = firm & (high - low <= WIDEST)
     box = torch.cat([low, high], dim=1) * voxel_size_m
-    return torch.where(known.repeat(1, 2), box, tracks.reach)
+    return torch.where(known.repeat(1, 2), box, tracks.world_reach)

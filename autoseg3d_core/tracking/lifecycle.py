@@ -12,16 +12,19 @@ from torch import Tensor
 
 from autoseg3d_core.config import setting
 from autoseg3d_core.structures import (
+    ABSENT,
     EXTENT_BINS,
+    NO_ID,
     Assignment,
     Association,
     Event,
     EventKind,
     FrameInstances,
     Memory,
-    TogetherVotes,
+    Sightings,
     Tracks,
 )
+from autoseg3d_core.tracking.joining import add_votes, find_joins
 
 MOST_WORTH = 50
 """Where there is no room, a track seen more often than this still gives way after as many frames unseen."""
@@ -70,7 +73,7 @@ class TracksConfig:
 class Advance:
     """What one frame did to the memory, with an id per instance and the ids that gave way.
 
-    `old_ids[i]` became `new_ids[i]`, 0 for the ids of tracks that ended; `old_tracks` has their rows.
+    `old_ids[i]` became `new_ids[i]`, `NO_ID` for those of tracks that ended; `old_tracks` has their rows.
     """
 
     memory: Memory
@@ -91,22 +94,22 @@ def advance(
 ) -> Advance:
     """Return the memory after a frame: seen tracks updated, new ones born, old ones joined or ended."""
     before = memory.tracks
-    row = torch.full((len(instances),), -1, dtype=torch.int64, device=before.ids.device)
+    row = torch.full((len(instances),), ABSENT, dtype=torch.int64, device=before.ids.device)
     row[assignment.instance] = assignment.track
-    new = (row < 0).nonzero()[:, 0]
+    new = (row == ABSENT).nonzero()[:, 0]
     row[new] = len(before) + torch.arange(len(new), device=row.device)
-    born = _newborn(instances[new], association, new, memory.next_id, stamp_ns)
-    tracks = _observed(before.append(born), instances, association, row, config, stamp_ns)
+    born = _bear(instances[new], association, new, memory.next_id, stamp_ns)
+    tracks = _observe(before.append(born), instances, association, row, config, stamp_ns)
     ids = tracks.ids[row]
-    together = _counted(memory.together, association.evidence)
-    older, younger = _find_joins(together, tracks, config)
-    survivors, ended, heirs = _without(tracks, older, younger, config)
+    together = add_votes(memory.together, association.evidence)
+    older, younger = find_joins(together, tracks, config.join_votes, config.join_share)
+    survivors, ended, heirs = _end(tracks, older, younger, config)
     kept_pairs = torch.isin(together.older, survivors.ids) & torch.isin(together.younger, survivors.ids)
     events = _events(before, tracks, ended, heirs, config)
     after = dataclasses.replace(
         memory, tracks=survivors, together=together[kept_pairs], next_id=memory.next_id + len(new)
     )
-    return Advance(after, renamed(ids, ended.ids, heirs), ended.ids, heirs, ended, events)
+    return Advance(after, rename(ids, ended.ids, heirs), ended.ids, heirs, ended, events)
 
 
 def is_mature(tracks: Tracks, config: TracksConfig) -> Bool[Tensor, " tracks"]:
@@ -114,7 +117,7 @@ def is_mature(tracks: Tracks, config: TracksConfig) -> Bool[Tensor, " tracks"]:
     return tracks.hits >= config.mature_hits
 
 
-def renamed(
+def rename(
     ids: Int64[Tensor, " values"], old: Int64[Tensor, " pairs"], new: Int64[Tensor, " pairs"]
 ) -> Int64[Tensor, " values"]:
     """Return the ids with every old one replaced by its new one; `old` ascends."""
@@ -131,11 +134,11 @@ def end_tracks(
     ended = memory.tracks.ids[gone]
     together = memory.together
     kept = ~torch.isin(together.older, ended) & ~torch.isin(together.younger, ended)
-    events = tuple(Event(EventKind.REMOVED, track_id, 0, reason) for track_id in ended.tolist())
+    events = tuple(Event(EventKind.REMOVED, track_id, NO_ID, reason) for track_id in ended.tolist())
     return dataclasses.replace(memory, tracks=memory.tracks[~gone], together=together[kept]), events
 
 
-def _newborn(
+def _bear(
     instances: FrameInstances, association: Association, rows: Tensor, next_id: int, stamp_ns: int
 ) -> Tracks:
     """Return a track without a hit for each instance."""
@@ -144,8 +147,8 @@ def _newborn(
     stamp = torch.full_like(ids, stamp_ns)
     return Tracks(
         ids=ids,
-        embeddings=association.embeddings[rows],
-        reach=instances.boxes,
+        remembered=association.to_remember[rows],
+        world_reach=instances.world_boxes,
         extent=torch.zeros(len(rows), 3, EXTENT_BINS, dtype=torch.int32, device=rows.device),
         centroids=instances.centroids,
         scores=instances.scores,
@@ -159,7 +162,7 @@ def _newborn(
     )
 
 
-def _observed(
+def _observe(
     tracks: Tracks,
     instances: FrameInstances,
     association: Association,
@@ -170,29 +173,28 @@ def _observed(
     """Return the tracks after this frame's sightings, several of which may belong to one track."""
     count = torch.zeros_like(tracks.hits).index_add_(0, row, torch.ones_like(row))
     seen = count > 0
-    weight = (1.0 / (tracks.hits + 1)).clamp(min=config.blend) * seen
-    spread: dict[str, Any] = {"index": row[:, None].expand(-1, 3), "include_self": True}
-    low = tracks.reach[:, :3].scatter_reduce(0, src=instances.boxes[:, :3], reduce="amin", **spread)
-    high = tracks.reach[:, 3:].scatter_reduce(0, src=instances.boxes[:, 3:], reduce="amax", **spread)
-
-    def mean_towards(old: Tensor, observed: Tensor) -> Tensor:
-        shape = (-1, *([1] * (old.dim() - 1)))
-        mean = torch.zeros_like(old).index_add_(0, row, observed) / count.clamp(min=1).view(shape)
-        return old + weight.view(shape) * (mean - old)
-
+    sightings = Sightings(row, count, (1.0 / (tracks.hits + 1)).clamp(min=config.blend) * seen)
     labels, votes = _voted_labels(tracks, instances, row)
     return dataclasses.replace(
         tracks,
         labels=labels,
         label_votes=votes,
-        embeddings=mean_towards(tracks.embeddings, association.embeddings),
-        reach=torch.cat([low, high], dim=1),
-        centroids=mean_towards(tracks.centroids, instances.centroids),
-        scores=mean_towards(tracks.scores, instances.scores),
+        remembered=tracks.remembered.observe(association.to_remember, sightings),
+        world_reach=_grow(tracks.world_reach, row, instances.world_boxes),
+        centroids=sightings.blend(tracks.centroids, instances.centroids),
+        scores=sightings.blend(tracks.scores, instances.scores),
         hits=tracks.hits + seen,
         misses=torch.where(seen, 0, tracks.misses + 1),
         last_seen_ns=torch.where(seen, stamp_ns, tracks.last_seen_ns),
     )
+
+
+def _grow(boxes: Tensor, row: Tensor, others: Tensor) -> Tensor:
+    """Return the boxes grown around others; `row` says which of ours each of them belongs to."""
+    spread: dict[str, Any] = {"index": row[:, None].expand(-1, 3), "include_self": True}
+    low = boxes[:, :3].scatter_reduce(0, src=others[:, :3], reduce="amin", **spread)
+    high = boxes[:, 3:].scatter_reduce(0, src=others[:, 3:], reduce="amax", **spread)
+    return torch.cat([low, high], dim=1)
 
 
 def _voted_labels(tracks: Tracks, instances: FrameInstances, row: Tensor) -> tuple[Tensor, Tensor]:
@@ -206,58 +208,28 @@ def _voted_labels(tracks: Tracks, instances: FrameInstances, row: Tensor) -> tup
     return torch.where(votes < 0, said, tracks.labels), votes.abs()
 
 
-def _counted(votes: TogetherVotes, evidence: TogetherVotes) -> TogetherVotes:
-    """Return the votes with this frame's evidence; a pair that was never together is not kept."""
-    rows = votes.append(evidence)
-    key = torch.stack([rows.older, rows.younger])
-    pairs, place = torch.unique(key, dim=1, return_inverse=True)
-    total = torch.zeros_like(pairs[0]).index_add_(0, place, rows.votes)
-    known = torch.zeros_like(total).index_fill_(0, place[: len(votes)], 1) > 0
-    kept = known | (total > 0)
-    return TogetherVotes(pairs[0][kept], pairs[1][kept], total[kept])
-
-
-def _find_joins(votes: TogetherVotes, tracks: Tracks, config: TracksConfig) -> tuple[Tensor, Tensor]:
-    """Return the ids of the pairs to join, each younger id once; a chain takes several frames."""
-    hits = torch.cat([tracks.hits, tracks.hits.new_zeros(1)])[tracks.index_of(votes.younger)]
-    ready = votes[(votes.votes >= config.join_votes) & (votes.votes >= config.join_share * hits)]
-    ready = ready[~torch.isin(ready.older, ready.younger)]
-    younger, first = _first_of_each(ready.younger)
-    return ready.older[first], younger
-
-
-def _first_of_each(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the distinct values in ascending order, and the position of the first of each."""
-    distinct, place = torch.unique(values, return_inverse=True)
-    position = torch.arange(len(values), device=values.device)
-    first = torch.full_like(distinct, len(values)).scatter_reduce(0, place, position, "amin")
-    return distinct, first
-
-
-def _without(
+def _end(
     tracks: Tracks, older: Tensor, younger: Tensor, config: TracksConfig
 ) -> tuple[Tracks, Tracks, Tensor]:
-    """Return the surviving tracks, those that ended (ids ascending) and the heir's id of each (0 none)."""
-    tracks = _inherited(tracks, older, younger)
+    """Return the surviving tracks, those that ended (ids ascending) and the heir's id of each."""
+    tracks = _inherit(tracks, older, younger)
     joined = torch.isin(tracks.ids, younger)
     stale = ~is_mature(tracks, config) & (tracks.misses >= config.tentative_frames)
     over = _beyond_capacity(tracks, ~(joined | stale), config.max_tracks)
     gone = joined | stale | over
     ended = tracks[gone]
-    heirs = torch.zeros_like(ended.ids)
+    heirs = torch.full_like(ended.ids, NO_ID)
     heirs[torch.isin(ended.ids, younger)] = older  # `younger` ascends like the ids
     return tracks[~gone] if len(ended) else tracks, ended, heirs
 
 
-def _inherited(tracks: Tracks, older: Tensor, younger: Tensor) -> Tracks:
+def _inherit(tracks: Tracks, older: Tensor, younger: Tensor) -> Tracks:
     """Return the tracks where each older one has what its younger ones saw."""
     to, of = tracks.index_of(older), tracks.index_of(younger)
-    spread: dict[str, Any] = {"index": to[:, None].expand(-1, 3)}
-    low = tracks.reach[:, :3].scatter_reduce(0, src=tracks.reach[of, :3], reduce="amin", **spread)
-    high = tracks.reach[:, 3:].scatter_reduce(0, src=tracks.reach[of, 3:], reduce="amax", **spread)
     return dataclasses.replace(
         tracks,
-        reach=torch.cat([low, high], dim=1),
+        remembered=tracks.remembered.join(to, of),
+        world_reach=_grow(tracks.world_reach, to, tracks.world_reach[of]),
         hits=tracks.hits.scatter_reduce(0, to, tracks.hits[of], "amax"),
         misses=tracks.misses.scatter_reduce(0, to, tracks.misses[of], "amin"),
         last_seen_ns=tracks.last_seen_ns.scatter_reduce(0, to, tracks.last_seen_ns[of], "amax"),
@@ -295,6 +267,6 @@ def _events(
     events = [Event(kind, track_id) for kind, ids in rows for track_id in ids.tolist()]
     stale = (ended.hits < config.mature_hits) & (ended.misses >= config.tentative_frames)
     for track_id, heir, aged in zip(ended.ids.tolist(), heirs.tolist(), stale.tolist(), strict=True):
-        reason = "" if heir else ("age" if aged else "memory_limit")
-        events.append(Event(EventKind.MERGED if heir else EventKind.REMOVED, track_id, heir, reason))
+        reason = "" if heir != NO_ID else ("age" if aged else "memory_limit")
+        events.append(Event(EventKind.REMOVED if heir == NO_ID else EventKind.MERGED, track_id, heir, reason))
     return tuple(events)

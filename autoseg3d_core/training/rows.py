@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,8 +18,9 @@ from tqdm import tqdm
 from autoseg3d_core.datasets.clips import ClipFrame, PreparedScene
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
 from autoseg3d_core.lifting import LiftingConfig, lift
+from autoseg3d_core.models.autoseg3d import QueryRows
 from autoseg3d_core.models.network import Network
-from autoseg3d_core.models.perception import BOX, NetworkConfig, Perception
+from autoseg3d_core.models.perception import NetworkConfig, Perception
 from autoseg3d_core.structures import EncodedCloud, FrameInstances, MaskImage, Memory
 
 LEAST_SHARE = 0.5
@@ -62,7 +64,7 @@ def scene_rows(
 ) -> list[list[FrameRows]]:
     """Return the frames of every scene with every kind of masks it has; what the cache lacks is computed."""
     cache.mkdir(parents=True, exist_ok=True)
-    perception, found = Perception(network, config, torch.nn.Identity()), []
+    perception, found = Perception(network, config, QueryRows), []
     for scene in tqdm(scenes, desc="rows", unit="scene", disable=None):
         for name in [name for name in masks if name in scene.masks]:
             file = cache / f"{scene.images.name}_{name}.safetensors"
@@ -98,7 +100,8 @@ def _true_ids(part: ClipFrame, pixel: Int64[Tensor, " points"]) -> Int64[Tensor,
 def _instances(found: FrameInstances, owner: Int64[Tensor, " points"]) -> ObjectRows:
     point, row = found.masks.T.nonzero(as_tuple=True)
     ids = _majority(row, owner[point], len(found))
-    return ObjectRows(found.embeddings[:, :-BOX], found.embeddings[:, -BOX:], ids)
+    described = cast(QueryRows, found.description)
+    return ObjectRows(described.queries, described.scene_boxes, ids)
 
 
 def _fragments(network: Network, encoded: EncodedCloud, owner: Int64[Tensor, " points"]) -> ObjectRows:

@@ -15,8 +15,8 @@ from torch import Tensor
 from autoseg3d_core.datasets.clips import Clip, ClipFrame, PreparedScene
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
 from autoseg3d_core.lifting import LiftingConfig, lift
-from autoseg3d_core.models.leftovers import with_leftovers
-from autoseg3d_core.models.perception import in_scene
+from autoseg3d_core.models.leftovers import add_leftovers
+from autoseg3d_core.models.perception import move_to_scene
 from autoseg3d_core.structures import FragmentCloud, InputError, MaskImage
 from autoseg3d_core.training.broken_masks import wholeness_of, with_broken_masks
 from autoseg3d_core.training.targets import NO_LABEL, FrameTargets
@@ -130,7 +130,7 @@ def clip_samples(
     for part in clip.frames:
         cloud = _cloud(part, lifting, rng, spread)
         targets = _targets(cloud, part, clip, boxes)
-        cloud = with_leftovers(in_scene(cloud, origin), leftovers)
+        cloud = add_leftovers(move_to_scene(cloud, origin), leftovers)
         rgb = cloud.rgb if look is None else _recoloured(cloud.rgb, look)
         samples.append(Sample(dataclasses.replace(cloud, xyz=_moved(cloud.xyz, matrix), rgb=rgb), targets))
     return samples

@@ -8,7 +8,7 @@ from autoseg3d_core import build
 from autoseg3d_core.geometry.transforms import pose_from_quaternion
 from autoseg3d_core.lifting import LiftingConfig
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
-from autoseg3d_core.models.perception import in_scene
+from autoseg3d_core.models.perception import move_to_scene
 from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
 from autoseg3d_core.structures import EventKind, InputError, MaskImage
@@ -70,7 +70,7 @@ class SeesTheScene(Overlap):
     """Keeps the points of each frame as a network would see them."""
 
     def encode(self, cloud, memory):
-        self.seen = in_scene(cloud, memory.origin).xyz
+        self.seen = move_to_scene(cloud, memory.origin).xyz
         return super().encode(cloud, memory)
 
 

@@ -2,12 +2,12 @@ import dataclasses
 
 import torch
 
-from autoseg3d_core.report import Reading, existence, track_table
+from autoseg3d_core.report import Reading, existence, report_tracks
 from autoseg3d_core.structures import Memory
 
 
 def tracks(scores, hits):
-    empty = Memory.empty(channels=2).tracks
+    empty = Memory.empty().tracks
     count = len(scores)
     rows = {
         field.name: getattr(empty, field.name).new_zeros(count, *getattr(empty, field.name).shape[1:])
@@ -26,7 +26,7 @@ def test_existence_grows_with_every_frame_towards_the_mean_score():
 
 def test_the_table_ranks_what_was_seen_often_above_what_was_seen_once():
     seen = tracks([0.9, 0.7], [1, 9])
-    table = track_table(seen, torch.zeros(2).long(), torch.zeros(2), Reading(3, 2.0, 0.04))
+    table = report_tracks(seen, torch.zeros(2).long(), torch.zeros(2), Reading(3, 2.0, 0.04))
     assert table.existence.argmax() == 1
     assert table.is_mature.tolist() == [False, True]
 

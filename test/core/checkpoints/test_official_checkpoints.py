@@ -18,7 +18,7 @@ from autoseg3d_core.checkpoints.published_models import model_of
 from autoseg3d_core.checkpoints.published_names import our_tensors
 from autoseg3d_core.checkpoints.tensors_only import read_tensors
 from autoseg3d_core.models.network import Network, NetworkShape
-from autoseg3d_core.models.perception import predicted
+from autoseg3d_core.models.perception import read_head
 from autoseg3d_core.structures import FragmentCloud, InputError
 
 
@@ -112,7 +112,7 @@ def test_a_published_file_converts_and_runs(file, tmp_path):
     with torch.no_grad():
         for _ in range(2):
             [heads], memories = network([cloud], memories)
-    prediction = predicted(heads[-1], network.embedding or torch.nn.Identity())
+    prediction = read_head(heads[-1])
     assert prediction.mask_logits.shape == (5, 300)
     assert all(torch.isfinite(v).all() for v in vars(prediction).values())
 

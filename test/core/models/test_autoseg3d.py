@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
-from autoseg3d_core.models.autoseg3d import AutoSeg3D, staged_affinity
+from autoseg3d_core.models.autoseg3d import AutoSeg3D, QueryRows, staged_affinity
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.network import Network, NetworkShape
-from autoseg3d_core.models.perception import BOX, NetworkConfig
+from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.selection import SelectionConfig
 from autoseg3d_core.structures import FragmentCloud, FrameInstances, Memory
-from autoseg3d_core.tracking.assignment import OneToOne
+from autoseg3d_core.tracking.assignment import InStages, OneToOne
 from autoseg3d_core.tracking.lifecycle import TracksConfig, advance
 
 WIDTH = 32
@@ -63,9 +63,9 @@ def cloud(count=600, seed=0):
     return FragmentCloud(xyz, rgb, torch.arange(count) % 7 - 1, torch.arange(count), torch.ones(6))
 
 
-def memory_at(channels, pose=None):
+def memory_at(model, pose=None):
     origin = scene_origin(np.eye(4) if pose is None else pose, OriginConfig(up="z"))
-    return dataclasses.replace(Memory.empty(channels=channels), origin=origin)
+    return dataclasses.replace(Memory.empty(model.empty_rows()), origin=origin)
 
 
 def looks(names):
@@ -83,15 +83,15 @@ def seen(names):
         masks=torch.ones(count, 1, dtype=torch.bool),
         scores=torch.full((count,), 0.9),
         labels=torch.zeros(count, dtype=torch.int64),
-        boxes=boxes,
+        world_boxes=boxes,
         centroids=low + 0.5,
-        embeddings=torch.cat([looks(names), boxes], dim=1),
+        description=QueryRows(looks(names), boxes),
     )
 
 
 def run(model, memory, found, config, frame, stages=2):
     association = model.associate(found, memory, UNSEEN)
-    assignment = OneToOne(0.5, stages)(association.affinity, association.stage)
+    assignment = InStages(*[OneToOne(0.5)] * stages)(association.affinity, association.stage)
     return advance(memory, found, association, assignment, config, frame)
 
 
@@ -99,7 +99,7 @@ def run(model, memory, found, config, frame, stages=2):
 def test_an_object_away_for_long_comes_back_with_its_id(knowing):
     config = TracksConfig(dormant_after_frames=5)
     model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames)
-    memory = Memory.empty(channels=model.channels)
+    memory = Memory.empty(model.empty_rows())
     ids = {}
     for frame in range(6):
         change = run(model, memory, seen([1, 2, 3]), config, frame)
@@ -119,7 +119,7 @@ def test_an_object_away_for_long_comes_back_with_its_id(knowing):
 def test_active_tracks_choose_before_dormant_ones(knowing):
     config = TracksConfig(dormant_after_frames=5)
     model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames)
-    memory = Memory.empty(channels=model.channels)
+    memory = Memory.empty(model.empty_rows())
     for frame in range(4):
         memory = run(model, memory, seen([1]), config, frame).memory
     dormant = dataclasses.replace(memory.tracks, misses=memory.tracks.misses + 50)
@@ -136,11 +136,9 @@ def test_active_tracks_choose_before_dormant_ones(knowing):
 
 @torch.inference_mode()
 def test_shares_add_up_to_one_within_a_stage(network):
-    found, tracks = seen([1, 2, 3]), seen([1, 2, 3, 4, 5]).embeddings
+    found, tracks = seen([1, 2, 3]).description, seen([1, 2, 3, 4, 5]).description
     stage = torch.tensor([0, 1, 0, 0, 1])
-    logits = network.association(
-        found.embeddings[:, :-BOX], found.embeddings[:, -BOX:], tracks[:, :-BOX], tracks[:, -BOX:]
-    )
+    logits = network.association(found.queries, found.scene_boxes, tracks.queries, tracks.scene_boxes)
     affinity = staged_affinity(logits, stage)
     share = affinity / logits.confidence.sigmoid()
     for number in (0, 1):
@@ -152,7 +150,7 @@ def test_shares_add_up_to_one_within_a_stage(network):
 def test_two_tracks_of_one_object_become_one(knowing, join, left):
     config = TracksConfig(join_votes=4)
     model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames, join)
-    memory, ids = Memory.empty(channels=model.channels), []
+    memory, ids = Memory.empty(model.empty_rows()), []
     for frame, names in enumerate([[1, 1, 2]] + 6 * [[1, 2]]):
         change = run(model, memory, seen(names), config, frame)
         memory = change.memory
@@ -166,7 +164,7 @@ def test_two_tracks_of_one_object_become_one(knowing, join, left):
 def test_two_objects_that_are_seen_side_by_side_stay_two(knowing):
     config = TracksConfig(join_votes=2)
     model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames, join_confidence=0.5)
-    memory = Memory.empty(channels=model.channels)
+    memory = Memory.empty(model.empty_rows())
     for frame in range(8):
         memory = run(model, memory, seen([1, 2]), config, frame).memory
     assert memory.tracks.ids.tolist() == [1, 2]
@@ -177,7 +175,7 @@ def test_two_objects_that_are_seen_side_by_side_stay_two(knowing):
 def test_no_id_comes_twice_and_tracks_stay_bounded_while_objects_come_and_go(knowing):
     config = TracksConfig(max_tracks=12, dormant_after_frames=5)
     model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames)
-    memory, issued = Memory.empty(channels=model.channels), []
+    memory, issued = Memory.empty(model.empty_rows()), []
     rng = np.random.default_rng(0)
     for frame in range(400):
         names = rng.choice(np.arange(frame // 8, frame // 8 + 6), 3, replace=False).tolist()
@@ -205,7 +203,7 @@ def test_a_world_moved_by_kilometres_and_turned_gives_the_same_instances_and_aff
 
     found = []
     for which, pose in ((0, None), (1, world)):
-        memory, affinities = memory_at(model.channels, pose), []
+        memory, affinities = memory_at(model, pose), []
         for frame in range(3):
             part = there(cloud(seed=frame))[which]
             encoded, memory = model.encode(part, memory)
@@ -226,13 +224,13 @@ def test_a_world_moved_by_kilometres_and_turned_gives_the_same_instances_and_aff
 @torch.inference_mode()
 def test_frames_with_next_to_nothing_are_no_error(network, points):
     model = AutoSeg3D(network, EVERYTHING, 15)
-    memory = memory_at(model.channels)
+    memory = memory_at(model)
     for number, count in enumerate((600, points, 600)):
         part = cloud(count, seed=number)
         encoded, memory = model.encode(part, memory)
         found, memory = model.perceive(part, encoded, memory)
         memory = run(model, memory, found, TracksConfig(), number).memory
-        assert torch.isfinite(memory.tracks.embeddings).all()
+        assert torch.isfinite(memory.tracks.remembered.queries).all()
 
 
 @torch.inference_mode()

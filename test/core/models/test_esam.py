@@ -9,7 +9,7 @@ from autoseg3d_core import build
 from autoseg3d_core.checkpoints.format import Checkpoint, save
 from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
-from autoseg3d_core.models.esam import Esam, merging_affinity
+from autoseg3d_core.models.esam import EmbeddingRows, Esam, compare
 from autoseg3d_core.models.network import Network, NetworkShape
 from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.selection import SelectionConfig
@@ -51,9 +51,14 @@ def perceive(model, seen, memory):
     return model.perceive(seen, encoded, memory)
 
 
-def memory_at(pose=None):
+def memory_at(model, pose=None):
     origin = scene_origin(np.eye(4) if pose is None else pose, OriginConfig(up="z"))
-    return dataclasses.replace(Memory.empty(channels=262), origin=origin)
+    return dataclasses.replace(Memory.empty(model.empty_rows()), origin=origin)
+
+
+def whole(rows):
+    """The embedding and the box of each row, one after the other."""
+    return torch.cat([rows.embeddings, rows.scene_boxes], dim=1)
 
 
 def random_instances(rng, count, labels):
@@ -61,30 +66,34 @@ def random_instances(rng, count, labels):
     corners = np.hstack([low, low + rng.uniform(0.2, 1.5, (count, 3))])
     unit = rng.normal(size=(count, 8))
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    rows = torch.from_numpy(np.hstack([unit, corners])).float()
+    boxes = torch.from_numpy(corners).float()
     return FrameInstances(
         masks=torch.ones(count, 5, dtype=torch.bool),
         scores=torch.from_numpy(rng.random(count)).float(),
         labels=torch.from_numpy(rng.integers(0, labels, count)),
-        boxes=rows[:, -6:],
-        centroids=rows[:, -6:-3],
-        embeddings=rows,
+        world_boxes=boxes,
+        centroids=boxes[:, :3],
+        description=EmbeddingRows(torch.from_numpy(unit).float(), boxes),
     )
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_merging_over_many_frames_is_the_published_one(seed):
     rng = np.random.default_rng(seed)
-    published, memory = PublishedMerging(), Memory.empty(channels=14)
+    published = PublishedMerging()
+    memory = Memory.empty(random_instances(rng, 0, labels=2).description)
     config = TracksConfig(blend=0.0, tentative_frames=1000)
     for frame in range(12):
         found = random_instances(rng, int(rng.integers(0, 7)), labels=2)
-        fit = merging_affinity(found.embeddings, found.labels, memory.tracks.embeddings, memory.tracks.labels)
-        association = Association(fit, found.embeddings, TogetherVotes.empty())
+        tracks = memory.tracks
+        fit = compare(found.description, found.labels, tracks.remembered, tracks.labels)
+        association = Association(fit, found.description, TogetherVotes.empty())
         memory = advance(memory, found, association, OneToOne(0.0)(fit), config, frame).memory
-        published.take(found.embeddings.double().numpy(), found.labels.tolist(), found.scores.tolist())
+        published.take(
+            whole(found.description).double().numpy(), found.labels.tolist(), found.scores.tolist()
+        )
     assert len(memory.tracks) == len(published.rows)
-    assert np.allclose(memory.tracks.embeddings.numpy(), published.rows, atol=1e-5)
+    assert np.allclose(whole(memory.tracks.remembered).numpy(), published.rows, atol=1e-5)
     assert np.allclose(memory.tracks.scores.numpy(), published.scores, atol=1e-5)
     assert memory.tracks.labels.tolist() == published.labels
     assert (memory.tracks.hits - 1).tolist() == published.counts
@@ -92,11 +101,12 @@ def test_merging_over_many_frames_is_the_published_one(seed):
 
 @torch.inference_mode()
 def test_a_frame_gives_instances_with_embeddings_and_boxes_around_their_points(network):
-    found, after = perceive(Esam(network, NetworkConfig(selection=EVERYTHING)), cloud(), memory_at())
+    model = Esam(network, NetworkConfig(selection=EVERYTHING))
+    found, after = perceive(model, cloud(), memory_at(model))
     assert 0 < len(found) <= 6
-    assert found.embeddings.shape == (len(found), 262)
-    assert torch.allclose(found.embeddings[:, :256].norm(dim=1), torch.ones(len(found)), atol=1e-5)
-    for mask, box in zip(found.masks, found.boxes, strict=True):
+    assert found.description.embeddings.shape == (len(found), 256)
+    assert torch.allclose(found.description.embeddings.norm(dim=1), torch.ones(len(found)), atol=1e-5)
+    for mask, box in zip(found.masks, found.world_boxes, strict=True):
         points = cloud().xyz[mask]
         assert (box[:3] >= points.amin(dim=0)).all()
         assert (box[3:] <= points.amax(dim=0)).all()
@@ -117,17 +127,17 @@ def test_a_world_moved_by_kilometres_and_turned_gives_the_same_instances(network
     there = dataclasses.replace(
         here, xyz=(here.xyz.double() @ torch.from_numpy(turned).T + torch.from_numpy(world[:3, 3])).float()
     )
-    first, _ = perceive(model, here, memory_at())
-    second, _ = perceive(model, there, memory_at(world))
+    first, _ = perceive(model, here, memory_at(model))
+    second, _ = perceive(model, there, memory_at(model, world))
     assert torch.equal(first.masks, second.masks)
     assert torch.allclose(first.scores, second.scores, atol=2e-3)
-    assert torch.allclose(first.embeddings, second.embeddings, atol=2e-2)
+    assert torch.allclose(whole(first.description), whole(second.description), atol=2e-2)
 
 
 @torch.inference_mode()
 def test_what_the_network_keeps_stays_bounded_on_a_long_way(network):
     model = Esam(network, NetworkConfig(selection=EVERYTHING, max_voxels=1000))
-    memory, sizes = memory_at(), []
+    memory, sizes = memory_at(model), []
     for frame in range(12):
         seen = cloud(seed=frame)
         seen = dataclasses.replace(seen, xyz=seen.xyz + torch.tensor([10.0 * frame, 0, 0]))
@@ -139,8 +149,9 @@ def test_what_the_network_keeps_stays_bounded_on_a_long_way(network):
 @torch.inference_mode()
 def test_a_point_kilometres_from_the_start_is_refused_by_name(network):
     far = dataclasses.replace(cloud(), xyz=torch.full((600, 3), 1e5))
+    model = Esam(network, NetworkConfig(selection=EVERYTHING))
     with pytest.raises(InputError, match="scene origin"):
-        perceive(Esam(network, NetworkConfig(selection=EVERYTHING)), far, memory_at())
+        perceive(model, far, memory_at(model))
 
 
 @pytest.mark.parametrize(
@@ -148,17 +159,18 @@ def test_a_point_kilometres_from_the_start_is_refused_by_name(network):
 )
 @torch.inference_mode()
 def test_degenerate_clouds_are_no_error(network, xyz):
-    whole = cloud(len(xyz)) if len(xyz) else None
+    some = cloud(len(xyz)) if len(xyz) else None
     frame = FragmentCloud(
         xyz,
-        whole.rgb if whole else torch.zeros(0, 3),
-        whole.fragment if whole else torch.zeros(0, dtype=torch.int64),
+        some.rgb if some else torch.zeros(0, 3),
+        some.fragment if some else torch.zeros(0, dtype=torch.int64),
         torch.arange(len(xyz)),
         torch.ones(6),
     )
-    found, _ = perceive(Esam(network, NetworkConfig(selection=EVERYTHING)), frame, memory_at())
+    model = Esam(network, NetworkConfig(selection=EVERYTHING))
+    found, _ = perceive(model, frame, memory_at(model))
     assert found.masks.shape[1] == len(xyz)
-    assert torch.isfinite(found.embeddings).all()
+    assert torch.isfinite(whole(found.description)).all()
 
 
 def test_the_pipeline_runs_it_from_a_file_and_keeps_ids(tmp_path, network, wall_frame):
@@ -220,24 +232,25 @@ def test_image_features_reach_the_network_and_move_with_the_world(seeing):
     here = cloud()
     here = dataclasses.replace(here, xyz=(here.xyz / 0.02).floor() * 0.02 + 0.01)
     image = torch.rand(4, 8, 10)
-    blank, _ = perceive(model, with_view(here, torch.zeros(4, 8, 10)), memory_at())
-    first, _ = perceive(model, with_view(here, image), memory_at())
-    assert not torch.allclose(first.embeddings[0], blank.embeddings[0], atol=1e-4)
+    blank, _ = perceive(model, with_view(here, torch.zeros(4, 8, 10)), memory_at(model))
+    first, _ = perceive(model, with_view(here, image), memory_at(model))
+    assert not torch.allclose(first.description.embeddings[0], blank.description.embeddings[0], atol=1e-4)
     world = np.eye(4)
     world[:3, 3] = (512.0, -256.0, 8.0)
     there = dataclasses.replace(here, xyz=here.xyz + torch.tensor([512.0, -256.0, 8.0]))
     moved = with_view(there, image, torch.linalg.inv(torch.from_numpy(world)))
-    second, _ = perceive(model, moved, memory_at(world))
+    second, _ = perceive(model, moved, memory_at(model, world))
     assert torch.equal(first.masks, second.masks)
-    assert torch.allclose(first.embeddings, second.embeddings, atol=2e-2)
+    assert torch.allclose(whole(first.description), whole(second.description), atol=2e-2)
 
 
 @pytest.mark.parametrize("features", [None, torch.rand(3, 8, 10)])
 @torch.inference_mode()
 def test_weights_that_want_image_features_say_how_to_get_them(seeing, features):
     frame = cloud() if features is None else with_view(cloud(), features)
+    model = Esam(seeing, NetworkConfig(selection=EVERYTHING))
     with pytest.raises(InputError, match=r"masks\.fastsam\.features"):
-        perceive(Esam(seeing, NetworkConfig(selection=EVERYTHING)), frame, memory_at())
+        perceive(model, frame, memory_at(model))
 
 
 class SeeingMaskMaker:

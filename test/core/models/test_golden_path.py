@@ -100,7 +100,7 @@ def seen(frame: int) -> FragmentCloud:
 def test_the_whole_road_is_the_slow_one_over_two_frames(seed):
     network = random_weights(Network(SHAPE), seed)
     slow, model = SlowEsam(network), Esam(network, NetworkConfig(selection=SELECTION))
-    memory = Memory.empty(channels=model.channels)
+    memory = Memory.empty(model.empty_rows())
     nothing = torch.zeros(0, dtype=torch.int64)
     config = TracksConfig(blend=0.0, tentative_frames=1000)
     for frame in range(2):
@@ -117,7 +117,8 @@ def test_the_whole_road_is_the_slow_one_over_two_frames(seed):
         np.testing.assert_array_equal(found.masks.numpy(), slow.found.masks)
         assert 2 <= len(found) <= SELECTION.top_k
     tracks = memory.tracks
-    np.testing.assert_allclose(tracks.embeddings, slow.merging.rows, atol=1e-4)
+    rows = torch.cat([tracks.remembered.embeddings, tracks.remembered.scene_boxes], dim=1)
+    np.testing.assert_allclose(rows, slow.merging.rows, atol=1e-4)
     np.testing.assert_allclose(tracks.scores, slow.merging.scores, atol=1e-4)
     assert tracks.labels.tolist() == slow.merging.labels
     assert (tracks.hits - 1).tolist() == slow.merging.counts

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from autoseg3d_core.models.leftovers import k_means, with_leftovers
+from autoseg3d_core.models.leftovers import add_leftovers, k_means
 from autoseg3d_core.structures import FragmentCloud
 
 
@@ -19,7 +19,7 @@ def cloud(fragment, rgb=None):
 
 def test_every_point_has_a_fragment_afterwards_and_the_known_ones_stay():
     fragment = torch.cat([torch.zeros(50), torch.ones(30), torch.full((200,), -1)]).long()
-    whole = with_leftovers(cloud(fragment), 20)
+    whole = add_leftovers(cloud(fragment), 20)
     assert torch.equal(whole.fragment[:80], fragment[:80])
     assert whole.fragment.min() == 0
     made = whole.fragment[80:].unique()
@@ -31,7 +31,7 @@ def test_every_point_has_a_fragment_afterwards_and_the_known_ones_stay():
 
 def test_a_fragment_without_points_is_left_out():
     fragment = torch.cat([torch.full((50,), 2), torch.full((30,), -1)]).long()
-    whole = with_leftovers(cloud(fragment), 20)
+    whole = add_leftovers(cloud(fragment), 20)
     assert (whole.fragment[:50] == 0).all()
     assert torch.bincount(whole.fragment).min() > 0
     assert len(whole.fragment_score) == whole.fragment.max() + 1
@@ -40,28 +40,28 @@ def test_a_fragment_without_points_is_left_out():
 def test_how_whole_they_are_is_kept_and_unknown_of_what_is_made():
     fragment = torch.cat([torch.full((50,), 1), torch.full((30,), -1)]).long()
     told = dataclasses.replace(cloud(fragment), wholeness=torch.tensor([0.2, 0.7]))
-    whole = with_leftovers(told, 3).wholeness
+    whole = add_leftovers(told, 3).wholeness
     assert whole[0] == pytest.approx(0.7)
     assert (whole[1:] == -1).all()
-    assert len(whole) == len(with_leftovers(told, 3).fragment_score)
+    assert len(whole) == len(add_leftovers(told, 3).fragment_score)
 
 
 def test_colours_decide():
     fragment = torch.full((90,), -1)
     colour = torch.eye(3).repeat_interleave(30, dim=0)
-    whole = with_leftovers(cloud(fragment, colour), 3)
+    whole = add_leftovers(cloud(fragment, colour), 3)
     assert [len(part.unique()) for part in whole.fragment.split(30)] == [1, 1, 1]
     assert len(whole.fragment.unique()) == 3
 
 
 def test_fewer_points_than_clusters_are_one_fragment():
     fragment = torch.tensor([0, -1, -1, 0, -1])
-    assert with_leftovers(cloud(fragment), 20).fragment.tolist() == [0, 1, 1, 0, 1]
+    assert add_leftovers(cloud(fragment), 20).fragment.tolist() == [0, 1, 1, 0, 1]
 
 
 def test_without_loose_points_nothing_changes():
     whole = cloud(torch.tensor([0, 1, 1]))
-    assert with_leftovers(whole, 20) is whole
+    assert add_leftovers(whole, 20) is whole
 
 
 def test_points_of_one_place_and_colour_make_one_cluster():

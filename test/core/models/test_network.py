@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autoseg3d_core.models.network import COLOUR_MEAN, Network, NetworkShape
-from autoseg3d_core.models.perception import predicted
+from autoseg3d_core.models.perception import read_head
 from autoseg3d_core.modules.blocks import Norm
 from autoseg3d_core.structures import CameraIntrinsics, FragmentCloud, ImageView
 
@@ -85,7 +85,7 @@ def test_a_frame_with_next_to_nothing_gives_finite_predictions(network, points, 
     memories = [network.new_memory()]
     for seed in range(2):
         [heads], memories = network([cloud(points, fragments, seed)], memories)
-        prediction = predicted(heads[-1], network.embedding)
+        prediction = read_head(heads[-1])
         assert prediction.mask_logits.shape == (fragments, points)
         assert all(torch.isfinite(v).all() for v in vars(prediction).values())
 
@@ -102,9 +102,9 @@ def test_all_points_in_one_voxel_give_finite_predictions(network):
 def test_a_network_without_memory_boxes_and_embedding_still_predicts():
     bare = Network(NetworkShape(unet="edge", voxel_memory=False, boxes=False, embedding="none")).eval()
     [heads], _ = bare([cloud()], [bare.new_memory()])
-    prediction = predicted(heads[-1], torch.nn.Identity())
-    assert (prediction.boxes == 0).all()
-    assert torch.equal(prediction.embeddings, heads[-1].queries)
+    prediction = read_head(heads[-1])
+    assert (prediction.scene_boxes == 0).all()
+    assert torch.equal(prediction.queries, heads[-1].queries)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: half precision is for GPUs")

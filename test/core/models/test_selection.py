@@ -31,8 +31,8 @@ def prediction(queries: int = 12, points: int = 40, classes: int = 3) -> Predict
     return Prediction(
         class_logits=torch.randn(queries, classes + 1, generator=generator),
         mask_logits=torch.randn(queries, points, generator=generator) * 2,
-        boxes=torch.randn(queries, 6, generator=generator),
-        embeddings=torch.randn(queries, 5, generator=generator),
+        scene_boxes=torch.randn(queries, 6, generator=generator),
+        queries=torch.randn(queries, 5, generator=generator),
     )
 
 
@@ -112,7 +112,6 @@ def test_a_point_on_several_masks_belongs_to_the_one_that_is_surest_of_it():
     assert select_instances(both, cloud(4), loose).masks.sum() == 6
     alone = select_instances(both, cloud(4), dataclasses.replace(loose, exclusive=True))
     assert sorted(alone.masks.int().tolist()) == [[0, 0, 0, 1], [1, 1, 1, 0]]
-    torch.testing.assert_close(alone.centroids[alone.masks[:, 3]][0], cloud(4).xyz[3])
 
 
 def test_a_mask_that_keeps_little_of_its_own_is_left_out():
@@ -120,13 +119,6 @@ def test_a_mask_that_keeps_little_of_its_own_is_left_out():
     config = dataclasses.replace(OPEN, mask_threshold=0.5, suppress=False, exclusive=True)
     [left] = select_instances(almost_a_copy, cloud(4), config).masks.tolist()
     assert left == [True, True, True, True], "and what it leaves goes to the other"
-
-
-def test_centroids_are_the_mean_of_the_points_on_the_mask():
-    points = cloud(40)
-    out = select_instances(prediction(), points, OPEN)
-    for mask, centroid in zip(out.masks, out.centroids, strict=True):
-        torch.testing.assert_close(centroid, points.xyz[mask].mean(0))
 
 
 def test_a_class_agnostic_model_gives_no_labels():

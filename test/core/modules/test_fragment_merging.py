@@ -3,7 +3,7 @@ import pytest
 import torch
 from slow_twins.samples import random_weights
 
-from autoseg3d_core.modules.fragment_merging import FragmentMerging, grouped
+from autoseg3d_core.modules.fragment_merging import FragmentMerging, group_by_linkage
 
 WIDTH = 16
 
@@ -29,7 +29,7 @@ def slow_groups(similarity, least):
 def test_groups_are_those_of_complete_linkage(seed):
     rng = np.random.default_rng(seed)
     similarity = np.triu(rng.random((9, 9)), 1)
-    found = grouped(torch.from_numpy(similarity))
+    found = group_by_linkage(torch.from_numpy(similarity))
     expected = {frozenset(group) for group in slow_groups(similarity, 0.5)}
     assert {frozenset(torch.nonzero(found == g)[:, 0].tolist()) for g in found.unique()} == expected
     first = [found.tolist().index(g) for g in range(int(found.max()) + 1)]
@@ -39,7 +39,7 @@ def test_groups_are_those_of_complete_linkage(seed):
 def test_every_pair_of_a_group_agrees():
     chain = torch.zeros(3, 3)
     chain[0, 1] = chain[1, 2] = 0.9  # 0 and 2 do not agree, so 1 goes with one of them only
-    assert len(grouped(chain).unique()) == 2
+    assert len(group_by_linkage(chain).unique()) == 2
 
 
 def boxes(*lows, size=1.0):

@@ -2,7 +2,7 @@ import itertools
 
 import torch
 
-from autoseg3d_core.tracking.assignment import ManyToOne, OneToOne, WithPieces
+from autoseg3d_core.tracking.assignment import InStages, ManyToOne, OneToOne, WithPieces
 
 
 def pairs(assignment):
@@ -39,15 +39,15 @@ def test_what_lies_below_the_least_affinity_is_left_out():
 
 
 def test_nothing_to_assign_gives_no_pairs():
-    for assign in (ManyToOne(0.5), OneToOne(0.5)):
+    for assign in (ManyToOne(0.5), OneToOne(0.5), InStages(OneToOne(0.5), ManyToOne(0.5))):
         for shape in ((0, 3), (3, 0), (0, 0)):
             assert len(assign(torch.zeros(shape))) == 0
 
 
 def test_tracks_of_later_stages_take_what_is_left_or_no_part():
     affinity, stage = torch.tensor([[0.6, 0.9], [0.0, 0.8]]), torch.tensor([0, 1])
-    assert pairs(OneToOne(0.5)(affinity, stage)) == [(0, 0), (1, 1)]
-    assert pairs(OneToOne(0.5, stages=1)(affinity, stage)) == [(0, 0)]
+    assert pairs(InStages(OneToOne(0.5), OneToOne(0.5))(affinity, stage)) == [(0, 0), (1, 1)]
+    assert pairs(InStages(OneToOne(0.5))(affinity, stage)) == [(0, 0)]
 
 
 def test_a_pair_that_would_not_be_kept_takes_no_track_from_another():
@@ -64,4 +64,11 @@ def test_pieces_that_a_solver_leaves_join_the_track_they_are_sure_of():
 
 def test_a_piece_may_not_join_a_track_that_takes_no_part():
     affinity, stage = torch.tensor([[0.9, 0.0], [0.0, 0.8]]), torch.tensor([0, 1])
-    assert pairs(WithPieces(OneToOne(0.2, stages=1), 0.5)(affinity, stage)) == [(0, 0)]
+    assert pairs(WithPieces(InStages(OneToOne(0.2)), 0.5)(affinity, stage)) == [(0, 0)]
+
+
+def test_a_stage_may_judge_by_another_measure_and_another_solver():
+    affinity, stage = torch.tensor([[0.6, 0.9, 0.3], [0.0, 0.2, 0.3]]), torch.tensor([0, 1, 1])
+    cascade = InStages(OneToOne(0.5), ManyToOne(0.25))
+    assert pairs(cascade(affinity, stage)) == [(0, 0), (1, 2)]
+    assert pairs(cascade(affinity)) == [(0, 1)]  # without stages all tracks are of the first

@@ -7,8 +7,8 @@ import torch
 
 from autoseg3d_core.geometry.voxels import cells_of, pack, unpack
 from autoseg3d_core.scene_map import MapConfig, SceneMap
-from autoseg3d_core.structures import EXTENT_BINS, Tracks
-from autoseg3d_core.tracking.extent import counted, track_boxes
+from autoseg3d_core.structures import EXTENT_BINS, NoRows, Tracks
+from autoseg3d_core.tracking.extent import count_voxels, track_boxes
 
 SIZE = 0.04
 EVERYWHERE = torch.tensor([[-1e6, -1e6, -1e6, 1e6, 1e6, 1e6]])
@@ -19,11 +19,13 @@ def tracks_at(centroids, reach):
     rows = {
         field.name: getattr(empty, field.name).new_zeros(count, *getattr(empty, field.name).shape[1:])
         for field in dataclasses.fields(empty)
+        if field.name != "remembered"
     }
     rows |= {
+        "remembered": NoRows.of(count),
         "ids": 1 + torch.arange(count),
         "centroids": torch.tensor(centroids),
-        "reach": torch.tensor(reach),
+        "world_reach": torch.tensor(reach),
     }
     return Tracks(**rows)
 
@@ -38,7 +40,7 @@ def surface(low, high):
 def see(scene, tracks, keys, track_id, now=0):
     ids = torch.full_like(keys, track_id)
     change, _ = scene.integrate(keys, ids, torch.zeros(len(keys), 3, dtype=torch.uint8), now)
-    return counted(tracks, change)
+    return count_voxels(tracks, change)
 
 
 @pytest.mark.parametrize("shift", [(0, 0, 0), (-70, 31, 5), (100_000, -250_000, 64)])
@@ -95,10 +97,10 @@ def test_counts_kept_up_are_those_of_the_map_counted_anew():
         noise = torch.randint(-1, 6, (len(keys),), generator=generator)
         ids = torch.where(noise > 2, 1 + unpack(keys)[:, 0] // 9 % 5, noise)
         change, _ = scene.integrate(keys, ids, torch.zeros(len(keys), 3, dtype=torch.uint8), now)
-        tracks = counted(tracks, change)
+        tracks = count_voxels(tracks, change)
         if now % 9 == 0:
             heir = torch.tensor([now % 3])
-            tracks = counted(tracks, scene.relabel(torch.tensor([3]), heir, EVERYWHERE))
+            tracks = count_voxels(tracks, scene.relabel(torch.tensor([3]), heir, EVERYWHERE))
     voxels = scene.voxels()
     firm = voxels[voxels.votes > scene.config.object_votes]
     anew = torch.zeros(5, 3, EXTENT_BINS, dtype=torch.int32)

@@ -9,9 +9,10 @@ from autoseg3d_core.structures import (
     EventKind,
     FrameInstances,
     Memory,
+    NoRows,
     TogetherVotes,
 )
-from autoseg3d_core.tracking.lifecycle import TracksConfig, advance, renamed
+from autoseg3d_core.tracking.lifecycle import TracksConfig, advance, rename
 
 CONFIG = TracksConfig(
     mature_hits=2, dormant_after_frames=3, tentative_frames=4, max_tracks=10, join_votes=2, join_share=0.0
@@ -25,9 +26,9 @@ def instances(boxes):
         masks=torch.zeros(count, 1, dtype=torch.bool),
         scores=torch.full((count,), 0.5),
         labels=torch.full((count,), -1),
-        boxes=boxes,
+        world_boxes=boxes,
         centroids=(boxes[:, :3] + boxes[:, 3:]) / 2,
-        embeddings=torch.zeros(count, 0),
+        description=NoRows.of(count),
     )
 
 
@@ -35,7 +36,7 @@ def step(memory, boxes, pairs=(), evidence=(), config=CONFIG, stamp_ns=0):
     seen = instances(boxes)
     columns = torch.tensor(evidence, dtype=torch.int64).view(-1, 3).T
     association = Association(
-        torch.zeros(len(seen), len(memory.tracks)), seen.embeddings, TogetherVotes(*columns)
+        torch.zeros(len(seen), len(memory.tracks)), seen.description, TogetherVotes(*columns)
     )
     rows = torch.tensor(pairs, dtype=torch.int64).view(-1, 2)
     return advance(memory, seen, association, Assignment(rows[:, 0], rows[:, 1]), config, stamp_ns)
@@ -62,7 +63,7 @@ def test_a_seen_track_grows_its_box_and_matures_once():
     assert change.ids.tolist() == [1]
     assert kinds(change) == [("CONFIRMED", 1, 0)]
     tracks = change.memory.tracks
-    assert tracks.reach.tolist() == [[0, 0, 0, 2, 1, 1]]
+    assert tracks.world_reach.tolist() == [[0, 0, 0, 2, 1, 1]]
     assert (tracks.first_seen_ns.item(), tracks.last_seen_ns.item()) == (5, 9)
     assert kinds(step(change.memory, [A], [(0, 0)])) == []
 
@@ -108,7 +109,7 @@ def test_tracks_seen_together_often_enough_are_joined_into_the_older():
     assert kinds(second) == [("MERGED", 2, 1)]
     assert second.ids.tolist() == [1, 1]
     assert (second.old_ids.tolist(), second.new_ids.tolist()) == ([2], [1])
-    assert second.memory.tracks.reach.tolist() == [[0, 0, 0, 3, 1, 1]]
+    assert second.memory.tracks.world_reach.tolist() == [[0, 0, 0, 3, 1, 1]]
     assert len(second.memory.together) == 0
 
 
@@ -190,7 +191,7 @@ def test_ids_are_never_reused_and_memory_stays_bounded_over_many_births_and_deat
 
 def test_renamed_changes_only_the_old_ids():
     ids = torch.tensor([5, 1, 3, 0, 5])
-    assert renamed(ids, torch.tensor([1, 5]), torch.tensor([9, 2])).tolist() == [2, 9, 3, 0, 2]
+    assert rename(ids, torch.tensor([1, 5]), torch.tensor([9, 2])).tolist() == [2, 9, 3, 0, 2]
 
 
 def test_a_track_has_the_label_that_most_scores_speak_for():
@@ -198,7 +199,7 @@ def test_a_track_has_the_label_that_most_scores_speak_for():
     for frame, (label, score) in enumerate([(2, 0.5), (7, 0.9), (7, 0.8), (2, 0.9), (7, 0.7)]):
         seen = dataclasses.replace(instances([A]), labels=torch.tensor([label]), scores=torch.tensor([score]))
         held = len(memory.tracks)
-        association = Association(torch.zeros(1, held), seen.embeddings, TogetherVotes.empty())
+        association = Association(torch.zeros(1, held), seen.description, TogetherVotes.empty())
         pairs = torch.zeros(held, dtype=torch.int64)
         memory = advance(memory, seen, association, Assignment(pairs, pairs), CONFIG, frame).memory
         labels.append(int(memory.tracks.labels[0]))
