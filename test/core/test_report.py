@@ -3,7 +3,7 @@ import dataclasses
 import torch
 
 from autoseg3d_core.report import Reading, existence, report_tracks
-from autoseg3d_core.structures import Memory
+from autoseg3d_core.structures import Memory, NoRows
 
 
 def tracks(scores, hits):
@@ -12,8 +12,9 @@ def tracks(scores, hits):
     rows = {
         field.name: getattr(empty, field.name).new_zeros(count, *getattr(empty, field.name).shape[1:])
         for field in dataclasses.fields(empty)
+        if field.name != "remembered"
     }
-    rows |= {"scores": torch.tensor(scores), "hits": torch.tensor(hits)}
+    rows |= {"remembered": NoRows.of(count), "scores": torch.tensor(scores), "hits": torch.tensor(hits)}
     return type(empty)(**rows)
 
 

@@ -3,7 +3,7 @@ import torch
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.map_evidence import shared_voxels, with_map_evidence
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
-from autoseg3d_core.structures import FragmentCloud, Memory, Tracks
+from autoseg3d_core.structures import FragmentCloud, Memory, NoRows, Tracks
 
 CONFIG = OverlapConfig(min_points=3, min_seen_voxels=2, min_visible_voxels=2)
 
@@ -18,8 +18,13 @@ def cloud(fragment, score=(1.0, 0.5, 0.25)):
 def memory_of(*ids):
     empty = Memory.empty()
     count = len(ids)
-    rows = {name: column.new_zeros((count, *column.shape[1:])) for name, column in vars(empty.tracks).items()}
-    return Memory(Tracks(**{**rows, "ids": torch.tensor(ids)}), empty.together, max(ids) + 1)
+    columns = {name: column for name, column in empty.tracks.columns() if name != "remembered"}
+    rows = {name: column.new_zeros((count, *column.shape[1:])) for name, column in columns.items()}
+    return Memory(
+        Tracks(**{**rows, "remembered": NoRows.of(count), "ids": torch.tensor(ids)}),
+        empty.together,
+        max(ids) + 1,
+    )
 
 
 def perceive(model, seen, memory):
