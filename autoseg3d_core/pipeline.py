@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from autoseg3d_core import timing
 from autoseg3d_core.config import section
 from autoseg3d_core.geometry.groups import group_majority, group_mean
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
@@ -34,7 +35,6 @@ from autoseg3d_core.structures import (
     SceneUpdate,
     TrackTable,
 )
-from autoseg3d_core.timing import StageTimer
 from autoseg3d_core.tracking.assignment import Assigner
 from autoseg3d_core.tracking.extent import count_voxels
 from autoseg3d_core.tracking.lifecycle import Advance, TracksConfig, advance, end_tracks
@@ -72,30 +72,30 @@ class OnlineSegmenter:
     def step(self, frame: Frame) -> SceneUpdate:
         """Return what this frame changed; raises `InputError`, and changes nothing, if it is unusable."""
         check_frame(frame)
-        timer = StageTimer()
-        with timer.stage("mask"):
+        timer = timing.timer_for(self.device)
+        with timer.stage(timing.MASK):
             masks = self.mask_maker(frame)
-        with timer.stage("lift"):
+        with timer.stage(timing.LIFT):
             cloud = lift(frame, masks, self.config.lifting, self.device)
             voxels = voxelize(cloud.xyz, self.config.map.voxel_size_m)
-        with timer.stage("encode"):
+        with timer.stage(timing.ENCODE):
             encoded, memory = self.model.encode(cloud, self._place(frame))
-        with timer.stage("perceive"):
+        with timer.stage(timing.PERCEIVE):
             instances, memory = self.model.perceive(cloud, encoded, memory)
-        with timer.stage("associate"):
+        with timer.stage(timing.ASSOCIATE):
             owner = self._owners(instances, voxels)
             sighting = Sighting(owner, self.scene.ids_at(voxels.keys))
             association = self.model.associate(instances, memory, sighting)
-        with timer.stage("assign"):
+        with timer.stage(timing.ASSIGN):
             assignment = self.assigner(association.affinity, association.stage)
-        with timer.stage("advance"):
+        with timer.stage(timing.ADVANCE):
             change = advance(memory, instances, association, assignment, self.config.tracks, frame.stamp_ns)
-        with timer.stage("integrate"):
+        with timer.stage(timing.INTEGRATE):
             rgb = group_mean(cloud.rgb, voxels.point_voxel, len(voxels))
             held = torch.where(change.ids == NO_ID, NO_VOTE, change.ids)  # an object without a track
             ids = name_owners(owner, held, NO_ID if self.model.decides_all else NO_VOTE)
             self.memory, evicted = self._integrate(change, voxels, ids, rgb)
-        with timer.stage("report"):
+        with timer.stage(timing.REPORT):
             update = report_frame(frame, masks, cloud, instances, change.ids, self.memory, self._reading())
         self.frame_index += 1
         return dataclasses.replace(

@@ -19,6 +19,7 @@ from jaxtyping import Float64, Int32, Int64, UInt8
 from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
+from autoseg3d_core import timing
 from autoseg3d_core.geometry.transforms import quaternion_from_rotation
 from autoseg3d_core.structures import Event, LabelledCloud, TrackTable
 from autoseg3d_ros.memory_use import gpu_bytes
@@ -31,11 +32,11 @@ POINT = np.dtype(
 """One point of ~/points; `rgb` is 0x00RRGGBB whose bits travel as a FLOAT32."""
 
 STATUS_STAGES = {
-    "masks2d_ms": ("mask",),
-    "lift_ms": ("lift",),
-    "backbone_ms": ("encode",),
-    "decoder_ms": ("perceive",),
-    "tracker_ms": ("associate", "assign", "advance", "integrate", "report"),
+    "masks2d_ms": (timing.MASK,),
+    "lift_ms": (timing.LIFT,),
+    "backbone_ms": (timing.ENCODE,),
+    "decoder_ms": (timing.PERCEIVE,),
+    "tracker_ms": (timing.ASSOCIATE, timing.ASSIGN, timing.ADVANCE, timing.INTEGRATE, timing.REPORT),
 }
 """Which of the core's stages make up which field of FrameStatus."""
 

@@ -13,7 +13,7 @@ LAYERS = (
     ("lifting", "label_image", "mask_makers", "modules", "tracking", "scene_map"),
     ("models", "datasets", "simulation", "visualization"),
     ("pipeline", "report", "checkpoints", "evaluation"),
-    ("build",),
+    ("build", "running"),
     ("training",),
     ("cli",),
 )

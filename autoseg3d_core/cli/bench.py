@@ -18,13 +18,12 @@ from tqdm import tqdm
 from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import add_settings, positive
 from autoseg3d_core.cli.source import add_config_arguments, open_source
-from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.pipeline import OnlineSegmenter
-from autoseg3d_core.structures import InputError
+from autoseg3d_core.running import run as run_frames
+from autoseg3d_core.structures import Frame, InputError, SceneUpdate
+from autoseg3d_core.timing import CORE_STAGES
 from autoseg3d_core.visualization.report import text_table
 
-CORE_STAGES = ("lift", "encode", "perceive", "associate", "assign", "advance", "integrate", "report")
-"""What the core does after the masks."""
 WARM_UP = 5
 WINDOW = 100
 EARLY = slice(100, 200)
@@ -76,8 +75,13 @@ def run(args: argparse.Namespace) -> int:
         return subprocess.run([sys.executable, "-m", "autoseg3d_ros.benchmark"], check=False).returncode
     sequence = open_source(args.source, tuple(args.simulation), defaults=(f"frames={args.frames}",))
     online = build.online_segmenter(build.load(args.config, tuple(args.set)))
-    timings, early_peak = _timed(online, sequence, args.frames)
-    stages, growth = stage_times(timings), _growth(online, timings, early_peak)
+    measured = Measured()
+    indices = (number % len(sequence) for number in range(args.frames))
+    bar = tqdm(indices, desc="bench", unit="frame", total=args.frames, disable=None)
+    if run_frames(sequence, online, (measured,), bar).interrupted:
+        raise KeyboardInterrupt
+    timings = measured.timings
+    stages, growth = stage_times(timings), _growth(online, timings, measured.early_peak)
     print(
         f"{platform.machine()}, {args.threads} threads, {online.device}, {args.source}, {len(timings)} frames"
     )
@@ -101,21 +105,23 @@ def stage_times(timings: list[dict[str, float]]) -> list[StageTimes]:
     ]
 
 
-def _timed(
-    online: OnlineSegmenter, sequence: RgbdSequence, frames: int
-) -> tuple[list[dict[str, float]], float]:
-    """Return the timings of each frame, and the peak memory once the first window has passed."""
-    timings: list[dict[str, float]] = []
-    early_peak = 0.0
-    for i in tqdm(range(frames), desc="bench", unit="frame", disable=None):
-        try:
-            frame = sequence[i % len(sequence)]
-        except InputError:
-            continue
-        timings.append(online.step(frame).timings_ms)
-        if len(timings) == EARLY.stop:
-            early_peak = _peak_memory_mb()
-    return timings, early_peak or _peak_memory_mb()
+class Measured:
+    """Collects the timings of each frame, and the peak memory once the first window has passed."""
+
+    def __init__(self) -> None:
+        self.timings: list[dict[str, float]] = []
+        self._early_peak = 0.0
+
+    def take(self, index: int, frame: Frame, update: SceneUpdate) -> None:
+        """Take one frame."""
+        self.timings.append(update.timings_ms)
+        if len(self.timings) == EARLY.stop:
+            self._early_peak = _peak_memory_mb()
+
+    @property
+    def early_peak(self) -> float:
+        """The peak memory in MB after the first window, or now where there was none."""
+        return self._early_peak or _peak_memory_mb()
 
 
 def _growth(online: OnlineSegmenter, timings: list[dict[str, float]], early_peak: float) -> Growth:

@@ -1,11 +1,11 @@
-"""`autoseg3d evaluate`: scores configurations on prepared scenes, side by side."""
+"""`autoseg3d evaluate`: scores configurations on scenes whose truth is known, side by side."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,13 +14,16 @@ import torch
 from tqdm import tqdm
 
 from autoseg3d_core import build
-from autoseg3d_core.cli.arguments import positive
+from autoseg3d_core.cli.arguments import add_settings, positive
 from autoseg3d_core.cli.score_table import score_tables
-from autoseg3d_core.datasets.clips import PreparedScene, prepared_scenes
-from autoseg3d_core.evaluation.known_tracks import KnownTracks
-from autoseg3d_core.evaluation.scene_scores import SceneResult, SceneScorer, Scores, pooled
-from autoseg3d_core.mask_makers.precomputed import PrecomputedMaskMaker
-from autoseg3d_core.structures import InputError
+from autoseg3d_core.cli.source import online_for, open_source, scenes_of
+from autoseg3d_core.datasets.masked import MaskedSequence
+from autoseg3d_core.datasets.sequence import RgbdSequence
+from autoseg3d_core.evaluation.scene_scores import SceneResult, Scores, pooled
+from autoseg3d_core.evaluation.scoring import Scoring
+from autoseg3d_core.running import run as run_frames
+from autoseg3d_core.structures import Frame, InputError, SceneUpdate
+from autoseg3d_core.timing import MASK
 from autoseg3d_core.visualization.picture_file import write_picture
 from autoseg3d_core.visualization.scene_view import FROM_ABOVE, scene_view
 
@@ -34,13 +37,26 @@ class Row:
     after_masks_ms: float
 
 
+class AfterMasks:
+    """Collects the time of each frame after its masks."""
+
+    def __init__(self) -> None:
+        self.ms: list[float] = []
+
+    def take(self, index: int, frame: Frame, update: SceneUpdate) -> None:
+        """Take one frame."""
+        self.ms.append(sum(ms for stage, ms in update.timings_ms.items() if stage != MASK))
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("scenes", help="folder of scenes that `autoseg3d prepare` wrote")
+    parser.add_argument(
+        "source", nargs="+", help="scenes or folders of them, bags, simulation:SEED or simulation:FIRST-LAST"
+    )
     parser.add_argument(
         "--masks",
-        default="fastsam",
-        help="which masks: of a front-end, truth-parts or truth-objects (default: %(default)s)",
+        help="masks made before: those of a name that the scenes were prepared with, or perfect ones, "
+        "truth-parts or truth-objects (default: what the configuration makes)",
     )
     parser.add_argument(
         "--row",
@@ -52,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="YAML file that all rows start from")
     parser.add_argument("--limit", type=positive, help="only so many scenes")
     parser.add_argument("--stride", type=positive, default=1, help="every n-th frame of a scene")
+    add_settings(parser, "--simulation", "settings of a simulated scene")
     parser.add_argument("--threads", type=positive, help="threads that torch may use")
     parser.add_argument("--out", metavar="DIR", help="folder for scores.json and a picture per row and scene")
 
@@ -61,19 +78,28 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     wanted = named_rows(args)
-    scenes = prepared_scenes(Path(args.scenes))[: args.limit]
+    scenes = list(scenes_of(args.source).items())[: args.limit]
     out = Path(args.out) if args.out else None
-    rows = []
+    rows, left_out = [], set()
     for name, *settings in wanted:
         config = build.load(args.config, tuple(settings))
-        results = [
-            evaluated(config, scene, args.masks, args.stride, out and out / name)
-            for scene in tqdm(scenes, desc=name, unit="scene", disable=None)
-        ]
-        rows.append(summary(name, results))
-    print(f"{len(scenes)} scenes of {args.scenes}, {args.masks} masks, every {args.stride}. frame")
-    scores, times = {row.name: row.scores for row in rows}, {row.name: row.after_masks_ms for row in rows}
-    print(score_tables(scores, times))
+        scored = []
+        for scene, source in tqdm(scenes, desc=name, unit="scene", disable=None):
+            picture = out / name / f"{scene}.png" if out else None
+            try:
+                scored.append(scored_scene(config, _opener(args, source), args.stride, picture))
+            except InputError as error:
+                left_out.add(scene)
+                print(f"scene {scene} left out of {name}: {error}", file=sys.stderr)
+        if not scored:
+            raise InputError(f"none of the {len(scenes)} scenes could be scored")
+        results, times = zip(*scored, strict=True)
+        rows.append(Row(name, pooled(results), float(np.median(np.concatenate(times)))))
+    masks = args.masks or "their own"
+    print(f"{len(scenes)} scenes, {masks} masks, every {args.stride}. frame; left out: {_names(left_out)}")
+    print(
+        score_tables({row.name: row.scores for row in rows}, {row.name: row.after_masks_ms for row in rows})
+    )
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "scores.json").write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
@@ -92,29 +118,37 @@ def named_rows(args: argparse.Namespace) -> list[list[str]]:
     return rows
 
 
-def evaluated(
-    config: build.Config, scene: PreparedScene, masks: str, stride: int, pictures: Path | None
+def scored_scene(
+    config: build.Config, opener: Callable[[], RgbdSequence], stride: int, picture: Path | None
 ) -> tuple[SceneResult, list[float]]:
-    """Run one scene, and score what is left of it at the end and what was said on the way; with its times."""
-    truth = scene.images.scene_truth()
-    if truth is None:
-        raise InputError(f"{scene.images.path}: has no truth/scene.npz: write it with `autoseg3d prepare`")
-    online, scorer, times = build.online_segmenter(config, PrecomputedMaskMaker(None)), SceneScorer(), []
-    for index in range(0, len(scene), stride):
-        frame = dataclasses.replace(scene.images[index], label_image=scene.labels(index, masks))
-        update = online.step(frame)
-        spent = {**update.timings_ms, "mask": 0.0}
-        times.append(sum(spent.values()))
-        scorer.add(scene.truth(index), update.label_image)
+    """Run one scene; return its scores, and the time of each frame after its masks.
+
+    Raises `InputError` for a scene that cannot be used, or whose truth nobody knows.
+    """
+    sequence = opener()
+    online, scoring, after_masks = online_for(config, sequence), Scoring(sequence), AfterMasks()
+    record = run_frames(sequence, online, (scoring, after_masks), range(0, len(sequence), stride))
+    if record.interrupted:
+        raise KeyboardInterrupt
     cloud, tracks = online.map_cloud(), online.track_table()
-    if pictures is not None:
+    if picture is not None:
         mature = tracks[tracks.is_mature]
-        picture = scene_view(cloud, mature.ids, mature.boxes, FROM_ABOVE)
-        write_picture(pictures / f"{scene.images.name}.png", picture)
-    return scorer.result(truth, cloud, KnownTracks.of(tracks)), times
+        write_picture(picture, scene_view(cloud, mature.ids, mature.boxes, FROM_ABOVE))
+    result = scoring.result(cloud, tracks)
+    if result is None:
+        raise InputError(
+            f"{sequence.name}: nobody knows its truth: a folder needs truth/instance/NUMBER.png with the "
+            "id of each pixel, 0 none (docs/training.md)"
+        )
+    return result, after_masks.ms
 
 
-def summary(name: str, results: Sequence[tuple[SceneResult, list[float]]]) -> Row:
-    """Return the scores and times over all scenes."""
-    times = [t for _, spent in results for t in spent]
-    return Row(name, pooled([result for result, _ in results]), float(np.median(times)))
+def _opener(args: argparse.Namespace, source: str) -> Callable[[], RgbdSequence]:
+    simulation = tuple(args.simulation)
+    if args.masks is None:
+        return lambda: open_source(source, simulation)
+    return lambda: MaskedSequence(open_source(source, simulation), args.masks)
+
+
+def _names(scenes: set[str]) -> str:
+    return ", ".join(sorted(scenes)) or "none"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import add_settings
-from autoseg3d_core.cli.source import SIMULATION, add_config_arguments, expanded, open_source
+from autoseg3d_core.cli.source import add_config_arguments, open_source, scenes_of
 from autoseg3d_core.datasets.prepare import prepare_images, prepare_masks
-from autoseg3d_core.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,24 +28,10 @@ def run(args: argparse.Namespace) -> int:
     """Write what is missing, showing the progress; returns the exit code."""
     config = build.load(args.config, tuple(args.set))
     mask_maker, name = build.mask_maker(config), args.name or build.mask_maker_name(config)
-    scenes = scene_names(expanded(args.source))
+    scenes = scenes_of(args.source)
     for scene, source in tqdm(scenes.items(), desc="preparing", unit="scene", disable=None):
         folder = Path(args.out) / scene
         sequence = prepare_images(lambda: open_source(source, tuple(args.simulation)), folder)  # noqa: B023
         prepare_masks(sequence, mask_maker, name)
     print(f"{len(scenes)} scenes with {name} masks in {args.out}")
     return 0
-
-
-def scene_names(sources: Sequence[str]) -> dict[str, str]:
-    """Return each source by the name of its scene; raises `InputError` when two would share one."""
-    scenes: dict[str, str] = {}
-    for source in sources:
-        name = source.replace(":", "_") if source.startswith(SIMULATION) else Path(source).resolve().name
-        if name in scenes:
-            raise InputError(
-                f"{scenes[name]} and {source} would both become the scene {name}: rename one, or prepare "
-                "them into different folders"
-            )
-        scenes[name] = source
-    return scenes

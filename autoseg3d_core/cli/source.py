@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 
+from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import add_settings, rate, setting
 from autoseg3d_core.config import load_config
 from autoseg3d_core.datasets.calibration_files import camera_from_text
-from autoseg3d_core.datasets.open_sequence import open_sequence
+from autoseg3d_core.datasets.masked import MaskedSequence
+from autoseg3d_core.datasets.open_sequence import format_of, open_sequence
 from autoseg3d_core.datasets.rosbag import TOPICS
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.datasets.source_options import (
@@ -18,6 +22,8 @@ from autoseg3d_core.datasets.source_options import (
     UNITS_PER_METRE,
     SourceOptions,
 )
+from autoseg3d_core.mask_makers.precomputed import PrecomputedMaskMaker
+from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.structures import CameraIntrinsics, InputError
 
 SIMULATION = "simulation:"
@@ -154,3 +160,45 @@ def expanded(sources: list[str]) -> list[str]:
         else:
             found.append(source)
     return found
+
+
+def scenes_of(sources: Sequence[str]) -> dict[str, str]:
+    """Return each scene's source by its name; a folder that only holds scenes stands for all of them.
+
+    Raises `InputError` when two would share a name, or when there is none.
+    """
+    scenes: dict[str, str] = {}
+    for source in expanded([one for given in sources for one in _within(given)]):
+        name = source.replace(":", "_") if source.startswith(SIMULATION) else Path(source).resolve().name
+        if name in scenes:
+            raise InputError(
+                f"{scenes[name]} and {source} would both become the scene {name}: rename one, or use "
+                "them one after the other"
+            )
+        scenes[name] = source
+    return scenes
+
+
+def _within(source: str) -> list[str]:
+    """Return the recordings in a folder that is none itself, and any other source as it is."""
+    folder = Path(source)
+    if source.startswith(SIMULATION) or not folder.is_dir() or _is_recording(folder):
+        return [source]
+    inside = sorted(p for p in folder.iterdir() if p.is_dir() and p.suffix != ".unfinished")
+    if not inside:
+        raise InputError(f"{source}: holds no scenes: `autoseg3d prepare SOURCE --out {source}`")
+    return [str(path) for path in inside if _is_recording(path)] or [source]
+
+
+def _is_recording(path: Path) -> bool:
+    try:
+        format_of(path)
+    except InputError:
+        return False
+    return True
+
+
+def online_for(config: build.Config, sequence: RgbdSequence) -> OnlineSegmenter:
+    """Return the pipeline of a config; frames that bring their masks with them need none made."""
+    masks = PrecomputedMaskMaker(None) if isinstance(sequence, MaskedSequence) else None
+    return build.online_segmenter(config, masks)

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from jaxtyping import Float32, Int32, Int64
 
+from autoseg3d_core.datasets.masked import TRUTH_MASKS, labels_of, mask_names
 from autoseg3d_core.datasets.posed_images import PosedImages
 from autoseg3d_core.datasets.prepare import MASKS
 from autoseg3d_core.structures import Frame, FrameTruth, InputError
 
-TRUTH_MASKS = {"truth-parts": "part", "truth-objects": "instance"}
-"""Names of perfect masks, which every scene has, and the images of the truth that they are."""
 DIRECTIONS = 48
 """A scene's objects are kept by their outermost points in so many level directions, and up and down."""
 
@@ -59,9 +57,7 @@ class PreparedScene:
 
     def __init__(self, folder: Path) -> None:
         self.images = PosedImages(folder)
-        names = folder / MASKS
-        made = (p.name for p in names.iterdir() if p.is_dir()) if names.is_dir() else ()
-        self.masks = (*sorted(made), *TRUTH_MASKS)
+        self.masks = (*mask_names(folder / MASKS), *TRUTH_MASKS)
         self._objects: SceneObjects | None = None
 
     def __len__(self) -> int:
@@ -87,15 +83,7 @@ class PreparedScene:
 
     def labels(self, index: int, masks: str) -> Int32[np.ndarray, "height width"]:
         """Return a frame's masks of this name, 0 none; raises `InputError` where there are none."""
-        if masks not in self.masks:
-            raise InputError(f"{self.images.path}: has no {masks} masks (but {', '.join(self.masks)})")
-        if masks in TRUTH_MASKS:
-            return getattr(self.truth(index), TRUTH_MASKS[masks])
-        file = self.images.path / MASKS / masks / f"{index}.png"
-        labels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-        if labels is None:
-            raise InputError(f"{file}: cannot be read as an image; prepare the masks again")
-        return labels.astype(np.int32)
+        return labels_of(self.images, index, masks)
 
     def truth(self, index: int) -> FrameTruth:
         """Return what is really in one frame; raises `InputError` where nobody knows."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from autoseg3d_core.geometry.scene_cloud import Votes
 from autoseg3d_core.geometry.transforms import inverse_rigid, transform_points
 from autoseg3d_core.simulation import sensor_noise
 from autoseg3d_core.simulation.camera_paths import camera_path
@@ -17,7 +18,6 @@ from autoseg3d_core.simulation.motions import draw_motions
 from autoseg3d_core.simulation.parts import planar_pose
 from autoseg3d_core.simulation.render import Rendered, Renderer
 from autoseg3d_core.simulation.rooms import draw_house
-from autoseg3d_core.simulation.scene_cloud import Votes
 from autoseg3d_core.simulation.scene_model import SceneModel, build_model
 from autoseg3d_core.simulation.settings import SimulationConfig as SimulationConfig
 from autoseg3d_core.simulation.settings import split_of

@@ -13,6 +13,7 @@ import numpy as np
 from autoseg3d_core.cli.score_table import score_tables
 from autoseg3d_core.datasets.rosbag import RosbagSequence
 from autoseg3d_core.evaluation.scene_scores import SceneScorer, Scores, pooled
+from autoseg3d_core.evaluation.scoring import known_truth
 from autoseg3d_core.visualization.overlay import overlay
 from autoseg3d_core.visualization.ply import write_ply
 from autoseg3d_core.visualization.report import text_table
@@ -69,7 +70,7 @@ def _look_at_frames(
     if rerun is not None:
         rerun.log_map(summary.map_cloud)
         rerun.close()
-    truth_of_scene = sequence.scene_truth()
+    truth_of_scene = known_truth(sequence)
     if truth_of_scene is None:
         return None
     return pooled([scorer.result(truth_of_scene, summary.map_cloud, summary.instances)])

@@ -9,7 +9,7 @@ from autoseg3d_core import build
 from autoseg3d_core.cli import evaluate, replay
 from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.cli.arguments import add_settings, positive, rate, results_folder
-from autoseg3d_core.cli.prepare import scene_names
+from autoseg3d_core.cli.source import scenes_of
 from autoseg3d_core.errors import InputError
 from autoseg3d_core.pipeline import OnlineSegmenter
 
@@ -111,15 +111,15 @@ def test_masks_weights_that_were_asked_for_are_not_passed_over_in_silence():
 
 
 def test_two_recordings_of_one_name_are_not_taken_for_one_scene(tmp_path, monkeypatch):
-    assert scene_names(["simulation:3", "a/run1", "b/run2/"]) == {
+    assert scenes_of(["simulation:3", "a/run1", "b/run2/"]) == {
         "simulation_3": "simulation:3",
         "run1": "a/run1",
         "run2": "b/run2/",
     }
     monkeypatch.chdir(tmp_path)
-    assert scene_names(["."]) == {tmp_path.name: "."}
+    assert scenes_of(["."]) == {tmp_path.name: "."}
     with pytest.raises(InputError, match="dayA/run1 and dayB/run1 would both"):
-        scene_names(["dayA/run1", "dayB/run1"])
+        scenes_of(["dayA/run1", "dayB/run1"])
 
 
 @pytest.mark.parametrize("text", ["map.voxel_size_m=[", "lifting.points={a"])

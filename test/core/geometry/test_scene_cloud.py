@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autoseg3d_core.simulation.scene_cloud import BATCH, Votes
+from autoseg3d_core.geometry.scene_cloud import BATCH, Votes
 
 
 def one(x, instance, grey):

@@ -1,0 +1,44 @@
+"""Scores one run as it goes: a sink that holds each frame's labels against its truth."""
+
+from __future__ import annotations
+
+import sys
+
+from autoseg3d_core.datasets.sequence import RgbdSequence
+from autoseg3d_core.datasets.unprojected_truth import unprojected_truth
+from autoseg3d_core.evaluation.known_tracks import KnownTracks
+from autoseg3d_core.evaluation.scene_scores import SceneResult, SceneScorer
+from autoseg3d_core.structures import Frame, InputError, LabelledCloud, SceneTruth, SceneUpdate, TrackTable
+
+
+def known_truth(sequence: RgbdSequence) -> SceneTruth | None:
+    """Return what is really in a scene: as the sequence says, or else as its frames say; None if neither."""
+    return sequence.scene_truth() or unprojected_truth(sequence)
+
+
+class Scoring:
+    """Collects the frames whose truth is known; a truth that cannot be used is named and left out."""
+
+    def __init__(self, sequence: RgbdSequence) -> None:
+        self.unscored = 0
+        self._sequence, self._scorer = sequence, SceneScorer()
+
+    def take(self, index: int, frame: Frame, update: SceneUpdate) -> None:
+        """Count one frame."""
+        try:
+            truth = self._sequence.truth(index)
+            if truth is None:
+                return
+            height, width = truth.instance.shape
+            if (height, width) != update.label_image.shape:
+                raise InputError(f"its truth is {width}x{height}, which is not the size of the frame")
+        except InputError as error:
+            self.unscored += 1
+            print(f"frame {index} not scored: {error}", file=sys.stderr)
+            return
+        self._scorer.add(truth, update.label_image)
+
+    def result(self, scene_map: LabelledCloud, tracks: TrackTable) -> SceneResult | None:
+        """Return the scores of the run with the map that it left, None where nobody knows the scene."""
+        truth = known_truth(self._sequence)
+        return None if truth is None else self._scorer.result(truth, scene_map, KnownTracks.of(tracks))

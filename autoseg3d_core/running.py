@@ -1,0 +1,77 @@
+"""The core over recorded or simulated frames: one loop, and sinks that take what comes out of it."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from autoseg3d_core.datasets.sequence import RgbdSequence
+from autoseg3d_core.pipeline import OnlineSegmenter
+from autoseg3d_core.structures import Frame, InputError, SceneUpdate
+
+UNUSABLE = "unusable"
+"""The cause under which a frame counts that could be opened, and not be used."""
+
+
+class Sink(Protocol):
+    """Takes what one run makes of each frame."""
+
+    def take(self, index: int, frame: Frame, update: SceneUpdate) -> None:
+        """Take one frame, by its index in the sequence, and what it changed."""
+        ...
+
+
+@dataclass
+class RunRecord:
+    """What became of the frames of a run: how many were used, how many left out by cause, and why.
+
+    `reasons` has the first words said about each cause.
+    """
+
+    frames: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+    def leave_out(self, index: int, error: InputError) -> None:
+        """Count a frame that cannot be used, and name it on stderr."""
+        self.skipped[UNUSABLE] += 1
+        self.reasons.setdefault(UNUSABLE, str(error))
+        print(f"frame {index} left out: {error}", file=sys.stderr)
+
+
+def run(
+    sequence: RgbdSequence,
+    online: OnlineSegmenter,
+    sinks: Sequence[Sink],
+    indices: Iterable[int] | None = None,
+) -> RunRecord:
+    """Run frames of a sequence, all of them unless `indices` says which, and give each to every sink.
+
+    A frame that cannot be used is left out, counted and named; the frames that the sequence itself left out
+    are counted too. Ctrl-C ends the run early, and what the sinks have taken stays. Raises `InputError` when
+    no frame at all could be used.
+    """
+    record = RunRecord(
+        skipped=Counter(getattr(sequence, "skipped", {})), reasons=dict(getattr(sequence, "skip_reasons", {}))
+    )
+    try:
+        for index in range(len(sequence)) if indices is None else indices:
+            try:
+                frame = sequence[index]
+                update = online.step(frame)
+            except InputError as error:
+                record.leave_out(index, error)
+                continue
+            record.frames += 1
+            for sink in sinks:
+                sink.take(index, frame, update)
+    except KeyboardInterrupt:
+        record.interrupted = True
+    if record.frames == 0 and not record.interrupted:
+        why = "; ".join(record.reasons.values()) or "it has none"
+        raise InputError(f"{sequence.name}: no frame could be used: {why}")
+    return record

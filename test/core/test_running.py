@@ -1,0 +1,132 @@
+"""The one loop over frames: what is unusable is left out, and never ends a run."""
+
+import numpy as np
+import pytest
+
+from autoseg3d_core import build
+from autoseg3d_core.datasets.masked import MaskedSequence
+from autoseg3d_core.datasets.unprojected_truth import unprojected_truth
+from autoseg3d_core.evaluation.scoring import Scoring
+from autoseg3d_core.mask_makers.precomputed import PrecomputedMaskMaker
+from autoseg3d_core.running import UNUSABLE, run
+from autoseg3d_core.structures import CameraIntrinsics, Frame, FrameTruth, InputError
+
+CAMERA = CameraIntrinsics(60.0, 60.0, 39.5, 29.5, 80, 60)
+LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+
+
+class Board:
+    """A board a metre and a half before a wall, seen by a camera that stands still, with its truth."""
+
+    name, skipped, skip_reasons = "board", {"no pose": 2}, {"no pose": "TF is late"}
+
+    def __init__(self, frames=4, broken=(), truthless=()):
+        self._frames, self._broken, self._truthless = frames, broken, truthless
+
+    def __len__(self):
+        return self._frames
+
+    def __getitem__(self, index):
+        if index in self._broken:
+            raise InputError(f"{index}.png: cannot be read as an image")
+        depth = np.where(self.truth(0).instance > 0, 1.5, 3.0).astype(np.float32)
+        return Frame(np.full((60, 80, 3), 90, np.uint8), depth, CAMERA, LEVEL, index * 10**8 + 1)
+
+    def truth(self, index):
+        if index in self._truthless:
+            raise InputError(f"truth of {index} cannot be read")
+        instance = np.zeros((60, 80), np.int32)
+        instance[15:45, 20:60] = 7
+        part = np.where(np.arange(80) < 40, instance, instance * 2).astype(np.int32)
+        return FrameTruth(instance, part, LEVEL)
+
+    def scene_truth(self):
+        return None
+
+
+class Indices:
+    def __init__(self, stop_at=None):
+        self.taken, self._stop_at = [], stop_at
+
+    def take(self, index, frame, update):
+        assert update.stamp_ns == frame.stamp_ns
+        self.taken.append(index)
+        if index == self._stop_at:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def online():
+    config = build.load(None, ("model.name=overlap", "device=cpu", "lifting.points=2000"))
+    return build.online_segmenter(config, PrecomputedMaskMaker(None))
+
+
+def test_every_sink_takes_every_frame_in_order(online):
+    first, second = Indices(), Indices()
+    record = run(MaskedSequence(Board(), "truth-objects"), online, (first, second))
+    assert first.taken == second.taken == [0, 1, 2, 3]
+    assert (record.frames, record.interrupted) == (4, False)
+    assert record.skipped == {"no pose": 2}
+
+
+def test_frames_that_cannot_be_used_are_left_out_counted_and_named(online, capsys):
+    sink = Indices()
+    record = run(MaskedSequence(Board(broken=(1, 2)), "truth-objects"), online, (sink,))
+    assert sink.taken == [0, 3]
+    assert record.skipped == {"no pose": 2, UNUSABLE: 2}
+    assert record.reasons == {"no pose": "TF is late", UNUSABLE: "1.png: cannot be read as an image"}
+    assert "frame 2 left out: 2.png" in capsys.readouterr().err
+
+
+def test_a_run_without_any_frame_says_why(online):
+    with pytest.raises(InputError, match=r"no frame could be used: TF is late; 1\.png"):
+        run(MaskedSequence(Board(2, broken=(1,)), "truth-objects"), online, (), indices=[1])
+
+
+def test_an_interrupted_run_keeps_what_was_taken(online):
+    sink = Indices(stop_at=1)
+    record = run(MaskedSequence(Board(), "truth-objects"), online, (sink,))
+    assert (record.frames, record.interrupted, sink.taken) == (2, True, [0, 1])
+
+
+def test_a_run_takes_the_indices_that_it_is_given(online):
+    sink = Indices()
+    run(MaskedSequence(Board(), "truth-parts"), online, (sink,), indices=(0, 2, 1))
+    assert sink.taken == [0, 2, 1]
+
+
+def test_perfect_masks_of_a_still_board_score_one_against_the_truth_of_its_frames(online):
+    sequence = MaskedSequence(Board(6), "truth-objects")
+    scoring = Scoring(sequence)
+    run(sequence, online, (scoring,))
+    result = scoring.result(online.map_cloud(), online.track_table())
+    assert result.objects == 1
+    assert result.match.intersection.max() / result.match.true[0] > 0.95
+    assert result.identity.idf1 == 1.0
+    assert result.borders.f_score == 1.0
+
+
+def test_frames_whose_truth_cannot_be_read_are_run_and_not_scored(online, capsys):
+    sequence = Board(4, truthless=(2,))
+    scoring = Scoring(sequence)
+    masked = MaskedSequence(Board(4), "truth-objects")
+    assert run(masked, online, (scoring,)).frames == 4
+    assert scoring.unscored == 1
+    assert "frame 2 not scored: truth of 2" in capsys.readouterr().err
+
+
+def test_the_truth_of_a_scene_is_made_from_that_of_its_frames():
+    truth = unprojected_truth(Board())
+    assert truth.ids.tolist() == [7]
+    expected = [(20 - 39.5) / 40, 1.5, (29.5 - 44) / 40, (59 - 39.5) / 40, 1.5, (29.5 - 15) / 40]
+    np.testing.assert_allclose(truth.boxes[0], expected, atol=0.03)  # 1.5 m / 60 px = 1 / 40 m per pixel
+    wall = truth.cloud.xyz[truth.cloud.ids == 0]
+    np.testing.assert_allclose(wall[:, 1], 3.0, atol=1e-3)
+
+
+def test_nobody_s_truth_is_nobody_s():
+    sequence = Board()
+    sequence.truth = lambda index: None
+    assert unprojected_truth(sequence) is None
+    with pytest.raises(InputError, match="no truth, and so no truth-parts masks"):
+        MaskedSequence(sequence, "truth-parts")
