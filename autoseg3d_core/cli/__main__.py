@@ -18,7 +18,7 @@ COMMANDS = {
     "convert": "convert published weights of ESAM",
     "prepare": "write scenes with truth and masks, as training and evaluation read them",
     "train": "train the bundled weights, going on where it was left",
-    "evaluate": "score configurations on prepared scenes, side by side",
+    "evaluate": "score configurations on scenes whose truth is known, side by side",
     "masks": "score a mask maker on simulated frames, and picture its masks",
     "weights": "fetch published weights of a mask maker, or list them",
     "bench": "measure time per stage, growth over frames and memory",

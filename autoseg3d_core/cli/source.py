@@ -185,8 +185,6 @@ def _within(source: str) -> list[str]:
     if source.startswith(SIMULATION) or not folder.is_dir() or _is_recording(folder):
         return [source]
     inside = sorted(p for p in folder.iterdir() if p.is_dir() and p.suffix != ".unfinished")
-    if not inside:
-        raise InputError(f"{source}: holds no scenes: `autoseg3d prepare SOURCE --out {source}`")
     return [str(path) for path in inside if _is_recording(path)] or [source]
 
 

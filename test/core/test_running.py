@@ -1,11 +1,16 @@
 """The one loop over frames: what is unusable is left out, and never ends a run."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
 from autoseg3d_core import build
+from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.datasets.masked import MaskedSequence
 from autoseg3d_core.datasets.unprojected_truth import unprojected_truth
+from autoseg3d_core.datasets.write_posed_images import write_posed_images
 from autoseg3d_core.evaluation.scoring import Scoring
 from autoseg3d_core.mask_makers.precomputed import PrecomputedMaskMaker
 from autoseg3d_core.running import UNUSABLE, run
@@ -130,3 +135,39 @@ def test_nobody_s_truth_is_nobody_s():
     assert unprojected_truth(sequence) is None
     with pytest.raises(InputError, match="no truth, and so no truth-parts masks"):
         MaskedSequence(sequence, "truth-parts")
+
+
+QUICK = ("--row", "overlap", "model.name=overlap", "device=cpu", "lifting.points=2000")
+
+
+def test_images_with_instances_of_ones_own_are_evaluated_and_damage_is_named(tmp_path, capsys):
+    """All that is needed beside the images is truth/instance: no parts, exact poses or scene."""
+    for name in ("kitchen", "hall"):
+        write_posed_images(Board(5), tmp_path / "mine" / name)
+        for extra in ("part", "pose"):
+            shutil.rmtree(tmp_path / "mine" / name / "truth" / extra)
+    (tmp_path / "mine" / "hall" / "color" / "1.jpg").write_bytes(b"no image")
+    (tmp_path / "mine" / "hall" / "truth" / "instance" / "3.png").write_bytes(b"no image")
+    words = ["evaluate", str(tmp_path / "mine"), "--masks", "truth-objects", *QUICK]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr()
+    assert "2 scenes, truth-objects masks" in said.out
+    assert "frame 1 left out" in said.err
+    assert "frame 3 left out" in said.err  # its masks are the truth
+    [row] = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert (row["scores"]["objects"], row["scores"]["tracks"], row["scores"]["ghosts"]) == (2, 2, 0)
+    assert row["scores"]["ap50"] == row["scores"]["idf1"] == 1.0
+    assert (tmp_path / "out" / "overlap" / "hall.png").exists()
+
+
+def test_a_scene_without_truth_is_left_out_of_an_evaluation_and_named(tmp_path, capsys):
+    for name in ("known", "unknown"):
+        write_posed_images(Board(3), tmp_path / name)
+    shutil.rmtree(tmp_path / "unknown" / "truth")
+    sources = [str(tmp_path / "known"), str(tmp_path / "unknown")]
+    assert main(["evaluate", *sources, *QUICK, "masks.name=geometric"]) == 0
+    said = capsys.readouterr()
+    assert "left out: unknown" in said.out
+    assert "truth/instance/NUMBER.png" in said.err
+    assert main(["evaluate", sources[1], *QUICK, "masks.name=geometric"]) == 2
+    assert "none of the 1 scenes could be scored" in capsys.readouterr().err
