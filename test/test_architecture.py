@@ -12,7 +12,7 @@ LAYERS = (
     ("geometry", "sparse", "image_formats"),
     ("lifting", "label_image", "mask_makers", "modules", "tracking", "scene_map"),
     ("models", "datasets", "simulation", "visualization"),
-    ("pipeline", "report", "checkpoints", "evaluation"),
+    ("pipeline", "report", "checkpoints", "evaluation", "plausibility"),
     ("build", "running"),
     ("training",),
     ("cli",),

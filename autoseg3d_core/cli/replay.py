@@ -21,6 +21,7 @@ from autoseg3d_core.cli.score_table import score_tables
 from autoseg3d_core.cli.source import (
     add_config_arguments,
     add_source_arguments,
+    look_over,
     online_for,
     open_source,
     source_options,
@@ -67,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay, score where the truth is known, and write the results."""
     sequence = open_source(args.source, tuple(args.simulation), source_options(args))
+    look_over(args.source, sequence, args.strict)
     if args.masks is not None:
         sequence = MaskedSequence(sequence, args.masks)
     config = build.load(args.config, tuple(args.set))

@@ -70,6 +70,19 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--target-frame", metavar="FRAME", help="a bag's frame of the world")
     group.add_argument("--camera-frame", metavar="FRAME", help="a bag's optical frame of the colour camera")
+    group.add_argument("--strict", action="store_true", help="end where the first frames look wrong")
+
+
+def look_over(source: str, sequence: RgbdSequence, is_strict: bool) -> None:
+    """Say what looks wrong with the first frames of a recording; raises `InputError` where strict."""
+    if source.startswith(SIMULATION):
+        return
+    from autoseg3d_core.plausibility.checks import first_frames, suspicions
+
+    for suspicion in suspicions(first_frames(sequence)):
+        if is_strict:
+            raise InputError(f"{source}: {suspicion} (without --strict it runs all the same)")
+        print(f"{source}: looks wrong: {suspicion}", file=sys.stderr)
 
 
 def camera(text: str) -> CameraIntrinsics:

@@ -1,0 +1,138 @@
+"""What looks wrong with a recording's first frames, how sure that is, and the option that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from autoseg3d_core.datasets.sequence import RgbdSequence
+from autoseg3d_core.plausibility.agreement import AS_IT_IS, OTHERS, Hypothesis, agreement, small
+from autoseg3d_core.plausibility.registration import WIDTH, edge_fit
+from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
+
+SAMPLED, SPAN = 8, 22
+"""How many frames are looked at, and among how many of the first they are spread."""
+NEAREST_M, FARTHEST_M = 0.1, 30.0
+"""Depth of which half of a room's readings are not nearer or farther."""
+LEAST_READINGS = 0.03
+AGREES, GAIN, REST = 0.75, 0.07, 0.5
+"""Agreement that a right recording reaches, what another reading of it has to gain, and the share of the
+disagreement that it may leave."""
+LONG_STEP_M = 5.0
+EDGES, EDGE_GAIN, OFF_PX = 3500, 1.15, 12.0
+"""Edges that are enough to tell, how much stronger they have to be elsewhere, and how far off."""
+BLUE, BLUE_TO_WARM = 0.1, 8.0
+"""Share of the pixels that is blue, and how many times that of warm ones, where colours are swapped."""
+WARM_HUES, BLUE_HUES = (3, 27), (93, 117)
+"""OpenCV's hue (half degrees): of wood, skin and lamps, and of the same with red and blue swapped."""
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """One thing that looks wrong."""
+
+    what: str
+    sureness: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.sureness}); {self.mend}"
+
+
+def first_frames(sequence: RgbdSequence) -> list[Frame]:
+    """Return some of the first frames that can be read; raises the last `InputError` where none can."""
+    frames, reason = [], None
+    places = np.linspace(0, min(len(sequence), SPAN) - 1, SAMPLED)
+    for index in np.unique(places.round().astype(int)).tolist():
+        try:
+            frames.append(sequence[index])
+        except InputError as error:
+            reason = error
+    if not frames and reason is not None:
+        raise reason
+    return frames
+
+
+def suspicions(frames: Sequence[Frame]) -> list[Suspicion]:
+    """Return what looks wrong, nothing where all looks right or cannot be told."""
+    readings = [frame.depth[::4, ::4][frame.depth[::4, ::4] > 0] for frame in frames]
+    filled = float(np.median([(frame.depth[::4, ::4] > 0).mean() for frame in frames]))
+    if filled < LEAST_READINGS:
+        what = f"depth has readings in {filled:.1%} of the pixels"
+        return [Suspicion(what, "sure", "check that depth is what was recorded")]
+    depth_m = float(np.median(np.concatenate(readings)))
+    found = [_of_units_and_axes(frames, depth_m), _of_colors(frames), _of_registration(frames)]
+    return [suspicion for suspicion in found if suspicion is not None]
+
+
+def _of_units_and_axes(frames: Sequence[Frame], depth_m: float) -> Suspicion | None:
+    """Return which other reading lets neighbouring frames agree, or else which length no room has."""
+    views = [small(frame) for frame in frames]
+    now = agreement(views)
+    share, best = max(((agreement(views, other), other) for other in OTHERS), key=lambda pair: pair[0])
+    if share >= AGREES and share - now > GAIN and 1 - share < REST * (1 - now):
+        sureness = f"frames then agree to {share:.0%}, now to {now:.0%}"
+        what, mend = _said(best, depth_m, frames[0].camera)
+        return Suspicion(what, sureness, mend)
+    if not NEAREST_M < depth_m < FARTHEST_M:
+        unit = "m" if depth_m < NEAREST_M else "mm"
+        what = f"half of depth's readings are {'nearer' if unit == 'm' else 'farther'} than {depth_m:.3g} m"
+        return Suspicion(what, "sure that the unit is wrong", f"try --depth-unit {unit}, or --depth-scale")
+    at = np.array([frame.world_from_camera[:3, 3] for frame in frames])
+    step = float(np.median(np.linalg.norm(np.diff(at, axis=0), axis=1))) if len(at) > 1 else 0.0
+    if step > LONG_STEP_M:
+        what = f"the camera moves {step:.0f} m from one looked-at frame to the next"
+        return Suspicion(what, "likely poses in millimetres", "try --pose-unit mm")
+    return None
+
+
+def _said(best: Hypothesis, depth_m: float, camera: CameraIntrinsics) -> tuple[str, str]:
+    """Return in words what is wrong where this hypothesis is right, and what mends it."""
+    assert best != AS_IT_IS
+    if best.focal_factor != 1:
+        k = best.focal_factor
+        focal = f"--intrinsics {camera.fx * k:.0f},{camera.fy * k:.0f},{camera.cx:.0f},{camera.cy:.0f}"
+        return f"the focal length looks {1 / k:.2g} times as long as it is", f"about {focal}"
+    if best.depth_factor == 1:
+        convention = {
+            (True, False): "world-to-camera",
+            (False, True): "opengl",
+            (True, True): "opengl-world-to-camera",
+        }[best.is_inverted, best.is_opengl]
+        return f"the poses look like {convention}", f"use --pose-convention {convention}"
+    k = best.depth_factor
+    unit = {1000.0: "mm", 100.0: "cm"}.get(k)
+    if unit and NEAREST_M < depth_m < FARTHEST_M:
+        return f"the poses look like {unit}", f"use --pose-unit {unit}"
+    how = f"{1 / k:g} times too large" if k < 1 else f"{k:g} times too small"
+    return f"depth looks {how}", f"use --depth-scale {1000 / k:g}, if it was read as millimetres"
+
+
+def _of_colors(frames: Sequence[Frame]) -> Suspicion | None:
+    """Tell whether next to nothing has wood's colours, and much what they are with red and blue swapped."""
+    pixels = np.concatenate(
+        [cv2.cvtColor(frame.rgb[::4, ::4], cv2.COLOR_RGB2HSV).reshape(-1, 3) for frame in frames]
+    )
+    vivid = (pixels[:, 1] > 50) & (pixels[:, 2] > 40)
+    warm, blue = (
+        float((vivid & (pixels[:, 0] > low) & (pixels[:, 0] < high)).mean())
+        for low, high in (WARM_HUES, BLUE_HUES)
+    )
+    if blue > BLUE and blue > BLUE_TO_WARM * warm:
+        return Suspicion(f"{blue:.0%} of the pixels are blue", "perhaps red is", "look, or use --swap-colors")
+    return None
+
+
+def _of_registration(frames: Sequence[Frame]) -> Suspicion | None:
+    fit = edge_fit(frames)
+    if fit.edges < EDGES or fit.off_px < OFF_PX or fit.best < EDGE_GAIN * fit.here:
+        return None
+    off = fit.off_px / WIDTH * frames[0].camera.width
+    return Suspicion(
+        f"depth's edges lie up to about {off:.0f} pixels off colour's: depth is not registered to colour",
+        f"edges there are {fit.best / fit.here:.0%} as strong",
+        "record aligned depth, or give --intrinsics, --depth-intrinsics and --depth-offset",
+    )
