@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from autoseg3d_core.checkpoints.affinity_weights import load_affinity_network
 from autoseg3d_core.checkpoints.mask_network import mask_network
 from autoseg3d_core.checkpoints.network_weights import load_network
 from autoseg3d_core.checkpoints.sam_network import sam_network
@@ -16,6 +16,7 @@ from autoseg3d_core.checkpoints.weights import weights_path
 from autoseg3d_core.config import ConfigError, load_config, section, setting
 from autoseg3d_core.geometry.scene_origin import OriginConfig
 from autoseg3d_core.lifting import LiftingConfig
+from autoseg3d_core.mask_makers.edge import EdgeConfig, EdgeMaskMaker
 from autoseg3d_core.mask_makers.fastsam import FastSamConfig, FastSamMaskMaker
 from autoseg3d_core.mask_makers.geometric import GeometricConfig, GeometricMaskMaker
 from autoseg3d_core.mask_makers.interface import MaskMaker
@@ -45,9 +46,10 @@ class MasksConfig:
 
     name: str = setting(
         "auto",
-        "what makes the 2D masks; auto: fastsam where ultralytics and its weights are there, else geometric",
-        choices=("auto", "geometric", "fastsam", "sam", "precomputed"),
+        "what makes the 2D masks; auto is edge, whose weights are bundled",
+        choices=("auto", "edge", "geometric", "fastsam", "sam", "precomputed"),
     )
+    edge: EdgeConfig = section(EdgeConfig)
     geometric: GeometricConfig = section(GeometricConfig)
     fastsam: FastSamConfig = section(FastSamConfig)
     sam: SamConfig = section(SamConfig)
@@ -132,6 +134,15 @@ def _precomputed(config: Config, previous: MaskMaker | None) -> MaskMaker:
     return PrecomputedMaskMaker(folder, settings.void)
 
 
+def _edge(config: Config, previous: MaskMaker | None) -> MaskMaker:
+    settings = config.masks.edge
+    if isinstance(previous, EdgeMaskMaker) and previous.config.weights == settings.weights:
+        return previous.with_config(settings)
+    return EdgeMaskMaker(
+        load_affinity_network(weights_path(settings.weights)), settings, device(config.device)
+    )
+
+
 def _fastsam(config: Config, previous: MaskMaker | None) -> MaskMaker:
     settings = config.masks.fastsam
     if isinstance(previous, FastSamMaskMaker) and previous.config.weights == settings.weights:
@@ -148,6 +159,7 @@ def _sam(config: Config, previous: MaskMaker | None) -> MaskMaker:
 
 
 MASK_MAKERS: dict[str, Callable[[Config, MaskMaker | None], MaskMaker]] = {
+    "edge": _edge,
     "geometric": _geometric,
     "fastsam": _fastsam,
     "sam": _sam,
@@ -239,19 +251,8 @@ def mask_maker(config: Config, previous: MaskMaker | None = None) -> MaskMaker:
 
 
 def mask_maker_name(config: Config) -> str:
-    """Return the name of the mask maker, after a look at what is installed if the config leaves it open."""
-    if config.masks.name != "auto":
-        return config.masks.name
-    if importlib.util.find_spec("ultralytics") is None:
-        return "geometric"
-    weights = config.masks.fastsam.weights
-    if weights != FastSamConfig().weights:
-        return "fastsam"  # which says so when what was asked for is missing
-    try:
-        weights_path(weights)
-    except InputError:
-        return "geometric"
-    return "fastsam"
+    """Return the name of the mask maker; left open, it is the one that needs nothing but what is bundled."""
+    return "edge" if config.masks.name == "auto" else config.masks.name
 
 
 def description(config: Config, place: torch.device) -> str:

@@ -9,7 +9,7 @@ import statistics
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import message_filters
 import numpy as np
@@ -46,7 +46,6 @@ class PosedMessages:
     tf_wait_ms: float
 
 
-@runtime_checkable
 class FrameSink(Protocol):
     """Whoever takes the frames; called on the main thread, to return at once."""
 
@@ -63,7 +62,6 @@ class FrameSink(Protocol):
         ...
 
 
-@runtime_checkable
 class Poses(Protocol):
     """Where the camera was; `PoseSource`, or a table in tests."""
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -31,7 +31,6 @@ from autoseg3d_ros.publisher import ScenePublisher
 DEPTH_CHECK_EVERY = 30
 
 
-@runtime_checkable
 class Segmenter(Protocol):
     """What the node needs of `OnlineSegmenter`."""
 
@@ -56,7 +55,6 @@ class Segmenter(Protocol):
         ...
 
 
-@runtime_checkable
 class Reporter(Protocol):
     """Whoever counts frames and speaks for the node."""
 

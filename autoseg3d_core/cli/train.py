@@ -20,6 +20,7 @@ from autoseg3d_core.datasets.clips import prepared_scenes
 from autoseg3d_core.evaluation.frame_quality import frame_quality
 from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.selection import SelectionConfig
+from autoseg3d_core.training.affinity import AffinityTrainee, AffinityTrainingConfig, affinity_batches
 from autoseg3d_core.training.association import AssociationTrainee, AssociationTrainingConfig, RowBatches
 from autoseg3d_core.training.batches import NumberedBatches, loaded
 from autoseg3d_core.training.loop import Loop, LoopConfig, Trainee
@@ -48,9 +49,12 @@ class ValidationConfig:
 class TrainConfig:
     """What is trained, and how."""
 
-    train: str = setting("network", "what is trained", choices=("masks", "network", "association"))
+    train: str = setting(
+        "network", "what is trained", choices=("masks", "affinity", "network", "association")
+    )
     loop: LoopConfig = section(LoopConfig)
     masks: MasksTrainingConfig = section(MasksTrainingConfig)
+    affinity: AffinityTrainingConfig = section(AffinityTrainingConfig)
     network: NetworkTrainingConfig = section(NetworkTrainingConfig)
     association: AssociationTrainingConfig = section(AssociationTrainingConfig)
     validation: ValidationConfig = section(ValidationConfig)
@@ -94,6 +98,13 @@ def _masks(
     return MaskTrainee(config.masks, device, command), make, None
 
 
+def _affinity(
+    config: TrainConfig, device: torch.device, command: str, out: Path
+) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
+    make = affinity_batches(config.affinity, config.loop.seed)
+    return AffinityTrainee(config.affinity, device, command), make, None
+
+
 def _network(
     config: TrainConfig, device: torch.device, command: str, out: Path
 ) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
@@ -128,6 +139,7 @@ def _frame_validation(config: ValidationConfig) -> Validate | None:
 
 TRAINEES: dict[str, Callable[..., tuple[Trainee, Callable[[int], Any], Validate | None]]] = {
     "masks": _masks,
+    "affinity": _affinity,
     "network": _network,
     "association": _association,
 }

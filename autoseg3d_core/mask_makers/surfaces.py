@@ -34,9 +34,9 @@ def surfaces_of(
     """Return the surfaces of a depth image (m, 0 unknown); `window` is the size of a fit in pixels."""
     known = depth > 0
     inverse = np.divide(1.0, depth, out=np.zeros_like(depth), where=known)
-    filled = _filled(inverse, known)
+    filled = fill_holes(inverse, known)
     smooth = cv2.bilateralFilter(filled, window, SPREAD, window / 2, borderType=cv2.BORDER_REPLICATE)
-    across, down = _slopes(smooth, window)
+    across, down = slopes_of(smooth, window)
     column = (np.arange(camera.width, dtype=np.float32) - np.float32(camera.cx))[None]
     row = (np.arange(camera.height, dtype=np.float32) - np.float32(camera.cy))[:, None]
     # A plane n.X = c seen at pixel (u, v) has 1/z = (nx u' + ny v' + nz) / c with u' = (u - cx) / fx.
@@ -78,7 +78,7 @@ def concavity(surfaces: Surfaces, reach: int) -> Float32[np.ndarray, "height wid
     return total
 
 
-def _filled(inverse: np.ndarray, known: np.ndarray) -> np.ndarray:
+def fill_holes(inverse: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return inverse depth with small holes filled from around them."""
     weight = cv2.boxFilter(known.astype(np.float32), -1, (5, 5), normalize=False)
     total = cv2.boxFilter(inverse, -1, (5, 5), normalize=False)
@@ -86,7 +86,7 @@ def _filled(inverse: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.where(known, inverse, around)
 
 
-def _slopes(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+def slopes_of(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the slopes per pixel of the plane fitted to each window by least squares."""
     half = window // 2
     offsets = np.arange(-half, half + 1, dtype=np.float32)

@@ -40,15 +40,10 @@ def augmented(
         picture, labels = _with_occluders(picture, labels, rng, foreign())
     if rng.random() < 0.3:
         picture, labels = _with_sheets(picture, labels, rng)
-    for change in _LOOKS:
-        if rng.random() < LOOKS_CHANCE:
-            picture = change(picture, rng)
-    return np.clip(picture, 0, 255).astype(np.uint8), labels
+    return _with_other_looks(picture, rng), labels
 
 
-def _cropped(
-    rgb: Rgb, labels: Labels, size: tuple[int, int], rng: np.random.Generator
-) -> tuple[UInt8[np.ndarray, "rows columns 3"], Int32[np.ndarray, "rows columns"]]:
+def _cropped(rgb: Rgb, labels: Labels, size: tuple[int, int], rng: np.random.Generator) -> tuple[Rgb, Labels]:
     """Return a random window at the given size; it may reach beyond the image, where it is gray."""
     height, width = labels.shape
     scale = rng.uniform(SMALLEST_CROP, 1.15)
@@ -202,6 +197,25 @@ def _compression(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     pixels = np.clip(picture, 0, 255).astype(np.uint8)
     data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))])[1]
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32)
+
+
+def repainted(
+    rgb: Rgb, labels: Labels, rng: np.random.Generator, foreign: Callable[[], Rgb]
+) -> tuple[Rgb, Labels]:
+    """Return a crop whose colours alone are changed, and labels with those of sheets laid on its parts."""
+    picture = rgb.astype(np.float32)
+    if rng.random() < 0.35:
+        picture = _retextured(picture, labels, rng, foreign())
+    if rng.random() < 0.3:
+        picture, labels = _with_sheets(picture, labels, rng)
+    return _with_other_looks(picture, rng), labels
+
+
+def _with_other_looks(picture: Float32[np.ndarray, "height width 3"], rng: np.random.Generator) -> Rgb:
+    for change in _LOOKS:
+        if rng.random() < LOOKS_CHANCE:
+            picture = change(picture, rng)
+    return np.clip(picture, 0, 255).astype(np.uint8)
 
 
 _LOOKS: tuple[Callable[[np.ndarray, np.random.Generator], np.ndarray], ...] = (

@@ -1,33 +1,22 @@
-import importlib.util
+import sys
 
 import pytest
 import torch
 
 from autoseg3d_core import build
-from autoseg3d_core.checkpoints.weights import weights_path
 from autoseg3d_core.config import ConfigError
+from autoseg3d_core.mask_makers.edge import EdgeMaskMaker
 from autoseg3d_core.resources import resource_path
 
 
-@pytest.mark.parametrize("name", ["geometric", "fastsam", "sam", "precomputed"])
+@pytest.mark.parametrize("name", ["edge", "geometric", "fastsam", "sam", "precomputed"])
 def test_a_mask_maker_that_is_named_is_taken(name):
     assert build.mask_maker_name(build.load(None, (f"masks.name={name}",))) == name
 
 
-@pytest.mark.parametrize(
-    ("installed", "weights", "name"),
-    [(True, True, "fastsam"), (True, False, "geometric"), (False, True, "geometric")],
-)
-def test_auto_takes_fastsam_where_it_can_run(monkeypatch, tmp_path, installed, weights, name):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda n: installed or None if n == "ultralytics" else found(n)
-    )
-    file = tmp_path / "network.safetensors"
-    if weights:
-        file.touch()
-    monkeypatch.setattr(build, "weights_path", lambda _: weights_path(str(file)))
-    assert build.mask_maker_name(build.load(None, ("masks.name=auto",))) == name
+def test_the_default_masks_need_no_optional_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ultralytics", None)  # importing it fails
+    assert isinstance(build.mask_maker(build.load(None, ("device=cpu",))), EdgeMaskMaker)
 
 
 def test_the_node_s_parameter_file_is_a_config_of_the_core_too():

@@ -10,7 +10,7 @@ from autoseg3d_core.datasets.open_sequence import open_sequence
 from autoseg3d_core.resources import resource_path
 
 MEGABYTE = 1e6
-LARGEST_MB = {"fastsam-edge": 8, "autoseg3d-edge": 12, "esam-edge": 12}
+LARGEST_MB = {"masks-edge": 8, "fastsam-edge": 8, "autoseg3d-edge": 12, "esam-edge": 12}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,16 @@ def test_the_small_fastsam_finds_masks_at_once(frames):
     masks = mask_maker(frames[0])
     assert len(masks.score) >= 5
     assert (masks.index >= 0).mean() > 0.2
+
+
+@pytest.mark.parametrize("level", ["parts", "objects"])
+def test_masks_edge_is_the_default_and_finds_masks_at_both_levels(frames, level):
+    mask_maker = build.mask_maker(build.load(None, (f"masks.edge.level={level}", "device=cpu")))
+    assert type(mask_maker).__name__ == "EdgeMaskMaker"
+    masks = mask_maker(frames[0])
+    assert len(masks.score) >= 4
+    assert (masks.index >= 0).mean() > 0.2
+    assert np.isfinite(masks.score).all()
 
 
 @pytest.mark.parametrize("model", ["esam", "autoseg3d"])

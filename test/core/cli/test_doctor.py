@@ -1,7 +1,6 @@
 import importlib.abc
 import json
 import sys
-from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -50,7 +49,7 @@ def package(tmp_path, monkeypatch):
 
 def show(monkeypatch, capsys, findings, as_json=False):
     monkeypatch.setattr(doctor, "all_findings", lambda: findings)
-    code = doctor.run(Namespace(json=as_json))
+    code = doctor.run(SimpleNamespace(json=as_json))
     return code, capsys.readouterr().out
 
 
