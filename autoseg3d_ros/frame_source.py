@@ -24,6 +24,7 @@ from autoseg3d_ros.inputs import (
     CalibrationGate,
     Subscription,
     input_qos,
+    is_only_latched,
     latched_qos,
     subscriptions,
 )
@@ -34,6 +35,7 @@ from autoseg3d_ros.throttled_log import ThrottledLog
 
 RESIDUAL_WARNING_S = 0.01
 RESIDUALS = 30
+LOOK_FOR_LATCHED_S = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,9 +127,8 @@ class FrameSource:
         self._subscribers = [
             self._subscribe(item, gate) for item, gate in zip(self.inputs, self.gates, strict=True)
         ]
-        self._latched = node.create_subscription(
-            CameraInfo, config.topics.camera_info, self._calibration.accept, latched_qos()
-        )
+        self._latched: Any = None
+        self._latched_timer = node.create_timer(LOOK_FOR_LATCHED_S, self._listen_to_latched)
         self._timer = node.create_timer(config.tf.recheck_ms / 1e3, self._deliver_ready)
         self._timer.cancel()
 
@@ -138,7 +139,9 @@ class FrameSource:
     def close(self) -> None:
         """Stop listening."""
         self._node.destroy_timer(self._timer)
-        self._node.destroy_subscription(self._latched)
+        self._node.destroy_timer(self._latched_timer)
+        if self._latched is not None:
+            self._node.destroy_subscription(self._latched)
         for subscriber in self._subscribers:
             self._node.destroy_subscription(subscriber.sub)
 
@@ -164,6 +167,18 @@ class FrameSource:
         self._log.error(f"zero {gate.topic}", reason)
         if gate is self.gates[0]:
             self._sink.lost(FrameReport(0, message.header.frame_id, Outcome.DROPPED_INVALID, reason))
+
+    def _listen_to_latched(self) -> None:
+        """Ask for a calibration that was sent before we came, where all publishers keep theirs.
+
+        Others would warn of a subscription that does not fit them.
+        """
+        if self._calibration.received:
+            self._latched_timer.cancel()
+        elif self._latched is None and is_only_latched(self._node, self._calibration.topic):
+            self._latched = self._node.create_subscription(
+                CameraInfo, self.config.topics.camera_info, self._calibration.accept, latched_qos()
+            )
 
     def _on_calibration(self) -> None:
         if self._waiting:
@@ -213,7 +228,7 @@ class FrameSource:
         for item in waiting:
             pose = self._poses.pose_at(target, item.camera_frame, item.stamp_ns)
             info = self._calibration.for_image(item.stamp_ns)
-            if pose is not None and info is not None:
+            if pose is not None and info is not None and not self._may_still_come(item, info, now):
                 messages = CameraMessages(item.color, item.depth, info, item.masks)
                 self._deliver(PosedMessages(messages, pose, item.camera_frame, (now - item.arrived) * 1e3))
             elif now - item.arrived < self.config.tf.timeout_s:
@@ -227,6 +242,15 @@ class FrameSource:
             self._timer.reset()
         elif not self._waiting:
             self._timer.cancel()
+
+    def _may_still_come(self, item: _Waiting, info: Any, now: float) -> bool:
+        """Tell whether an image had better wait a moment for the calibration of its own stamp."""
+        slop_s, calibration = self.config.sync.slop_s, self._calibration
+        is_own = abs(stamp_to_ns(info.header.stamp) - item.stamp_ns) <= slop_s * 1e9
+        if not is_own and calibration.comes_with_images and now - item.arrived < slop_s:
+            return True
+        calibration.comes_with_images = is_own
+        return False
 
     def _deliver(self, frame: PosedMessages) -> None:
         self._without_pose_since = None

@@ -23,6 +23,14 @@ def input_qos() -> QoSProfile:
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
+def is_only_latched(node: Node, topic: str) -> bool:
+    """Tell whether a topic has publishers that keep their messages for late subscribers, and no others."""
+    publishers = node.get_publishers_info_by_topic(topic)
+    return bool(publishers) and all(
+        p.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in publishers
+    )
+
+
 def latched_qos() -> QoSProfile:
     """Return what also hears a message that was sent once, before we listened."""
     return QoSProfile(
@@ -59,7 +67,8 @@ def subscriptions(node: Node, config: NodeConfig) -> tuple[Subscription, ...]:
 class CalibrationGate:
     """Keeps the last calibrations of the camera: sent with every image, now and then, or once and latched.
 
-    `heard` is called after each new one. A calibration needs no stamp.
+    `heard` is called after each new one. A calibration needs no stamp. `comes_with_images` tells whether the
+    last image had one of its own stamp.
     """
 
     zero_stamps = 0
@@ -67,6 +76,7 @@ class CalibrationGate:
     def __init__(self, topic: str, heard: Callable[[], None]) -> None:
         self.topic = topic
         self.received = 0
+        self.comes_with_images = False
         self._heard = heard
         self._kept: deque[Any] = deque(maxlen=CALIBRATIONS_KEPT)
 

@@ -220,6 +220,23 @@ def test_an_image_gets_the_calibration_nearest_in_time(bench, camera_set):
     assert bench.sink.frames[0].messages.info is infos[1]
 
 
+def test_where_each_image_has_a_calibration_it_waits_a_moment_for_its_own(
+    bench, camera_set, node, spin_until
+):
+    bench.poses.everywhere = np.eye(4)
+    bench.feed(camera_set(stamp_ns=10**9))
+    color, depth, info = camera_set(stamp_ns=2 * 10**9)
+    bench.source.gates[0].accept(color)
+    bench.source.gates[1].accept(depth)
+    assert len(bench.sink.frames) == 1
+    bench.source.gates[2].accept(info)
+    assert bench.sink.frames[1].messages.info is info
+    for gate, message in zip(bench.source.gates, camera_set(stamp_ns=3 * 10**9)[:2], strict=False):
+        gate.accept(message)
+    assert spin_until([node], lambda: len(bench.sink.frames) == 3, 2)  # it does not wait for long
+    assert bench.sink.frames[2].messages.info is info
+
+
 def test_images_without_a_calibration_are_lost_by_its_topic(bench, camera_set, node, spin_until):
     bench.poses.everywhere = np.eye(4)
     for gate, message in zip(bench.source.gates, camera_set()[:2], strict=False):
