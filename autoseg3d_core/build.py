@@ -255,9 +255,9 @@ def mask_maker_name(config: Config) -> str:
     return "edge" if config.masks.name == "auto" else config.masks.name
 
 
-def description(config: Config, place: torch.device) -> str:
-    """Return which model runs on which masks and device, in a few words."""
-    return f"model {config.model.name} on {mask_maker_name(config)} masks, {place}"
+def description(config: Config, place: torch.device, masks: str | None = None) -> str:
+    """Return which model runs on which masks and device, in a few words; `masks` are those made before."""
+    return f"model {config.model.name} on {masks or mask_maker_name(config)} masks, {place}"
 
 
 def pipeline_config(config: Config) -> PipelineConfig:

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     config = build.load(args.config, tuple(args.set))
     online = online_for(config, sequence)
     out = results_folder(args.out, RESULTS)
-    model = build.description(config, online.device)
+    model = build.description(config, online.device, args.masks)
     print(model)
     indices = range(0, len(sequence), args.stride)[: args.limit]
     pictured = [indices[i] for i in np.linspace(0, len(indices) - 1, PICTURES).round().astype(int)]

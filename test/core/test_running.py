@@ -171,3 +171,14 @@ def test_a_scene_without_truth_is_left_out_of_an_evaluation_and_named(tmp_path, 
     assert "truth/instance/NUMBER.png" in said.err
     assert main(["evaluate", sources[1], *QUICK, "masks.name=geometric"]) == 2
     assert "none of the 1 scenes could be scored" in capsys.readouterr().err
+
+
+def test_a_replay_on_masks_made_before_says_which(tmp_path, capsys):
+    write_posed_images(Board(3), tmp_path / "board")
+    words = ["--set", "model.name=overlap", "device=cpu", "--masks", "truth-parts"]
+    assert main(["replay", str(tmp_path / "board"), "--out", str(tmp_path / "out"), *words]) == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["model"] == "model overlap on truth-parts masks, cpu"
+    assert (summary["frames"], summary["skipped"]) == (3, {})
+    assert main(["replay", str(tmp_path / "board"), "--out", str(tmp_path / "out"), *words[:-1], "none"]) == 2
+    assert "has no none masks (but truth-parts, truth-objects)" in capsys.readouterr().err
