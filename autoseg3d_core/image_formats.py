@@ -14,9 +14,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8, UInt16
+from jaxtyping import Float32, Float64, Int32, UInt8, UInt16
 
 from autoseg3d_core.structures import CameraIntrinsics, InputError
+
+Numbers = Sequence[float] | Float64[np.ndarray, " _"]
 
 COLOR_ENCODINGS = {
     "rgb8": ("u1", 3, None),
@@ -117,7 +119,7 @@ def known_depth(values: np.ndarray) -> Float32[np.ndarray, "height width"]:
 
 
 def decode_labels(
-    encoding: str, height: int, width: int, step: int, is_bigendian: bool, data: Any
+    encoding: str, height: int, width: int, step: int, is_bigendian: int | bool, data: Any
 ) -> Int32[np.ndarray, "height width"]:
     """Return a label image: a whole number per pixel; raises `InputError` for another encoding."""
     if encoding not in LABEL_ENCODINGS:
@@ -238,9 +240,9 @@ def _rvl_numbers(buffer: UInt8[np.ndarray, " bytes"]) -> np.ndarray:
 def camera_intrinsics(
     width: int,
     height: int,
-    k: Sequence[float],
-    d: Sequence[float],
-    p: Sequence[float],
+    k: Numbers,
+    d: Numbers,
+    p: Numbers,
     distortion_model: str = "",
     roi: Any = None,
     binning: tuple[int, int] = (0, 0),

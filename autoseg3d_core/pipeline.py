@@ -110,13 +110,7 @@ class OnlineSegmenter:
         frame, masks = _made_up()
         features = self.mask_maker.warm_up(frame).features
         masks = dataclasses.replace(masks, features=features)
-        rehearsal = OnlineSegmenter(
-            lambda _: masks,  # type: ignore[arg-type]
-            self.model,
-            self.assigner,
-            self.config,
-            self.device,
-        )
+        rehearsal = OnlineSegmenter(_Ready(masks), self.model, self.assigner, self.config, self.device)
         for _ in range(2):  # the second time there are tracks
             rehearsal.step(frame)
 
@@ -186,6 +180,18 @@ class OnlineSegmenter:
         memory, events = end_tracks(memory, forgotten, "memory_limit")
         room = Event(EventKind.REMOVED, THE_MAP, NO_ID, f"memory_limit: {blocks} blocks of the scene map")
         return memory, (room, *events)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """A mask maker that has its masks already."""
+
+    masks: MaskImage
+
+    def __call__(self, frame: Frame) -> MaskImage:
+        return self.masks
+
+    warm_up = __call__
 
 
 def _made_up() -> tuple[Frame, MaskImage]:

@@ -9,7 +9,7 @@ import statistics
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import message_filters
 import numpy as np
@@ -48,6 +48,7 @@ class PosedMessages:
     tf_wait_ms: float
 
 
+@runtime_checkable
 class FrameSink(Protocol):
     """Whoever takes the frames; called on the main thread, to return at once."""
 
@@ -64,6 +65,7 @@ class FrameSink(Protocol):
         ...
 
 
+@runtime_checkable
 class Poses(Protocol):
     """Where the camera was; `PoseSource`, or a table in tests."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from autoseg3d.srv import GetInstances, RemoveInstance, SaveMap
 from rclpy.node import Node
@@ -14,6 +14,7 @@ from autoseg3d_ros.session import Session
 ResultT = TypeVar("ResultT")
 
 
+@runtime_checkable
 class Host(Protocol):
     """What the services need of the node."""
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from autoseg3d_ros.publisher import ScenePublisher
 DEPTH_CHECK_EVERY = 30
 
 
+@runtime_checkable
 class Segmenter(Protocol):
     """What the node needs of `OnlineSegmenter`."""
 
@@ -55,6 +56,7 @@ class Segmenter(Protocol):
         ...
 
 
+@runtime_checkable
 class Reporter(Protocol):
     """Whoever counts frames and speaks for the node."""
 

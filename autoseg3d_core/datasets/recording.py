@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, UInt8
@@ -64,6 +64,7 @@ class Findings:
             self.reasons.setdefault(cause, reason)
 
 
+@runtime_checkable
 class Truth(Protocol):
     """Who knows what is really in a recording."""
 

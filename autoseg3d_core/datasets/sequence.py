@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from autoseg3d_core.structures import Frame, FrameTruth, SceneTruth
 
 
+@runtime_checkable
 class RgbdSequence(Protocol):
     """Posed RGB-D frames in the order of their stamps, with the truth where it is known."""
 

@@ -8,7 +8,7 @@ beside an edge are left out, but for those of thin things, which have no others.
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 
 ACROSS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -21,7 +21,7 @@ LEAST_KNOWN = 3
 
 def strays(
     depth: Float[Tensor, "height width"],
-    mask: Int64[Tensor, "height width"],
+    mask: Int[Tensor, "height width"],
     pixel: Int64[Tensor, " pixels"],
     tolerance: float,
 ) -> Bool[Tensor, " pixels"]:

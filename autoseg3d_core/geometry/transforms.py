@@ -37,7 +37,7 @@ def transform_points(matrix: Pose, points: Float[np.ndarray, "points 3"]) -> Flo
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def is_rigid(pose: Float[np.ndarray, "4 4"], tolerance: float = 1e-3) -> bool:
+def is_rigid(pose: Float[np.ndarray, "..."], tolerance: float = 1e-3) -> bool:
     """Tell whether a matrix is finite and a rotation with a translation."""
     if pose.shape != (4, 4) or not np.isfinite(pose).all():
         return False
@@ -46,7 +46,7 @@ def is_rigid(pose: Float[np.ndarray, "4 4"], tolerance: float = 1e-3) -> bool:
     return bool(orthonormal and np.linalg.det(rotation) > 0 and np.allclose(pose[3], (0, 0, 0, 1)))
 
 
-def check_pose(pose: Float[np.ndarray, "4 4"], source: str) -> None:
+def check_pose(pose: Float[np.ndarray, "..."], source: str) -> None:
     """Raise `InputError` naming the source when a pose is not a finite rigid transform."""
     if is_rigid(pose):
         return

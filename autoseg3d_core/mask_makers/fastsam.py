@@ -114,7 +114,7 @@ class FastSamMaskMaker:
 
     def _detected(
         self, image: Float[Tensor, "1 3 rows columns"]
-    ) -> tuple[Float[Tensor, "masks columns"], Float[Tensor, "channels rows columns"]]:
+    ) -> tuple[Float[Tensor, "masks outputs"], Float[Tensor, "channels prototype_rows prototype_columns"]]:
         """Return rows of box (corners), score, class and coefficients, and the prototypes."""
         said = self._network(image)
         newer = isinstance(said[0], tuple)  # ultralytics 8.4; before, the prototypes come last in the second

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from autoseg3d_core.structures import Frame, MaskImage
 
 
+@runtime_checkable
 class MaskMaker(Protocol):
     """Splits one frame into disjoint 2D masks; keeps no state between frames."""
 

@@ -8,7 +8,7 @@ What a model says of an instance (`FrameInstances.description`), what a track re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Int64
 from torch import Tensor
@@ -31,6 +31,7 @@ class Sighting:
     ids: Int64[Tensor, " voxels"]
 
 
+@runtime_checkable
 class Model(Protocol):
     """Finds the objects of a frame, and says how well each fits the tracks.
 

@@ -144,7 +144,7 @@ class Network(nn.Module):
 
     def encode(
         self, clouds: Sequence[FragmentCloud], memories: Sequence[VoxelMemory]
-    ) -> tuple[list[Float[Tensor, "points channels"]], Sequence[VoxelMemory]]:
+    ) -> tuple[list[Float[Tensor, "_ channels"]], Sequence[VoxelMemory]]:
         """Return the features of each frame's points, and the next memories."""
         tensor, point_rows = self.voxels_of(clouds)
         stem = self.unet.stem(tensor)

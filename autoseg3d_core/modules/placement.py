@@ -8,7 +8,7 @@ the size of their fragment too, and a box starts as the fragment's own: that is 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -19,6 +19,7 @@ LEAST_SIZE_M = 0.05
 """Added to a fragment's size, so that a flat one can grow into a box."""
 
 
+@runtime_checkable
 class Placement(Protocol):
     """What is told of places; the channel counts are those of what queries and points are told."""
 

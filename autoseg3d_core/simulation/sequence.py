@@ -92,8 +92,9 @@ class SimulatedSequence:
         """Return what is really in one frame."""
         index = self._checked(index)
         geometry, scene = self._view(index).geometry, self._model()
-        instance = np.append(scene.instance, 0)[geometry]  # -1, where nothing is, takes the last
-        return FrameTruth(instance, np.append(scene.part, 0)[geometry], self.world_from_camera(index))
+        instance, part = (np.append(ids, 0).astype(np.int32) for ids in (scene.instance, scene.part))
+        pose = self.world_from_camera(index)
+        return FrameTruth(instance[geometry], part[geometry], pose)  # -1, where nothing is, takes the last
 
     def scene_truth(self) -> SceneTruth:
         """Return the objects that the walk shows, and the surface it shows of them.

@@ -10,7 +10,7 @@ import importlib.util
 import math
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -24,6 +24,7 @@ BACKENDS = {"torch": "torch_backend", "spconv": "spconv_backend"}
 INSTALL = "pip install spconv (CPU), spconv-cu120 (CUDA, Python 3.10 or 3.11) or spconv-cu126 (CUDA, newer)"
 
 
+@runtime_checkable
 class Submanifold(Protocol):
     """Convolve with a centred kernel, onto the tensor's own voxels or those among them that `at` has."""
 
@@ -34,6 +35,7 @@ class Submanifold(Protocol):
         ...
 
 
+@runtime_checkable
 class Resample(Protocol):
     """Convolve with a 2x2x2 kernel to the next coarser or finer stride."""
 

@@ -131,8 +131,8 @@ def sparse_tensor(
 
 
 def sparse_batch(
-    features: Sequence[Float[Tensor, "voxels channels"]],
-    cells: Sequence[Int64[Tensor, "voxels 3"]],
+    features: Sequence[Float[Tensor, "_ channels"]],
+    cells: Sequence[Int64[Tensor, "_ 3"]],
     stride: int = 1,
 ) -> SparseTensor:
     """Return the tensor of a batch of frames, one frame's features and sorted cells each."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ Affinity = Float[Tensor, "instances tracks"]
 Stage = Int64[Tensor, " tracks"]
 
 
+@runtime_checkable
 class Assigner(Protocol):
     """Chooses pairs from affinities; what it leaves out becomes a new track or a miss."""
 

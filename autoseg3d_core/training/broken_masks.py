@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float32, Int, Int32
 
 from autoseg3d_core.datasets.clips import Clip
 
@@ -45,7 +45,9 @@ def with_broken_masks(clip: Clip, rng: np.random.Generator) -> Clip:
     return dataclasses.replace(clip, frames=tuple(made))
 
 
-def wholeness_of(masks: Labels, instance: Labels) -> Float32[np.ndarray, " masks"]:
+def wholeness_of(
+    masks: Int[np.ndarray, "height width"], instance: Int[np.ndarray, "height width"]
+) -> Float32[np.ndarray, " masks"]:
     """Return how well each mask (1 and up) overlaps the object it overlaps best (IoU), 0 on none."""
     columns = int(instance.max(initial=0)) + 1
     rows = int(masks.max(initial=0)) + 1

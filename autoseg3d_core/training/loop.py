@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, distributed, nn
@@ -41,6 +41,7 @@ class LoopConfig:
     device: str = setting("auto", "where to train")
 
 
+@runtime_checkable
 class Trainee(Protocol):
     """What is trained: a module, what it gets wrong in a batch, and how it is written to a file."""
 

@@ -43,7 +43,9 @@ def augmented(
     return _with_other_looks(picture, rng), labels
 
 
-def _cropped(rgb: Rgb, labels: Labels, size: tuple[int, int], rng: np.random.Generator) -> tuple[Rgb, Labels]:
+def _cropped(
+    rgb: Rgb, labels: Labels, size: tuple[int, int], rng: np.random.Generator
+) -> tuple[UInt8[np.ndarray, "rows columns 3"], Int32[np.ndarray, "rows columns"]]:
     """Return a random window at the given size; it may reach beyond the image, where it is gray."""
     height, width = labels.shape
     scale = rng.uniform(SMALLEST_CROP, 1.15)

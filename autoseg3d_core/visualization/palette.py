@@ -22,7 +22,7 @@ def _table() -> UInt8[np.ndarray, "colors 3"]:
 _COLORS = _table()
 
 
-def colors_of(ids: Int[np.ndarray, " ids"]) -> UInt8[np.ndarray, "ids 3"]:
+def colors_of(ids: Int[np.ndarray, "*ids"]) -> UInt8[np.ndarray, "*ids 3"]:
     """Return the colour of each id as RGB; grey for id 0."""
     ids = np.asarray(ids)
     return np.where((ids > 0)[..., None], _COLORS[ids % COLORS], np.uint8(NOBODY[0]))

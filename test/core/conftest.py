@@ -36,6 +36,8 @@ class HalvesMaskMaker:
         index = np.broadcast_to((x > 0).astype(np.int32), frame.depth.shape)
         return MaskImage(np.ascontiguousarray(index), np.ones(2, np.float32))
 
+    warm_up = __call__
+
 
 @pytest.fixture
 def halves():

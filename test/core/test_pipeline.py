@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from mask_maker_of import MaskMakerOf
 
 from autoseg3d_core import build
 from autoseg3d_core.geometry.transforms import pose_from_quaternion
@@ -103,7 +104,7 @@ def test_moving_the_world_moves_the_boxes_and_keeps_the_ids(wall_frame, halves):
 
 def test_a_frame_without_masks_or_depth_goes_through(wall_frame):
     nothing = lambda frame: MaskImage(np.full(frame.depth.shape, -1, np.int32), np.zeros(0, np.float32))  # noqa: E731
-    online = pipeline(nothing)
+    online = pipeline(MaskMakerOf(nothing))
     for i, depth in enumerate([2.0, 0.0, np.nan, np.inf, -1.0]):
         update = online.step(wall_frame(stamp_ns=i, depth=depth))
         assert len(update.tracks) == 0
@@ -112,7 +113,9 @@ def test_a_frame_without_masks_or_depth_goes_through(wall_frame):
 
 
 def test_one_giant_mask_is_one_track(wall_frame):
-    online = pipeline(lambda frame: MaskImage(np.zeros(frame.depth.shape, np.int32), np.ones(1, np.float32)))
+    online = pipeline(
+        MaskMakerOf(lambda frame: MaskImage(np.zeros(frame.depth.shape, np.int32), np.ones(1, np.float32)))
+    )
     for i in range(3):
         update = online.step(wall_frame(stamp_ns=i))
     assert update.tracks.ids.tolist() == [1]
@@ -216,7 +219,7 @@ def stripes(frame):
 
 def test_a_frame_of_more_objects_than_tracks_may_be_held_is_no_error(wall_frame):
     config = dataclasses.replace(CONFIG, tracks=TracksConfig(max_tracks=10, mature_hits=2))
-    online = pipeline(stripes, config)
+    online = pipeline(MaskMakerOf(stripes), config)
     for stamp_ns in range(6):
         update = online.step(wall_frame(stamp_ns=stamp_ns))
         assert len(update.tracks) == 10

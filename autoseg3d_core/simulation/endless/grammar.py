@@ -62,8 +62,8 @@ def draw_thing(
 def furniture(p: Palette, most: Triple = (2.2, 1.0, 2.2)) -> Thing:
     """Return a thing for the floor, from the size of a stool to that of a wardrobe."""
     rng = p.rng
-    height = float(np.exp(rng.uniform(np.log(0.28), np.log(most[2]))))
-    width = float(np.exp(rng.uniform(np.log(0.3), np.log(most[0]))))
+    height = float(np.exp(rng.uniform(np.log(min(0.28, 0.6 * most[2])), np.log(most[2]))))
+    width = float(np.exp(rng.uniform(np.log(min(0.3, 0.6 * most[0])), np.log(most[0]))))
     depth = float(np.clip(width * np.exp(rng.normal(-0.3, 0.4)), 0.25, most[1]))
     return draw_thing(p, (width, depth, height), LARGE, bool(rng.random() < 0.4))
 

@@ -1,6 +1,7 @@
 import importlib.abc
 import json
 import sys
+from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -49,7 +50,7 @@ def package(tmp_path, monkeypatch):
 
 def show(monkeypatch, capsys, findings, as_json=False):
     monkeypatch.setattr(doctor, "all_findings", lambda: findings)
-    code = doctor.run(SimpleNamespace(json=as_json))
+    code = doctor.run(Namespace(json=as_json))
     return code, capsys.readouterr().out
 
 

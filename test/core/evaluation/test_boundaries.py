@@ -41,7 +41,7 @@ def test_counts_agree_with_a_search_pixel_by_pixel(seed):
     truth, ours = (np.kron(rng.integers(1, 4, (5, 6)), np.ones((7, 8), int)) for _ in range(2))
     counts = boundary_counts(ours, truth)
     a, b = borders(ours), borders(truth)
-    assert counts == BoundaryCounts(a.sum(), near(a, b, 2), b.sum(), near(b, a, 2))
+    assert counts == BoundaryCounts(int(a.sum()), int(near(a, b, 2)), int(b.sum()), int(near(b, a, 2)))
 
 
 def test_what_lies_mostly_on_the_wall_has_no_borders():

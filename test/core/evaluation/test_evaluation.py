@@ -20,7 +20,7 @@ def test_the_points_of_the_truth_take_the_nearest_id():
     def cloud(xyz, ids):
         none = np.full(len(ids), -1)
         return LabelledCloud(
-            np.array(xyz, np.float32), np.zeros((len(ids), 3), np.uint8), np.array(ids), none
+            np.array(xyz, np.float32), np.zeros((len(ids), 3), np.uint8), np.array(ids, np.int64), none
         )
 
     truth = cloud([[0, 0, 0], [1, 0, 0], [9, 0, 0]], [0, 0, 0])

@@ -138,7 +138,7 @@ def test_a_voxel_reads_the_image_where_its_lowest_corner_is():
     read = []
     network.image_features.register_forward_pre_hook(lambda _, given: read.append(given[1]))
     row, column = torch.meshgrid(torch.arange(31.0), torch.arange(41.0), indexing="ij")
-    camera = CameraIntrinsics(40.0, 40.0, 20.0, 15.0, 41, 31)
+    camera = CameraIntrinsics(40.0, 40.0, 20.0, 15.0, 40, 30)  # the map ends at pixels 40 and 30
     view = ImageView(torch.stack([column, row]), camera, torch.eye(4, dtype=torch.float64))
     here = cloud(1)
     here = dataclasses.replace(here, xyz=torch.tensor([[0.119, -0.061, 1.011]]), view=view)

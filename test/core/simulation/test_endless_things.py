@@ -1,17 +1,23 @@
 """Things drawn from the grammar: their parts touch, they stand, and the same generator draws the same."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from autoseg3d_core.simulation.endless.connected import stands, touching
+from autoseg3d_core.simulation.endless.draft import LABEL
 from autoseg3d_core.simulation.endless.flat import flat_thing
 from autoseg3d_core.simulation.endless.grammar import furniture, small_thing
 from autoseg3d_core.simulation.endless.touch import meet, triangles
 from autoseg3d_core.simulation.palette import Palette
 from autoseg3d_core.simulation.parts import Material, box, solid, unit_mesh
+from autoseg3d_core.simulation.rooms import draw_house
+from autoseg3d_core.simulation.rooms_layout import interpenetrate
 from autoseg3d_core.simulation.solids import Extruded, Lathed, Sheet, Tube
+from autoseg3d_core.simulation.styles import STYLES
 
 WHITE = Material((1, 1, 1))
 SEEDS = range(12)
@@ -128,3 +134,21 @@ def test_a_solid_part_keeps_its_size_and_place():
     assert low == pytest.approx([0.7, 1.7, 3.0], abs=0.01)
     assert high == pytest.approx([1.3, 2.3, 4.0], abs=0.01)
     assert np.abs(unit_mesh(shape)[0]).max() == pytest.approx(1)
+
+
+def test_furniture_fits_the_place_it_is_drawn_for():
+    for seed in SEEDS:
+        size = furniture(Palette.draw(np.random.default_rng(seed)), (0.19, 0.19, 0.9)).size
+        assert max(size[:2]) < 0.19 * 3  # attachments may stand out
+
+
+@pytest.mark.parametrize("name", ["endless", "mixed"])
+def test_a_style_draws_the_same_rooms_in_which_no_two_things_interpenetrate(name):
+    first, second = (
+        draw_house(np.random.default_rng(1), 1, style=STYLES[name](np.random.default_rng(2)))
+        for _ in range(2)
+    )
+    assert [t.thing.parts for t in first.things] == [t.thing.parts for t in second.things]
+    free = [t for t in first.things if t.thing.label == LABEL]
+    assert len(free) > 3
+    assert not any(interpenetrate(a, b, 2e-3) for a, b in combinations(free, 2))

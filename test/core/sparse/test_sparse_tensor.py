@@ -91,7 +91,7 @@ def test_layers_of_one_frame_share_their_kernel_map(monkeypatch):
 
 
 def test_a_geometry_builds_what_is_asked_for_once():
-    geometry = Geometry(tensor.Level(1, torch.zeros(0), torch.zeros(0, 4)), 1)
+    geometry = Geometry(tensor.Level(1, torch.zeros(0).long(), torch.zeros(0, 4).long()), 1)
     first = geometry.cached("thing", object)
     assert geometry.cached("thing", object) is first
 

@@ -3,6 +3,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from mask_maker_of import MaskMakerOf
 
 from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.datasets.clips import DIRECTIONS, PreparedScene, outermost, prepared_scenes
@@ -136,7 +137,7 @@ def test_what_is_prepared_is_not_prepared_again(prepared, tmp_path):
         raise AssertionError("opened again")
 
     images = prepare_images(refuse, prepared / "a")
-    assert prepare_masks(images, None, "parts") == prepared / "a" / "masks" / "parts"
+    assert prepare_masks(images, MaskMakerOf(None), "parts") == prepared / "a" / "masks" / "parts"
 
 
 def test_a_scene_without_truth_is_refused(prepared, tmp_path):
