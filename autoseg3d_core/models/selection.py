@@ -27,10 +27,10 @@ class SelectionConfig:
     suppress: bool = setting(True, "lower the score of a mask that overlaps a better one", live=True)
     mask_threshold: float = setting(0.5, "a point is on a mask above this", low=0.0, high=1.0, live=True)
     score_threshold: float = setting(
-        0.15, "an instance is kept above this score", low=0.0, high=1.0, live=True
+        0.5, "an instance is kept above this score", low=0.0, high=1.0, live=True
     )
     min_points: int = setting(
-        15, "an instance is kept above this many points", unit="points", low=0, high=100_000, live=True
+        30, "an instance is kept above this many points", unit="points", low=0, high=100_000, live=True
     )
     exclusive: bool = setting(
         True,
@@ -38,8 +38,9 @@ class SelectionConfig:
         live=True,
     )
     whole_fragments: bool = setting(
-        True,
-        "the points of a 2D mask go to one instance; as published each point decides alone (with exclusive)",
+        False,
+        "the points of a 2D mask go to one instance, for masks with sharp borders (config/good_masks.yaml); "
+        "else each point decides alone, as published",
         live=True,
     )
     split_share: float = setting(
