@@ -168,18 +168,19 @@ MASK_MAKERS: dict[str, Callable[[Config, MaskMaker | None], MaskMaker]] = {
 """How each mask maker is made; one that holds a network takes it over from the previous of its kind."""
 
 
-def _overlap(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
+def _overlap(config: Config, network: Network | None) -> tuple[Model, Assigner]:
     return Overlap(config.model.overlap), ManyToOne(config.assignment.min_affinity)
 
 
-def _esam(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
-    return Esam(_network(config, previous), config.model.network), OneToOne(0.0)
+def _esam(config: Config, network: Network | None) -> tuple[Model, Assigner]:
+    return Esam(network or load_from(config), config.model.network), OneToOne(0.0)
 
 
-def _autoseg3d(config: Config, previous: Model | None) -> tuple[Model, Assigner]:
+def autoseg3d(config: Config, network: Network | None = None) -> tuple[AutoSeg3D, Assigner]:
+    """Return AutoSeg3D around a network, or around the one that the config names, and its assigner."""
     dormant = config.tracks.dormant_after_frames
     settings = config.assignment
-    network = _network(config, previous)
+    network = network or load_from(config)
     model = AutoSeg3D(network, config.model.network, dormant, settings.join_confidence, settings.map_weight)
     return model, learned_assigner(settings)
 
@@ -195,10 +196,8 @@ OWN_WEIGHTS = {"esam": "esam-edge", "autoseg3d": "autoseg3d-edge"}
 """The bundled weights of each model that has a network."""
 
 
-def _network(config: Config, previous: Model | None) -> Network:
-    """Return the network of the previous model of a kind, or the one that the config names."""
-    if isinstance(previous, (Esam, AutoSeg3D)):
-        return previous.network
+def load_from(config: Config) -> Network:
+    """Return the network that the config names, on its device."""
     settings, place = config.model.network, device(config.device)
     without = [part.strip() for part in settings.without.split(",") if part.strip()]
     backend = sparse_backend(settings.backend, place)
@@ -220,12 +219,12 @@ def sparse_backend(name: str, place: torch.device) -> Backend:
     return backend_of(name)
 
 
-MODELS: dict[str, Callable[[Config, Model | None], tuple[Model, Assigner]]] = {
+MODELS: dict[str, Callable[[Config, Network | None], tuple[Model, Assigner]]] = {
     "overlap": _overlap,
     "esam": _esam,
-    "autoseg3d": _autoseg3d,
+    "autoseg3d": autoseg3d,
 }
-"""How each model is made, and who assigns its instances; one with a network takes it over."""
+"""How each model is made around a network (or around the one that the config names), and its assigner."""
 
 
 def load(path: str | Path | None = None, overrides: tuple[str, ...] = ()) -> Config:
@@ -267,7 +266,7 @@ def pipeline_config(config: Config) -> PipelineConfig:
 
 def reconfigure(pipeline: OnlineSegmenter, config: Config) -> None:
     """Give a running pipeline the settings that may change live; its memory and networks stay."""
-    model, assigner = MODELS[config.model.name](config, pipeline.model)
+    model, assigner = MODELS[config.model.name](config, pipeline.model.network)
     pipeline.mask_maker = mask_maker(config, pipeline.mask_maker)
     pipeline.model, pipeline.assigner = model, assigner
     pipeline.reconfigure(pipeline_config(config))

@@ -103,15 +103,10 @@ def _model(weights: str | None) -> tuple[AutoSeg3D, Assigner]:
     if weights:
         settings = ("model.name=autoseg3d", f"model.network.weights={weights}", "device=cpu")
         config = build.load(None, settings)
-        model, assigner = build.MODELS["autoseg3d"](config, None)
-        assert isinstance(model, AutoSeg3D), "that is what the name stands for"
-        return model, assigner
+        return build.autoseg3d(config)
     torch.manual_seed(0)
     shape = NetworkShape(unet="edge", query_channels=128, association=True)
-    config = build.Config()
-    dormant, join = config.tracks.dormant_after_frames, config.assignment.join_confidence
-    model = AutoSeg3D(Network(shape), config.model.network, dormant, join)
-    return model, build.learned_assigner(config.assignment)
+    return build.autoseg3d(build.Config(), Network(shape))
 
 
 def _print(times: list[dict[str, float]], args: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Int64
 from torch import Tensor
 
+from autoseg3d_core.models.network import Network
 from autoseg3d_core.structures import (
     Association,
     EncodedCloud,
@@ -43,6 +44,11 @@ class Model(Protocol):
     decides_all: bool
     doubt: float
     label_names: tuple[str, ...]
+
+    @property
+    def network(self) -> Network | None:
+        """The network that it runs, None for a model without one."""
+        ...
 
     def empty_rows(self) -> TrackRows:
         """Return what the model remembers of each track as a table without rows."""

@@ -61,6 +61,7 @@ class OverlapConfig:
 class Overlap:
     """Joins the fragments of a frame to tracks by the voxels that they share."""
 
+    network = None
     decides_all = False
     doubt = 0.0  # floors and walls are seen more often than any object
     label_names: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Trains track association, fragment merging and the embedding head on a network that stays as it is.
 
-An instance without a track becomes one, false ones too, and a track averages what it is given by its age
-(`training/tracks.py`). The released system never trains merging; here it is trained beside association.
+Tracks live as they do at run time (`training/tracks.py`), by the same assigner and thresholds. The
+released system never trains merging; here it is trained beside association.
 """
 
 from __future__ import annotations
@@ -16,18 +16,25 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from autoseg3d_core import build
 from autoseg3d_core.checkpoints.format import Checkpoint, load
 from autoseg3d_core.checkpoints.network_weights import network_of
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.boxes import box_iou_3d
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.modules.fragment_merging import FragmentMerging
-from autoseg3d_core.modules.track_association import TrackAssociation
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.training import losses
 from autoseg3d_core.training.network import network_checkpoint, start_from
 from autoseg3d_core.training.rows import FrameRows, ObjectRows
-from autoseg3d_core.training.tracks import TrainingTracks, advanced, own_places, same_object, true_places
+from autoseg3d_core.training.tracks import (
+    KnownMemory,
+    Life,
+    as_instances,
+    live_by_choice,
+    live_by_the_truth,
+    same_object,
+)
 
 PARTS = ("association", "merging", "embedding")
 
@@ -113,11 +120,13 @@ class AssociationTrainee:
         for name in PARTS:
             getattr(self.network, name).requires_grad_(True)
         self.module: nn.Module = self.network
+        run_time = build.Config()
+        model, assigner = build.autoseg3d(run_time, self.network)
+        self.life = Life(model, assigner, run_time.tracks)
 
     def losses(self, batch: RowBatch) -> dict[str, Tensor]:
         """Return the weighted parts of the loss, means over frames."""
-        association, merging = self.network.association, self.network.merging
-        assert association is not None
+        merging = self.network.merging
         assert merging is not None
         assert self.network.embedding is not None
         config, total = self.config, defaultdict[str, list[Tensor]](list)
@@ -125,7 +134,7 @@ class AssociationTrainee:
         for place, stored in enumerate(batch.clips):
             clip = [frame.to(self.device) for frame in stored]
             instances = [frame.instances for frame in clip]
-            for share, confidence in clip_association(association, instances, bool(own[place])):
+            for share, confidence in clip_association(self.life, instances, bool(own[place])):
                 total["share"].append(config.share_weight * share)
                 if confidence is not None:
                     total["confidence"].append(config.confidence_weight * confidence)
@@ -148,27 +157,22 @@ class AssociationTrainee:
 
 
 def clip_association(
-    association: TrackAssociation, frames: Sequence[ObjectRows], own: bool
+    life: Life, frames: Sequence[ObjectRows], own: bool
 ) -> list[tuple[Tensor, Tensor | None]]:
     """Return the losses of share and confidence of each frame after the first.
 
-    Tracks are kept by the truth, or by what the association itself chooses.
+    Instances go to the tracks of their objects, or to those that the association itself chooses.
     """
-    tracks: TrainingTracks | None = None
-    found = []
-    for rows in frames:
-        described = association.describe(rows.queries, rows.boxes)
-        tracks = tracks or TrainingTracks.none(described.as_track, rows)
-        places = true_places(rows, tracks)
-        if len(tracks) and len(rows):
-            logits = association(described.as_instance, rows.boxes, tracks.embeddings, tracks.boxes)
-            same = same_object(rows, tracks)
-            known = (rows.ids[:, None] > 0) | (tracks.ids[None] > 0)  # two false ones may be the same thing
-            sure = logits.confidence
-            gate = None if sure is None else losses.confidence_loss(sure, same, known)
-            found.append((losses.share_loss(logits.share, same), gate))
-            places = own_places(logits.affinity()) if own else places
-        tracks = advanced(tracks, described.as_track, rows, places)
+    known = KnownMemory.empty(life.model, frames[0].ids.device)
+    live, found = live_by_choice if own else live_by_the_truth, []
+    for number, rows in enumerate(frames):
+        comparison = life.model.compare(as_instances(rows), known.memory.tracks)
+        if len(known.memory.tracks) and len(rows):
+            same, sure = same_object(rows, known), comparison.logits.confidence
+            told = (rows.ids[:, None] > 0) | (known.of_tracks[None] > 0)  # two false ones may be one thing
+            gate = None if sure is None else losses.confidence_loss(sure, same, told)
+            found.append((losses.share_loss(comparison.logits.share, same), gate))
+        known = live(life, known, rows, comparison, number)
     return found
 
 

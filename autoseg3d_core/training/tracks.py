@@ -1,4 +1,4 @@
-"""Tracks while association is trained: kept by the truth, or by what the association itself would choose.
+"""Tracks while association is trained: those of the life cycle itself, and beside them what each truly is.
 
 Under the true assignment (AutoSeg3D, training of the long-term memory) a track never holds a stranger and an
 object never has two tracks, neither of which is so at run time. Under its own assignment the association
@@ -10,87 +10,103 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Int64
 from torch import Tensor
 
-from autoseg3d_core.tracking.assignment import OneToOne, WithPieces
+from autoseg3d_core.models.autoseg3d import AutoSeg3D, Comparison, QueryRows
+from autoseg3d_core.structures import Assignment, Association, FrameInstances, Memory, TogetherVotes
+from autoseg3d_core.tracking.assignment import Assigner
+from autoseg3d_core.tracking.lifecycle import TracksConfig, advance
 from autoseg3d_core.training.rows import ObjectRows
-
-MIN_AFFINITY, PIECE_AFFINITY = 0.1, 0.7
-"""Much as at run time (`assignment.min_learned_affinity`, `assignment.piece_affinity`)."""
-
-Places = Int64[Tensor, " instances"]
-"""The track of each instance; numbers from the count of tracks on are new ones."""
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingTracks:
-    """Tracks with true ids; those of false instances have ids below 0, one each."""
+class KnownMemory:
+    """A memory, and the true id of each track by the track's own; those of false instances are below 0."""
 
-    embeddings: Float[Tensor, "tracks channels"]
-    boxes: Float[Tensor, "tracks 6"]
-    ids: Int64[Tensor, " tracks"]
-    hits: Int64[Tensor, " tracks"]
+    memory: Memory
+    truth: Int64[Tensor, " ids"]
 
-    def __len__(self) -> int:
-        return len(self.ids)
+    @staticmethod
+    def empty(model: AutoSeg3D, device: torch.device) -> KnownMemory:
+        """Return a memory without tracks."""
+        memory = Memory.empty(model.empty_rows(), device=device)
+        return KnownMemory(memory, torch.zeros(memory.next_id, dtype=torch.int64, device=device))
 
-    @classmethod
-    def none(cls, as_track: Tensor, rows: ObjectRows) -> TrainingTracks:
-        """Return no tracks, with the columns of these."""
-        return cls(as_track[:0], rows.boxes[:0], rows.ids[:0], rows.ids[:0])
-
-
-def same_object(rows: ObjectRows, tracks: TrainingTracks) -> Bool[Tensor, "instances tracks"]:
-    """Tell which instances and tracks are of one object."""
-    return rows.ids[:, None] == tracks.ids[None]
+    @property
+    def of_tracks(self) -> Int64[Tensor, " tracks"]:
+        """The true id of every track."""
+        return self.truth[self.memory.tracks.ids]
 
 
-def true_places(rows: ObjectRows, tracks: TrainingTracks) -> Places:
-    """Return the track of each instance's object, one new one per unknown object or false instance."""
-    same = same_object(rows, tracks)
-    known = same.any(dim=1)
-    names = torch.where(rows.ids > 0, rows.ids, -1 - torch.arange(len(rows), device=rows.ids.device))
-    fresh = torch.unique(names[~known], return_inverse=True)[1]
-    places = torch.zeros_like(rows.ids)
-    if len(tracks):
-        places[known] = same[known].long().argmax(dim=1)
-    places[~known] = len(tracks) + fresh
-    return places
+@dataclass(frozen=True)
+class Life:
+    """What decides at run time: the model, the assigner, and when tracks are trusted, joined and ended."""
+
+    model: AutoSeg3D
+    assigner: Assigner
+    tracks: TracksConfig
 
 
-def own_places(affinity: Float[Tensor, "instances tracks"]) -> Places:
-    """Return the tracks that would be chosen at run time, one new one per instance without."""
-    count, tracks = affinity.shape
-    chosen = WithPieces(OneToOne(MIN_AFFINITY), PIECE_AFFINITY)(affinity.detach())
-    places = torch.full((count,), -1, dtype=torch.int64, device=affinity.device)
-    places[chosen.instance] = chosen.track
-    new = places < 0
-    places[new] = tracks + torch.arange(int(new.sum()), device=places.device)
-    return places
-
-
-def advanced(
-    tracks: TrainingTracks, as_track: Float[Tensor, "instances channels"], rows: ObjectRows, places: Places
-) -> TrainingTracks:
-    """Return the tracks after a frame: means by age of what they were given, and new ones."""
-    if len(rows) == 0:
-        return tracks
-    fresh = max(0, int(places.max()) + 1 - len(tracks))
-    seen = torch.zeros(len(tracks) + fresh, dtype=torch.int64, device=places.device)
-    seen = seen.index_add(0, places, torch.ones_like(places))
-    hits = torch.cat([tracks.hits, tracks.hits.new_zeros(fresh)])
-    least = torch.cat([tracks.ids, tracks.ids.new_zeros(1)]).amin()
-    named = torch.where(rows.ids == 0, least - (rows.ids == 0).cumsum(0), rows.ids)
-    ids = torch.cat([tracks.ids, tracks.ids.new_zeros(fresh)])
-    born = places >= len(tracks)
-    ids[places[born]] = named[born]
-
-    def mean(old: Tensor, given: Tensor) -> Tensor:
-        old = torch.cat([old, old.new_zeros(fresh, old.shape[1])])
-        now = torch.zeros_like(old).index_add(0, places, given) / seen.clamp(min=1)[:, None]
-        return old + ((seen > 0) / (hits + 1))[:, None] * (now - old)
-
-    return TrainingTracks(
-        mean(tracks.embeddings, as_track), mean(tracks.boxes, rows.boxes), ids, hits + (seen > 0)
+def as_instances(rows: ObjectRows) -> FrameInstances:
+    """Return rows as the instances of a frame, without points."""
+    count, device = len(rows), rows.ids.device
+    return FrameInstances(
+        masks=torch.zeros(count, 0, dtype=torch.bool, device=device),
+        scores=torch.ones(count, device=device),
+        labels=torch.zeros(count, dtype=torch.int64, device=device),
+        world_boxes=rows.boxes,
+        centroids=(rows.boxes[:, :3] + rows.boxes[:, 3:]) / 2,
+        description=QueryRows(rows.queries, rows.boxes),
     )
+
+
+def same_object(rows: ObjectRows, known: KnownMemory) -> Bool[Tensor, "instances tracks"]:
+    """Tell which instances and tracks are of one object."""
+    return (rows.ids[:, None] == known.of_tracks[None]) & (rows.ids[:, None] > 0)
+
+
+def live_by_the_truth(
+    life: Life, known: KnownMemory, rows: ObjectRows, comparison: Comparison, number: int
+) -> KnownMemory:
+    """Return the memory after a frame whose instances went to the tracks of their objects.
+
+    Of several instances of an object without a track the first alone begins one.
+    """
+    same = same_object(rows, known)
+    has_track = same.any(dim=1)
+    earlier = (rows.ids[:, None] == rows.ids[None]).tril(-1).any(dim=1) & (rows.ids > 0)
+    kept = (has_track | ~earlier).nonzero()[:, 0]
+    some = ObjectRows(rows.queries[kept], rows.boxes[kept], rows.ids[kept])
+    instance = has_track[kept].nonzero()[:, 0]
+    track = same[kept][instance].long().argmax(dim=1) if len(instance) else instance
+    association = Association(
+        comparison.logits.share[kept], comparison.to_remember[kept], TogetherVotes.empty(kept.device)
+    )
+    return _live(life, known, some, association, Assignment(instance, track), number)
+
+
+def live_by_choice(
+    life: Life, known: KnownMemory, rows: ObjectRows, comparison: Comparison, number: int
+) -> KnownMemory:
+    """Return the memory after a frame, as it would be at run time."""
+    association = life.model.conclude(comparison, known.memory.tracks)
+    assignment = life.assigner(association.affinity, association.stage)
+    return _live(life, known, rows, association, assignment, number)
+
+
+def _live(
+    life: Life,
+    known: KnownMemory,
+    rows: ObjectRows,
+    association: Association,
+    assignment: Assignment,
+    number: int,
+) -> KnownMemory:
+    memory = known.memory
+    after = advance(memory, as_instances(rows), association, assignment, life.tracks, number).memory
+    born = torch.ones_like(rows.ids, dtype=torch.bool)
+    born[assignment.instance] = False
+    own = memory.next_id + torch.arange(int(born.sum()), device=rows.ids.device)
+    truth = torch.where(rows.ids[born] > 0, rows.ids[born], -own)
+    return KnownMemory(after, torch.cat([known.truth, truth]))

@@ -13,9 +13,11 @@ from autoseg3d_core.checkpoints.official import convert, convert_backbone
 from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.errors import ConfigError
 from autoseg3d_core.models.esam import Esam
+from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.network import Network, NetworkShape
 from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.structures import InputError
+from autoseg3d_core.tracking.lifecycle import advance
 from autoseg3d_core.training.association import (
     AssociationTrainee,
     AssociationTrainingConfig,
@@ -32,7 +34,13 @@ from autoseg3d_core.training.network import (
 )
 from autoseg3d_core.training.objective import Objective, ObjectiveConfig
 from autoseg3d_core.training.rows import FrameRows, ObjectRows
-from autoseg3d_core.training.tracks import TrainingTracks, advanced, own_places, same_object, true_places
+from autoseg3d_core.training.tracks import (
+    KnownMemory,
+    as_instances,
+    live_by_choice,
+    live_by_the_truth,
+    same_object,
+)
 
 CPU = torch.device("cpu")
 
@@ -193,40 +201,58 @@ def rows(ids, seed=0, width=32):
     return ObjectRows(looks + noise, torch.cat([places - 0.6, places + 0.6], dim=1), ids)
 
 
-def test_tracks_are_means_of_what_they_were_given_and_false_ones_stay_apart():
-    def truly(tracks, given, ids):
-        tracks = tracks or TrainingTracks.none(given, rows(ids))
-        return advanced(tracks, given, rows(ids), true_places(rows(ids), tracks))
-
-    first = truly(None, torch.tensor([[1.0], [2.0], [5.0]]), [3, 0, 0])
-    order = first.ids.argsort().tolist()
-    assert first.ids[order].tolist() == [-2, -1, 3]
-    second = truly(first, torch.tensor([[4.0], [9.0]]), [3, 0])
-    assert second.ids[[*order, 3]].tolist() == [-2, -1, 3, -3]
-    assert second.embeddings[[*order, 3], 0].tolist() == [5, 2, 2.5, 9]
-    third = truly(second, torch.tensor([[10.0], [12.0]]), [3, 3])  # one object in two pieces
-    assert third.embeddings[order[2], 0] == pytest.approx((1 + 4 + 11) / 3)
-    assert third.hits[[*order, 3]].tolist() == [1, 1, 3, 1]
-
-
-def test_an_own_choice_keeps_strangers_and_gives_an_object_two_tracks():
-    seen = rows([3, 7, 7])
-    tracks = TrainingTracks(torch.tensor([[1.0]]), seen.boxes[:1], seen.ids[:1], torch.ones(1).long())
-    affinity = torch.tensor([[0.05], [0.6], [0.3]])  # the second takes the place of the first
-    places = own_places(affinity)
-    assert places.tolist() == [1, 0, 2]
-    after = advanced(tracks, torch.tensor([[5.0], [3.0], [9.0]]), seen, places)
-    assert after.ids.tolist() == [3, 3, 7]
-    assert after.embeddings[:, 0].tolist() == [2, 5, 9]
-    assert same_object(rows([3]), after).tolist() == [[True, True, False]]
-
-
 @pytest.fixture
 def base(prepared, tmp_path):
     trainee, _ = trainee_of(prepared)
     path = tmp_path / "base.safetensors"
     save(path, trainee.checkpoint(trainee.module, 1))
     return path
+
+
+@pytest.fixture
+def life(base):
+    torch.manual_seed(0)
+    return AssociationTrainee(AssociationTrainingConfig(start=str(base)), CPU).life
+
+
+def test_by_the_truth_tracks_are_means_of_what_they_were_given_and_false_ones_stay_apart(life):
+    known, looks = KnownMemory.empty(life.model, CPU), []
+    for ids in ([3, 0, 0], [3, 0], [3, 3], [5, 5]):
+        given = rows(ids, seed=len(looks))
+        comparison = life.model.compare(as_instances(given), known.memory.tracks)
+        looks.append(comparison.to_remember.queries[: ids.count(3)])
+        known = live_by_the_truth(life, known, given, comparison, len(looks))
+    assert known.of_tracks.tolist() == [3, -2, -3, -4, 5], "of two pieces of an unknown object one begins"
+    assert known.memory.tracks.hits.tolist() == [3, 1, 1, 1, 1]
+    mean = (looks[0][0] + looks[1][0] + looks[2].mean(dim=0)) / 3
+    torch.testing.assert_close(known.memory.tracks.remembered.queries[0], mean)
+
+
+def test_by_choice_tracks_are_those_of_the_pipeline_s_own_life_cycle(life):
+    known, memory = (KnownMemory.empty(life.model, CPU) for _ in range(2))
+    memory = memory.memory
+    nothing = torch.zeros(0, dtype=torch.int64)
+    for number, ids in enumerate(([3, 7, 7], [3, 7, 0], [7, 7, 3, 2], [2, 3])):
+        given = as_instances(rows(ids, seed=number))
+        comparison = life.model.compare(given, known.memory.tracks)
+        known = live_by_choice(life, known, rows(ids, seed=number), comparison, number)
+        association = life.model.associate(given, memory, Sighting(nothing.new_full((0,), -1), nothing))
+        pairs = life.assigner(association.affinity, association.stage)
+        memory = advance(memory, given, association, pairs, life.tracks, number).memory
+        assert torch.equal(known.memory.tracks.ids, memory.tracks.ids)
+        assert torch.equal(known.memory.tracks.remembered.queries, memory.tracks.remembered.queries)
+        assert len(known.truth) == memory.next_id
+    assert same_object(rows([3]), known).sum() >= 1
+
+
+def test_a_later_loss_reaches_what_an_earlier_frame_left_in_a_track(life):
+    first, second = rows([1, 2], seed=0), rows([1, 2], seed=1)
+    first = dataclasses.replace(first, queries=first.queries.requires_grad_(True))
+    known = KnownMemory.empty(life.model, CPU)
+    comparison = life.model.compare(as_instances(first), known.memory.tracks)
+    known = live_by_the_truth(life, known, first, comparison, 0)
+    life.model.compare(as_instances(second), known.memory.tracks).logits.share.sum().backward()
+    assert first.queries.grad.abs().sum() > 0
 
 
 def test_association_learns_on_rows_and_leaves_the_network_as_it_is(base, tmp_path):
