@@ -188,7 +188,7 @@ def test_published_weights_of_single_frames_are_started_from(prepared, tmp_path,
     assert torch.equal(given["decoder.classes.2.weight"], state["decoder.out_cls.2.weight"])
     assert torch.equal(given["pooling.shape.0.weight"], state["pool.pts_proj1.0.weight"])
     assert caplog.text.strip().endswith(
-        "begin untrained: decoder.boxes, decoder.semantics, voxel_memory.levels"
+        "begin untrained: decoder.boxes, decoder.semantics, voxel_memory.levels, wholeness.layer"
     )
 
 
