@@ -21,6 +21,7 @@ from autoseg3d_core.evaluation.frame_quality import frame_quality
 from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.selection import SelectionConfig
 from autoseg3d_core.training.affinity import AffinityTrainee, AffinityTrainingConfig, affinity_batches
+from autoseg3d_core.training.assembly_trainee import AssemblyTrainee, AssemblyTrainingConfig, KeptBatches
 from autoseg3d_core.training.association import AssociationTrainee, AssociationTrainingConfig, RowBatches
 from autoseg3d_core.training.batches import NumberedBatches, loaded
 from autoseg3d_core.training.loop import Loop, LoopConfig, Trainee
@@ -50,12 +51,15 @@ class TrainConfig:
     """What is trained, and how."""
 
     train: str = setting(
-        "network", "what is trained", choices=("masks", "affinity", "network", "association")
+        "network",
+        "what is trained",
+        choices=("masks", "affinity", "network", "assembly", "association"),
     )
     loop: LoopConfig = section(LoopConfig)
     masks: MasksTrainingConfig = section(MasksTrainingConfig)
     affinity: AffinityTrainingConfig = section(AffinityTrainingConfig)
     network: NetworkTrainingConfig = section(NetworkTrainingConfig)
+    assembly: AssemblyTrainingConfig = section(AssemblyTrainingConfig)
     association: AssociationTrainingConfig = section(AssociationTrainingConfig)
     validation: ValidationConfig = section(ValidationConfig)
 
@@ -117,6 +121,15 @@ def _network(
     )
 
 
+def _assembly(
+    config: TrainConfig, device: torch.device, command: str, out: Path
+) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
+    scenes, labels = training_scenes(config.assembly.scenes)
+    trainee = AssemblyTrainee(config.assembly, labels, device, command)
+    batches = KeptBatches(config.assembly, trainee.network, scenes, config.loop.seed)
+    return trainee, batches, _frame_validation(config.validation)
+
+
 def _association(
     config: TrainConfig, device: torch.device, command: str, out: Path
 ) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
@@ -141,6 +154,7 @@ TRAINEES: dict[str, Callable[..., tuple[Trainee, Callable[[int], Any], Validate 
     "masks": _masks,
     "affinity": _affinity,
     "network": _network,
+    "assembly": _assembly,
     "association": _association,
 }
 

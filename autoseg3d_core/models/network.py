@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from autoseg3d_core.geometry.groups import group_mean
 from autoseg3d_core.geometry.voxels import unpack, voxelize
+from autoseg3d_core.modules.assembly_decoder import AssemblyDecoder
 from autoseg3d_core.modules.blocks import Norm
 from autoseg3d_core.modules.embedding_head import EmbeddingHead
 from autoseg3d_core.modules.fragment_merging import FragmentMerging
-from autoseg3d_core.modules.fragment_pooling import FragmentPooling, PooledFragments
+from autoseg3d_core.modules.fragment_pooling import FragmentPooling, PooledFragments, StrongestPooling
 from autoseg3d_core.modules.image_features import ImageFeatures, sample_image
 from autoseg3d_core.modules.query_decoder import DecoderInput, DecoderShape, HeadOutput, QueryDecoder
 from autoseg3d_core.modules.recent_queries import Recent, RecentQueries
@@ -44,7 +45,8 @@ class NetworkShape:
     `image_channels` is 0 where no image features are added. `merging`, `recent` and `association` are
     AutoSeg3D's parts, there or not; `recent_scale` says how distance counts among recent queries, and
     `appearance` and `gate` are the parts of its association. `wholeness`: fragments are told how sure the
-    mask maker is of their masks.
+    mask maker is of their masks. `decoder` says what becomes of fragments: each is a query of its own
+    ("queries"), or they are assembled first, by "centers" (SAMosaic3D) or by "pairs".
     """
 
     unet: str = "res16unet34c"
@@ -64,6 +66,7 @@ class NetworkShape:
     appearance: bool = True
     gate: bool = True
     wholeness: bool = False
+    decoder: str = "queries"
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +106,9 @@ class Network(nn.Module):
         self.image_features = (
             ImageFeatures(shape.image_channels, unet.stem_channels) if shape.image_channels else None
         )
-        self.pooling = FragmentPooling(unet.channels)
-        self.decoder = QueryDecoder(sizes)
+        assembled = shape.decoder != "queries"
+        self.pooling = StrongestPooling() if assembled else FragmentPooling(unet.channels)
+        self.decoder = AssemblyDecoder(sizes, shape.decoder == "pairs") if assembled else QueryDecoder(sizes)
         has_embedding = shape.embedding != "none"
         self.embedding = EmbeddingHead(width, 2 * width, shape.embedding) if has_embedding else None
         self.merging = FragmentMerging(width) if shape.merging else None
@@ -196,7 +200,10 @@ class Network(nn.Module):
         fragments = pooled.features
         if self.recent is not None:
             fragments = self.recent(fragments, pooled.centers, recent)
-        return DecoderInput(features, xyz, fragment, pooled.weights, fragments, pooled.centers, pooled.sizes)
+        rgb = cloud.rgb.to(features.dtype)
+        return DecoderInput(
+            features, xyz, fragment, pooled.weights, fragments, pooled.centers, pooled.sizes, rgb
+        )
 
     def recent_of(self, seen: DecoderInput) -> Recent | None:
         """Return what the next frame is to know of this one; None for a network that does not look back."""
@@ -217,7 +224,7 @@ class Network(nn.Module):
         """Return each point's fragment and the fragments' vectors, after merging where there is such."""
         fragment, whole, count = cloud.fragment, cloud.wholeness, len(cloud.fragment_score)
         pooled = self.pool_fragments(features, xyz, fragment, whole, count)
-        if self.merging is None:
+        if self.merging is None or isinstance(self.decoder, AssemblyDecoder):
             return fragment, pooled
         first = self.decoder.first_look(pooled.features, pooled.centers, pooled.sizes)
         group = self.merging(first.queries, first.class_logits, first.boxes)

@@ -89,6 +89,26 @@ class FragmentPooling(nn.Module):
         return 2 * torch.sigmoid(self.weigh_out(functional.relu(self.weigh_norm(joined)))[:, 0])
 
 
+class StrongestPooling(nn.Module):
+    """Pools points by fragment: the largest of each feature (SAMosaic3D); every point counts alike."""
+
+    def forward(
+        self,
+        features: Float[Tensor, "points channels"],
+        xyz: Float[Tensor, "points 3"],
+        fragment: Int64[Tensor, " points"],
+        count: int,
+    ) -> PooledFragments:
+        """Pool `count` fragments; points of fragment -1 take no part, an empty fragment is zero."""
+        held = fragment >= 0
+        weights = held.to(features.dtype)
+        features, xyz, fragment = features[held], xyz[held], fragment[held]
+        centers = group_mean(xyz, fragment, count)
+        spread = group_mean((xyz - centers[fragment]).square(), fragment, count)
+        strongest = _group_maximum(features, fragment, count)
+        return PooledFragments(strongest, centers, weights, (EVEN * spread).sqrt())
+
+
 def _in_own_frame(xyz: Tensor, centers: Tensor, fragment: Tensor, count: int) -> Float[Tensor, "points 3"]:
     """Return the points about their fragment's mean, in units of its longest side."""
     extent = _group_maximum(xyz, fragment, count) + _group_maximum(-xyz, fragment, count)

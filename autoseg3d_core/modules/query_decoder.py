@@ -8,10 +8,10 @@ from typing import cast
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
-from torch.nn import functional
 
 from autoseg3d_core.geometry.groups import group_size
 from autoseg3d_core.modules.attention import MultiHeadAttention
+from autoseg3d_core.modules.linear_layers import FeedForward, starting_at_zero, two_layers
 from autoseg3d_core.modules.placement import PLACEMENTS
 
 MASKED_SHARE = 0.5
@@ -49,6 +49,7 @@ class DecoderInput:
     fragments: Float[Tensor, "fragments inputs"]
     centers: Float[Tensor, "fragments 3"]
     sizes: Float[Tensor, "fragments 3"]
+    rgb: Float[Tensor, "points 3"]
 
     def at_points(self, rows: Int64[Tensor, " some"]) -> DecoderInput:
         """Return the frame with some of its points only; the fragments stay as they are."""
@@ -60,6 +61,7 @@ class DecoderInput:
             self.fragments,
             self.centers,
             self.sizes,
+            self.rgb[rows],
         )
 
 
@@ -77,20 +79,6 @@ class HeadOutput:
     over_points: bool
     boxes: Float[Tensor, "queries 6"] | None
     semantics: Float[Tensor, "queries semantics_and_none"] | None
-
-
-class FeedForward(nn.Module):
-    """Two linear layers around a GELU, added to the input and normalised."""
-
-    def __init__(self, channels: int, hidden: int) -> None:
-        super().__init__()
-        self.expand = nn.Linear(channels, hidden)
-        self.contract = nn.Linear(hidden, channels)
-        self.norm = nn.LayerNorm(channels)
-
-    def forward(self, queries: Float[Tensor, "queries channels"]) -> Float[Tensor, "queries channels"]:
-        """Return the changed queries."""
-        return self.norm(queries + self.contract(functional.gelu(self.expand(queries))))
 
 
 class DecoderLayer(nn.Module):
@@ -131,13 +119,13 @@ class QueryDecoder(nn.Module):
         self.shape = shape
         self.keys = nn.Sequential(nn.Linear(shape.inputs, width), nn.LayerNorm(width), nn.ReLU())
         self.placement = PLACEMENTS[shape.placement]
-        self.queries = _two_layers(shape.inputs + self.placement.query_channels, width, width)
-        self.fragment_masks = _two_layers(shape.inputs, width, width)
-        self.point_masks = _two_layers(self.placement.point_channels + shape.inputs, width, width)
+        self.queries = two_layers(shape.inputs + self.placement.query_channels, width, width)
+        self.fragment_masks = two_layers(shape.inputs, width, width)
+        self.point_masks = two_layers(self.placement.point_channels + shape.inputs, width, width)
         self.layers = nn.ModuleList(DecoderLayer(shape) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(width)
-        self.classes = _two_layers(width, width, shape.classes + 1)
-        self.boxes = _starting_at_zero(_two_layers(width, width, 6)) if shape.boxes else None
+        self.classes = two_layers(width, width, shape.classes + 1)
+        self.boxes = starting_at_zero(two_layers(width, width, 6)) if shape.boxes else None
         self.semantics = nn.Linear(width, shape.semantics + 1)
 
     def forward(
@@ -232,14 +220,3 @@ def _visible_by_points(
     total.index_add_(1, seen.fragment.clamp(min=0), off * seen.weights)  # loose points weigh nothing
     share = total / group_size(seen.fragment, count).clamp(min=1)
     return (share <= MASKED_SHARE) | (share == share.amin(dim=1, keepdim=True))
-
-
-def _starting_at_zero(layers: nn.Sequential) -> nn.Sequential:
-    last = cast(nn.Linear, layers[-1])
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
-    return layers
-
-
-def _two_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))

@@ -21,7 +21,8 @@ from autoseg3d_core.lifting import LiftingConfig, lift
 from autoseg3d_core.models.autoseg3d import QueryRows
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.perception import NetworkConfig, Perception
-from autoseg3d_core.structures import EncodedCloud, FrameInstances, MaskImage, Memory
+from autoseg3d_core.modules.query_decoder import QueryDecoder
+from autoseg3d_core.structures import EncodedCloud, FrameInstances, InputError, MaskImage, Memory
 
 LEAST_SHARE = 0.5
 """An instance or fragment is an object's when that owns more than this share of its points."""
@@ -108,6 +109,11 @@ def _fragments(network: Network, encoded: EncodedCloud, owner: Int64[Tensor, " p
     cloud = encoded.cloud
     count = len(cloud.fragment_score)
     pooled = network.pool_fragments(encoded.features, cloud.xyz, cloud.fragment, cloud.wholeness, count)
+    if not isinstance(network.decoder, QueryDecoder):
+        raise InputError(
+            "association.start: these weights assemble fragments (train: assembly); merging wants weights "
+            "with a query per fragment (train: network)"
+        )
     first = network.decoder.first_look(pooled.features, pooled.centers, pooled.sizes)
     assert first.boxes is not None, "merging and association want a network that predicts boxes"
     return ObjectRows(first.queries, first.boxes, _majority(cloud.fragment, owner, count))

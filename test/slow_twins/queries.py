@@ -65,6 +65,27 @@ def attend(layer: nn.Module, queries: np.ndarray, keys: np.ndarray, masked: np.n
     return linear(layer.out, np.concatenate(heads, axis=1))
 
 
+def attend_with_bias(layer: nn.Module, queries: np.ndarray, keys: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Attention a query and a head at a time; `bias` is of heads x queries x keys, or of queries x keys."""
+    q, k, v = linear(layer.query, queries), linear(layer.key, keys), linear(layer.value, keys)
+    share, rows = q.shape[1] // layer.heads, []
+    bias = np.broadcast_to(bias, (layer.heads, len(q), len(k)))
+    for i in range(len(q)):
+        heads = []
+        for h in range(layer.heads):
+            part = slice(h * share, (h + 1) * share)
+            e = np.exp([q[i, part] @ k[j, part] / math.sqrt(share) + bias[h, i, j] for j in range(len(k))])
+            heads.append(e / e.sum() @ v[:, part])
+        rows.append(np.concatenate(heads))
+    return linear(layer.out, np.array(rows))
+
+
+def feedforward(layer: nn.Module, x: np.ndarray) -> np.ndarray:
+    wide = linear(layer.expand, x)
+    gelu = wide * 0.5 * (1 + np.vectorize(math.erf)(wide / math.sqrt(2)))
+    return layer_norm(layer.norm, x + linear(layer.contract, gelu))
+
+
 def two(layers: nn.Sequential, x: np.ndarray) -> np.ndarray:
     return linear(layers[2], np.maximum(linear(layers[0], x), 0))
 
@@ -105,9 +126,7 @@ def reference_decode_queries(
         layer = decoder.layers[index]
         q = layer_norm(layer.cross_norm, q + attend(layer.cross, q, keys, masked))
         q = layer_norm(layer.among_norm, q + attend(layer.among, q, q, None))
-        wide = linear(layer.feedforward.expand, q)
-        gelu = wide * 0.5 * (1 + np.vectorize(math.erf)(wide / math.sqrt(2)))
-        q = layer_norm(layer.feedforward.norm, q + linear(layer.feedforward.contract, gelu))
+        q = feedforward(layer.feedforward, q)
     raise AssertionError("unreachable")
 
 

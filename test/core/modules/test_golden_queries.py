@@ -57,6 +57,7 @@ def test_every_head_of_the_decoder_is_the_one_written_query_by_query(points):
         pooled.features,
         pooled.centers,
         pooled.sizes,
+        torch.zeros_like(points["xyz"]),
     )
     expected = reference_decode_queries(
         decoder, {name: array(getattr(seen, name)) for name in seen.__dataclass_fields__}

@@ -29,7 +29,10 @@ def frame(points: int = 80, fragments: int = 7) -> DecoderInput:
         fragment = fragment - 1
     weights = torch.rand(points, generator=generator) * (fragment >= 0)
     fragments, centers, sizes = random(fragments, 6), random(fragments, 3), random(fragments, 3).abs()
-    return DecoderInput(random(points, 6), random(points, 3), fragment, weights, fragments, centers, sizes)
+    rgb = torch.rand(points, 3, generator=generator)
+    return DecoderInput(
+        random(points, 6), random(points, 3), fragment, weights, fragments, centers, sizes, rgb
+    )
 
 
 def decoder() -> QueryDecoder:
