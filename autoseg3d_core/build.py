@@ -250,8 +250,13 @@ def mask_maker(config: Config, previous: MaskMaker | None = None) -> MaskMaker:
 
 
 def mask_maker_name(config: Config) -> str:
-    """Return the name of the mask maker; left open, it is the one that needs nothing but what is bundled."""
-    return "edge" if config.masks.name == "auto" else config.masks.name
+    """Return the name of the mask maker; left open, it is the one that needs nothing but what is bundled.
+
+    Who names weights for FastSAM wants FastSAM.
+    """
+    if config.masks.name != "auto":
+        return config.masks.name
+    return "edge" if config.masks.fastsam.weights == FastSamConfig().weights else "fastsam"
 
 
 def description(config: Config, place: torch.device, masks: str | None = None) -> str:

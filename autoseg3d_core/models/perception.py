@@ -65,8 +65,8 @@ class Perception:
 
     def empty_rows(self) -> TrackRows:
         """Return what the model keeps of no instance: its columns, without rows."""
-        width, device = self.network.shape.query_channels, next(self.network.parameters()).device
-        return self._describe(torch.zeros(0, width, device=device), torch.zeros(0, 6, device=device))
+        like = self.network.decoder.norm.weight.new_zeros
+        return self._describe(like(0, self.network.shape.query_channels), like(0, 6).float())
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the cloud as the network sees it, each point with its features."""
@@ -117,10 +117,12 @@ class Perception:
 
 
 def read_head(last: HeadOutput) -> Prediction:
-    """Return what the last head says of the queries, in single precision; boxes are 0 where it has none."""
+    """Return what the last head says of the queries, in single precision; boxes are 0 where it has none.
+
+    The queries themselves stay as they are, for the part of the network that goes on with them.
+    """
     boxes = last.queries.new_zeros(len(last.queries), 6) if last.boxes is None else last.boxes
-    said = (last.class_logits, last.mask_logits, boxes, last.queries)
-    return Prediction(*(part.float() for part in said))
+    return Prediction(last.class_logits.float(), last.mask_logits.float(), boxes.float(), last.queries)
 
 
 def move_to_scene(cloud: FragmentCloud, origin: SceneOrigin | None) -> FragmentCloud:
