@@ -7,14 +7,20 @@ beside an edge are left out, but for those of thin things, which have no others.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
+from torch.nn import functional
 
 ACROSS = ((0, 1), (1, 0), (1, 1), (1, -1))
 """Half of the directions to a pixel's neighbours; the other half are opposite."""
 FLYING_PX, SPILL_PX, THIN_PX = 2, 3, 3
 """How far a flying pixel's two surfaces, a mask's own edge, and both sides of a thin thing are looked for."""
+REACH = max(FLYING_PX, SPILL_PX, THIN_PX)
+STRAIGHT = 2
+"""The first directions are along rows and columns."""
 LEAST_KNOWN = 3
 """A pixel with fewer known neighbours is not judged by them."""
 
@@ -31,51 +37,45 @@ def strays(
     flies where one of two opposite neighbours is nearer and the other farther, is alone where no
     neighbour is at its depth, and is spilled where its own mask has a nearer surface close by.
     """
-    beside = _Neighbours(depth, pixel, tolerance)
-    flying, at_edge, thin = (torch.zeros_like(pixel, dtype=torch.bool) for _ in range(3))
-    support, known = torch.zeros_like(pixel), torch.zeros_like(pixel)
-    for down, right in ACROSS:
-        falls_ahead, falls_behind = torch.zeros_like(flying), torch.zeros_like(flying)
-        for step in range(1, THIN_PX + 1):
-            ahead, seen_ahead, _ = beside.at(step * down, step * right)
-            behind, seen_behind, _ = beside.at(-step * down, -step * right)
-            falls_ahead |= ahead > 0
-            falls_behind |= behind > 0
-            if step <= FLYING_PX:
-                flying |= ahead * behind < 0
-            if step == 1:
-                at_edge |= (ahead != 0) | (behind != 0)
-                support += (seen_ahead & (ahead == 0)).long() + (seen_behind & (behind == 0)).long()
-                known += seen_ahead.long() + seen_behind.long()
-        thin |= falls_ahead & falls_behind
-    alone = (known >= LEAST_KNOWN) & (support == 0)
-    own, labels = mask.flatten()[pixel], mask.flatten()
-    spilled = torch.zeros_like(flying)
-    for step in range(1, SPILL_PX + 1):
-        for down, right in ((0, step), (0, -step), (step, 0), (-step, 0)):
-            jump, _, place = beside.at(down, right)
-            spilled |= (jump < 0) & (labels[place] == own)
+    near = _look_around(depth, pixel, tolerance)
+    (nearer_ahead, nearer_behind), (farther_ahead, farther_behind) = near.nearer, near.farther
+    beside = slice(0, 1)
+    is_step = near.nearer[:, :, beside] | near.farther[:, :, beside]
+    at_edge = is_step.any(dim=(0, 1, 2))
+    opposite = (nearer_ahead & farther_behind) | (farther_ahead & nearer_behind)
+    flying = opposite[:, :FLYING_PX].any(dim=(0, 1))
+    known = near.known[:, :, beside]
+    alone = (known.sum(dim=(0, 1, 2)) >= LEAST_KNOWN) & ~(known & ~is_step).any(dim=(0, 1, 2))
+    thin = (farther_ahead[:, :THIN_PX].any(dim=1) & farther_behind[:, :THIN_PX].any(dim=1)).any(dim=0)
+    own, labels = mask.flatten()[pixel], functional.pad(mask, [REACH] * 4, value=-1).flatten()
+    same = labels[near.place[:, :STRAIGHT, :SPILL_PX]] == own
+    spilled = (near.nearer[:, :STRAIGHT, :SPILL_PX] & same).any(dim=(0, 1, 2))
     return (at_edge & ~thin) | flying | alone | (spilled & (own >= 0))
 
 
-class _Neighbours:
-    """The neighbours of some pixels: whether each is nearer (-1), as far (0) or farther (1)."""
+@dataclass(frozen=True, eq=False)
+class _Neighbourhood:
+    """The neighbours of some pixels, ahead and behind in each direction, one to `REACH` steps away.
 
-    def __init__(self, depth: Tensor, pixel: Tensor, tolerance: float) -> None:
-        self.height, self.width = depth.shape
-        self.depth, self.tolerance = depth.flatten(), tolerance
-        self.here, self.row, self.column = self.depth[pixel], pixel // self.width, pixel % self.width
+    `place` is their flat index in an image with a rim of `REACH`; one that is unknown or outside the image is
+    neither nearer nor farther.
+    """
 
-    def at(self, down: int, right: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the sign of the step in depth, whether the neighbour is known, and its flat index.
+    place: Int64[Tensor, "2 directions steps pixels"]
+    known: Bool[Tensor, "2 directions steps pixels"]
+    nearer: Bool[Tensor, "2 directions steps pixels"]
+    farther: Bool[Tensor, "2 directions steps pixels"]
 
-        A neighbour that is unknown or outside the image is as far as the pixel.
-        """
-        row, column = self.row + down, self.column + right
-        inside = (row >= 0) & (row < self.height) & (column >= 0) & (column < self.width)
-        place = row.clamp(0, self.height - 1) * self.width + column.clamp(0, self.width - 1)
-        there = self.depth[place]
-        known = inside & (there > 0) & torch.isfinite(there)
-        step = there - self.here
-        sign = torch.where(known & (step.abs() > self.tolerance * self.here), step.sign(), 0.0)
-        return sign, known, place
+
+def _look_around(depth: Tensor, pixel: Tensor, tolerance: float) -> _Neighbourhood:
+    width, wide = depth.shape[1], depth.shape[1] + 2 * REACH
+    depth = torch.where(torch.isfinite(depth), depth, 0.0)
+    rimmed = functional.pad(depth, [REACH] * 4).flatten()
+    middle = (pixel // width + REACH) * wide + pixel % width + REACH
+    way = torch.tensor([down * wide + right for down, right in ACROSS], device=pixel.device)
+    steps = way[:, None] * torch.arange(1, REACH + 1, device=pixel.device)  # (directions, steps)
+    place = middle + torch.stack([steps, -steps])[..., None]
+    here, there = rimmed[middle], rimmed[place]
+    known = there > 0
+    step, limit = there - here, tolerance * here
+    return _Neighbourhood(place, known, known & (step < -limit), step > limit)
