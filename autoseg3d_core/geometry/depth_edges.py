@@ -19,6 +19,8 @@ ACROSS = ((0, 1), (1, 0), (1, 1), (1, -1))
 FLYING_PX, SPILL_PX, THIN_PX = 2, 3, 3
 """How far a flying pixel's two surfaces, a mask's own edge, and both sides of a thin thing are looked for."""
 REACH = max(FLYING_PX, SPILL_PX, THIN_PX)
+SQUARE = [1, 0, 3, 2]
+"""The direction square to each."""
 STRAIGHT = 2
 """The first directions are along rows and columns."""
 LEAST_KNOWN = 3
@@ -33,7 +35,7 @@ def strays(
 ) -> Bool[Tensor, " pixels"]:
     """Tell which of some pixels (flat indices) stray; depths differ from a share `tolerance` of a pixel's on.
 
-    A pixel beside an edge strays, unless it is on a thin thing, which is nearer than both its sides. A pixel
+    A pixel beside an edge strays, unless it is on a thin thing: nearer than both its sides, and no corner. A pixel
     flies where one of two opposite neighbours is nearer and the other farther, is alone where no
     neighbour is at its depth, and is spilled where its own mask has a nearer surface close by.
     """
@@ -46,7 +48,9 @@ def strays(
     flying = opposite[:, :FLYING_PX].any(dim=(0, 1))
     known = near.known[:, :, beside]
     alone = (known.sum(dim=(0, 1, 2)) >= LEAST_KNOWN) & ~(known & ~is_step).any(dim=(0, 1, 2))
-    thin = (farther_ahead[:, :THIN_PX].any(dim=1) & farther_behind[:, :THIN_PX].any(dim=1)).any(dim=0)
+    falls_ahead, falls_behind = (side[:, :THIN_PX].any(dim=1) for side in (farther_ahead, farther_behind))
+    goes_on = (falls_ahead == falls_behind)[SQUARE]  # a corner falls on one side only of the line through it
+    thin = (falls_ahead & falls_behind & goes_on).any(dim=0)
     own, labels = mask.flatten()[pixel], functional.pad(mask, [REACH] * 4, value=-1).flatten()
     same = labels[near.place[:, :STRAIGHT, :SPILL_PX]] == own
     spilled = (near.nearer[:, :STRAIGHT, :SPILL_PX] & same).any(dim=(0, 1, 2))

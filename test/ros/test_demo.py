@@ -26,14 +26,14 @@ def test_the_demo_ends_well_and_accounts_for_every_frame_that_it_received(demo):
     assert recorded == 90
     assert 0 < received <= recorded  # a busy machine may lose images on their way
     assert sum(frames.values()) == received
-    assert frames["processed"] > 0  # how many is a matter of the machine
+    assert frames["processed"] >= 20
 
 
 def test_the_demo_scores_against_the_truth(demo):
     summary = json.loads((demo[1] / "summary.json").read_text())
     assert summary["scores"]["objects"] == 32
     assert summary["scores"]["ap25"] > 0.2
-    assert summary["tracks"] > 5
+    assert summary["tracks"] > 20
     assert summary["events"]["confirmed"] >= summary["tracks"]
 
 
