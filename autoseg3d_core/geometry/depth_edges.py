@@ -35,8 +35,8 @@ def strays(
 ) -> Bool[Tensor, " pixels"]:
     """Tell which of some pixels (flat indices) stray; depths differ from a share `tolerance` of a pixel's on.
 
-    A pixel beside an edge strays, unless it is on a thin thing: nearer than both its sides, and no corner. A pixel
-    flies where one of two opposite neighbours is nearer and the other farther, is alone where no
+    A pixel beside an edge strays, unless it is on a thin thing: nearer than both its sides, and no corner.
+    A pixel flies where one of two opposite neighbours is nearer and the other farther, is alone where no
     neighbour is at its depth, and is spilled where its own mask has a nearer surface close by.
     """
     near = _look_around(depth, pixel, tolerance)
