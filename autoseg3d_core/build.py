@@ -61,6 +61,11 @@ class ModelConfig:
     """Which model, and the settings of each."""
 
     name: str = setting("autoseg3d", "the model", choices=("overlap", "esam", "autoseg3d"))
+    class_names: bool = setting(
+        False,
+        'call objects by the class that the network takes them for, else all of them "object"; the bundled networks '
+        "know simulated furniture, and their names are often wrong in real rooms",
+    )
     overlap: OverlapConfig = section(OverlapConfig)
     network: NetworkConfig = section(NetworkConfig)
 
@@ -192,6 +197,8 @@ def learned_assigner(settings: AssignmentConfig) -> Assigner:
     return WithPieces(stages, settings.piece_affinity)
 
 
+UNNAMED = "object"
+"""What every object is called where class names are not shown."""
 OWN_WEIGHTS = {"esam": "esam-edge", "autoseg3d": "autoseg3d-edge"}
 """The bundled weights of each model that has a network."""
 
@@ -262,6 +269,11 @@ def mask_maker_name(config: Config) -> str:
 def description(config: Config, place: torch.device, masks: str | None = None) -> str:
     """Return which model runs on which masks and device, in a few words; `masks` are those made before."""
     return f"model {config.model.name} on {masks or mask_maker_name(config)} masks, {place}"
+
+
+def label_names(config: Config, model: Model) -> tuple[str, ...]:
+    """Return the name of each of a model's labels as people are shown it (`model.class_names`)."""
+    return model.label_names if config.model.class_names else (UNNAMED,) * len(model.label_names)
 
 
 def pipeline_config(config: Config) -> PipelineConfig:

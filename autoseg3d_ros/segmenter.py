@@ -35,6 +35,6 @@ def build_segmenter(config: Any, first_id: int) -> BuiltSegmenter:
         pipeline,
         lambda other: build.reconfigure(pipeline, other),
         lambda: pipeline.memory.next_id,
-        pipeline.model.label_names,
+        build.label_names(config, pipeline.model),
         build.description(config, pipeline.device),
     )

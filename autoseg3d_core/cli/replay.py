@@ -101,12 +101,17 @@ def run(args: argparse.Namespace) -> int:
         "skip_reasons": record.reasons,
         "events": dict(sorted(notes.events.items())),
     }
-    _write_results(out, online, notes, summary, scores)
+    _write_results(out, online, notes, summary, scores, build.label_names(config, online.model))
     return 130 if record.interrupted else 0
 
 
 def _write_results(
-    out: Path, online: OnlineSegmenter, notes: Notes, summary: dict[str, Any], scores: Scores | None
+    out: Path,
+    online: OnlineSegmenter,
+    notes: Notes,
+    summary: dict[str, Any],
+    scores: Scores | None,
+    label_names: Sequence[str],
 ) -> None:
     """Write what is left of a run, and say what it came to."""
     tracks, cloud = online.track_table(), online.map_cloud()
@@ -114,7 +119,7 @@ def _write_results(
     summary |= {
         "tracks": len(mature),
         "scores": asdict(scores) if scores else None,
-        "instances": _instances(mature, online.model.label_names),
+        "instances": _instances(mature, label_names),
     }
     (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     write_ply(out / "scene.ply", cloud)

@@ -58,3 +58,6 @@ def test_each_network_finds_its_weights_and_keeps_ids(frames, model):
     assert len(first) >= 3
     assert len(first & last) >= len(first) / 2
     assert online.model.label_names[2] == "chair"
+    assert set(build.label_names(build.load(None, settings), online.model)) == {"object"}
+    named = build.load(None, (*settings, "model.class_names=true"))
+    assert build.label_names(named, online.model) == online.model.label_names
