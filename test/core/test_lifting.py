@@ -164,3 +164,16 @@ def test_bad_frames_are_refused_with_the_remedy(wall_frame, camera):
 def test_depth_limits_must_make_sense():
     with pytest.raises(ValueError, match="must be below"):
         LiftingConfig(min_depth_m=3.0, max_depth_m=2.0)
+
+
+def test_a_point_projects_back_to_its_pixel_wherever_the_camera_is(wall_frame, camera):
+    pose = pose_from_quaternion(np.array([1.0, -2.0, 3.0]), np.array([0.1, -0.5, 0.3, 0.8]))
+    masks = dataclasses.replace(NO_MASKS, features=torch.zeros(2, 6, 8))
+    cloud = lift(wall_frame(world_from_camera=pose), masks, LiftingConfig(points=500))
+    matrix = cloud.view.camera_from_points
+    seen = cloud.xyz.double() @ matrix[:3, :3].T + matrix[:3, 3]
+    column = camera.fx * seen[:, 0] / seen[:, 2] + camera.cx
+    row = camera.fy * seen[:, 1] / seen[:, 2] + camera.cy
+    torch.testing.assert_close(column, (cloud.pixel % 160).double(), rtol=0, atol=1e-3)
+    torch.testing.assert_close(row, (cloud.pixel // 160).double(), rtol=0, atol=1e-3)
+    torch.testing.assert_close(seen[:, 2], torch.full((500,), 2.0, dtype=torch.float64), rtol=0, atol=1e-5)

@@ -231,3 +231,13 @@ def test_a_frame_of_more_objects_than_tracks_may_be_held_is_no_error(wall_frame)
     voxels = online.scene.voxels()
     assert (voxels.ids == 0).any()
     assert (voxels.votes[voxels.ids == 0] == 0).all()  # nobody voted against an object without a track
+
+
+def test_the_map_and_the_cloud_have_the_colours_of_the_image(wall_frame, halves):
+    online, colors = pipeline(halves), np.array([250, 120, 30])
+    for stamp_ns in range(3):
+        frame = wall_frame(stamp_ns=stamp_ns)
+        frame.rgb[:] = colors
+        update = online.step(frame)
+    assert (update.cloud.rgb == colors).all()
+    assert (np.abs(online.map_cloud().rgb.astype(int) - colors) <= 3).all()

@@ -155,3 +155,23 @@ def test_a_file_that_is_no_map_is_refused(tmp_path):
     scene.save(tmp_path / "map.npz")
     with pytest.raises(InputError, match=r"map\.voxel_size_m=0\.04"):
         SceneMap(MapConfig(voxel_size_m=0.05)).load(tmp_path / "map.npz")
+
+
+def test_a_voxel_takes_its_first_colour_over_and_a_quarter_of_each_later_one():
+    scene, keys = SceneMap(MapConfig()), cube(0, 1)
+    for rgb, expected in (([200, 100, 40], [200, 100, 40]), ([0, 100, 80], [150, 100, 50])):
+        scene.integrate(keys, torch.ones_like(keys), torch.tensor([rgb], dtype=torch.uint8), 0)
+        assert scene.voxels().rgb.tolist() == [expected]
+
+
+@pytest.mark.parametrize(("sightings", "most", "stays"), [(3, 60, False), (30, 60, True), (30, 5, False)])
+def test_what_was_seen_often_outlasts_what_was_seen_later_but_once(sightings, most, stays):
+    scene = SceneMap(MapConfig(max_blocks=64, evict_blocks=1, max_votes=most))
+    often, once = cube(0, 8), pack(8 * torch.tensor([[row, 0, 0] for row in range(1, 64)]))
+    for now in range(sightings):
+        vote(scene, often, 1, now)
+    vote(scene, once, 2, sightings + 10)
+    vote(scene, cube(8000, 8008), 3, sightings + 20)
+    assert len(scene) == 64
+    assert bool((scene.ids_at(often) == 1).all()) == stays
+    assert bool((scene.ids_at(once) == 2).all()) != stays

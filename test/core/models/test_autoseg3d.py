@@ -234,7 +234,7 @@ def test_frames_with_next_to_nothing_are_no_error(network, points):
 
 
 @torch.inference_mode()
-def test_what_was_seen_in_the_frame_before_matters_and_no_older_frame(network):
+def test_what_was_seen_in_the_frame_before_matters(network):
     torch.manual_seed(3)
     looking = Network(dataclasses.replace(SHAPE, voxel_memory=False, merging=False)).eval()
     torch.nn.init.normal_(looking.recent.attention.out.weight)

@@ -157,3 +157,23 @@ def test_the_voxel_parts_run_in_half_precision_and_the_rest_in_single(network):
     assert half[-1].mask_logits.dtype == torch.float32
     torch.testing.assert_close(half[-1].mask_logits, single[-1].mask_logits, rtol=0.1, atol=0.1)
     assert torch.isfinite(later[-1].mask_logits).all()
+
+
+def test_a_fragment_that_stays_where_it_was_is_at_no_distance_from_itself():
+    torch.manual_seed(0)
+    looking = Network(dataclasses.replace(SHAPE, recent=True)).eval().requires_grad_(False)
+    lowered = []
+    looking.recent.scale.register_forward_hook(lambda *call: lowered.append(call[2]))
+    looking.recent.scale.linear.bias.fill_(1.0)
+    first, second = cloud(seed=0), cloud(seed=1)
+    memories = [looking.new_memory()]
+    for now in (first, first, second):
+        _, memories = looking([now], memories)
+
+    def middle(part: FragmentCloud) -> torch.Tensor:
+        return torch.stack([part.xyz[part.fragment == row].mean(dim=0) for row in range(5)])
+
+    for part, found in zip((first, second), lowered, strict=True):
+        expected = -torch.cdist(middle(part), middle(first))
+        torch.testing.assert_close(found, expected.expand(8, 5, 5), rtol=1e-4, atol=1e-3)
+    assert lowered[1].abs().max() > 0.01

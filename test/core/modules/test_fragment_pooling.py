@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from autoseg3d_core.modules.fragment_pooling import FragmentPooling
+from autoseg3d_core.modules.fragment_pooling import FragmentPooling, StrongestPooling
 
 
 def cloud(points: int = 60, fragments: int = 5):
@@ -23,12 +24,26 @@ def pooling() -> FragmentPooling:
     return FragmentPooling(8)
 
 
-def test_moving_a_frame_moves_the_centers_and_nothing_else():
+POOLINGS = pytest.mark.parametrize("pool", [pooling(), StrongestPooling()], ids=["weighted", "strongest"])
+
+
+@POOLINGS
+def test_moving_a_frame_moves_the_centers_and_nothing_else(pool):
     features, xyz, fragment, count = cloud()
-    pool, shift = pooling(), torch.tensor([2.0, -3.0, 0.5])
+    shift = torch.tensor([2.0, -3.0, 0.5])
     here, there = pool(features, xyz, fragment, count), pool(features, xyz + shift, fragment, count)
     torch.testing.assert_close(there.features, here.features, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(there.centers, here.centers + shift)
+    torch.testing.assert_close(there.sizes, here.sizes, rtol=1e-3, atol=1e-4)
+
+
+@POOLINGS
+def test_points_that_fill_a_box_evenly_have_its_middle_and_its_size(pool):
+    axis = (torch.arange(40) + 0.5) / 40
+    xyz = torch.cartesian_prod(2 + 0.5 * axis, 3 * axis - 1, axis * 0.2)
+    out = pool(torch.ones(len(xyz), 8), xyz, torch.zeros(len(xyz), dtype=torch.int64), 1)
+    torch.testing.assert_close(out.centers, torch.tensor([[2.25, 0.5, 0.1]]), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(out.sizes, torch.tensor([[0.5, 3.0, 0.2]]), rtol=1e-3, atol=1e-3)
 
 
 def test_the_order_of_points_does_not_matter():

@@ -205,3 +205,45 @@ def test_a_track_has_the_label_that_most_scores_speak_for():
         labels.append(int(memory.tracks.labels[0]))
     assert labels == [2, 7, 7, 7, 7]
     assert float(memory.tracks.label_votes[0]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("blend", "share"), [(0.0, 1 / 11), (0.05, 1 / 11), (0.25, 1 / 4), (1.0, 1.0)])
+def test_a_new_observation_moves_the_mean_by_its_share_but_no_less_than_the_blend(blend, share):
+    config, memory = dataclasses.replace(CONFIG, blend=blend), Memory.empty()
+    memory = step(memory, [A], config=config).memory
+    for _ in range(9):
+        memory = step(memory, [A], [(0, 0)], config=config).memory
+    tracks = step(memory, [B], [(0, 0)], config=config).memory.tracks
+    assert tracks.centroids[0].tolist() == pytest.approx([0.5 + 2 * share, 0.5, 0.5])
+
+
+def test_an_unseen_track_keeps_its_mean_whatever_the_blend():
+    config = dataclasses.replace(CONFIG, blend=1.0)
+    memory = step(Memory.empty(), [A, B]).memory
+    tracks = step(memory, [C], [(0, 1)], config=config).memory.tracks
+    assert tracks.centroids.tolist() == [[0.5, 0.5, 0.5], [1.0, 0.5, 0.5]]
+    assert (tracks.hits.tolist(), tracks.misses.tolist()) == ([1, 2], [1, 0])
+
+
+def test_the_older_of_two_joined_tracks_has_what_the_younger_saw():
+    config = dataclasses.replace(CONFIG, tentative_frames=100)
+    memory = step(Memory.empty(), [A, B], stamp_ns=1).memory
+    for frame in range(2, 6):
+        memory = step(memory, [B], [(0, 1)], config=config, stamp_ns=frame).memory
+    assert (memory.tracks.hits.tolist(), memory.tracks.misses.tolist()) == ([1, 5], [4, 0])
+    tracks = step(memory, [], evidence=[(1, 2, 2)], config=config, stamp_ns=9).memory.tracks
+    assert tracks.ids.tolist() == [1]
+    assert (tracks.hits.tolist(), tracks.misses.tolist()) == ([5], [1])
+    assert (tracks.first_seen_ns.tolist(), tracks.last_seen_ns.tolist()) == ([1], [5])
+    assert tracks.world_reach.tolist() == [[0, 0, 0, 3, 1, 1]]
+
+
+def test_the_older_of_two_joined_tracks_keeps_what_it_saw_itself():
+    config = dataclasses.replace(CONFIG, tentative_frames=100)
+    memory = step(Memory.empty(), [A, B], stamp_ns=1).memory
+    for frame in range(2, 6):
+        memory = step(memory, [A], [(0, 0)], config=config, stamp_ns=frame).memory
+    tracks = step(memory, [], evidence=[(1, 2, 2)], config=config, stamp_ns=9).memory.tracks
+    assert tracks.ids.tolist() == [1]
+    assert (tracks.hits.tolist(), tracks.misses.tolist()) == ([5], [1])
+    assert tracks.last_seen_ns.tolist() == [5]
