@@ -39,11 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write every scene, showing the progress; returns the exit code."""
     seeds = parse_seeds(args.seeds)
-    for seed in seeds:
-        split_of(seed, args.force)
     named = {"frames": args.frames, "rooms": args.rooms, "any_seed": True if args.force else None}
     overrides = (*(f"{key}={value}" for key, value in named.items() if value is not None), *args.settings)
     config = load_config(SimulationConfig, None, overrides)
+    for seed in seeds:
+        split_of(seed, config.style, config.any_seed)
     with tqdm(total=len(seeds) * config.frames, unit="frame") as progress:
         for seed in seeds:
             with SimulatedSequence(seed, config) as sequence:

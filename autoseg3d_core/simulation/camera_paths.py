@@ -24,6 +24,9 @@ AIM_LOWER_M = 0.15
 LARGEST_TURN = np.radians(115)
 NEAREST_TARGET_M, FARTHEST_TARGET_M = 1.0, 4.5
 STEPS_PER_SECOND = 1.8
+MAST_M, MAST_PITCH = (0.7, 1.15), (-0.3, -0.05)
+MAST_SHAKE = 0.15
+"""What a floor shakes a robot, against what a hand shakes."""
 DULL = ("window", "curtain", "clock", "picture", "mirror", "door", "radiator")
 """They are seldom looked at for their own sake."""
 
@@ -37,11 +40,22 @@ class Walk:
 
 
 def camera_path(
-    house: House, rng: np.random.Generator, frames: int, rate_hz: float
+    house: House, rng: np.random.Generator, frames: int, rate_hz: float, kind: str = "walk"
 ) -> Float64[np.ndarray, "frames 4 4"]:
-    """Return `house_from_camera` of each frame; optical axes: x right, y down, z forward."""
+    """Return `house_from_camera` of each frame; optical axes: x right, y down, z forward.
+
+    `kind` is walk (in a hand at eye height) or robot (on a mast of fixed height and tilt).
+    """
     floor = WalkMap(house)
     walk = _walk(house, floor, rng, frames, rate_hz)
+    return PATHS[kind](house, floor, rng, walk, rate_hz)
+
+
+def _in_hand(
+    house: House, floor: WalkMap, rng: np.random.Generator, walk: Walk, rate_hz: float
+) -> Float64[np.ndarray, "frames 4 4"]:
+    """Return the poses of a camera that sways and shakes in a hand and looks at things."""
+    frames = len(walk.places)
     time = np.arange(frames) / rate_hz
     sway = (
         gaussian_filter1d(rng.normal(0, 1, frames), 2.5 * rate_hz, mode="nearest")
@@ -54,6 +68,21 @@ def camera_path(
     yaw, pitch = _gaze(house, floor, rng, eyes, walk.speed, rate_hz)
     shake = _shake(rng, frames, rate_hz)
     return _poses(eyes, yaw + shake[0], pitch + shake[1], shake[2])
+
+
+def _on_robot(
+    house: House, floor: WalkMap, rng: np.random.Generator, walk: Walk, rate_hz: float
+) -> Float64[np.ndarray, "frames 4 4"]:
+    """Return the poses of a camera on a mast: its height and tilt stay, the robot turns towards things."""
+    frames = len(walk.places)
+    eyes = np.column_stack([walk.places, np.full(frames, rng.uniform(*MAST_M))])
+    yaw, _ = _gaze(house, floor, rng, eyes, walk.speed, rate_hz)
+    pitch, shake = rng.uniform(*MAST_PITCH), MAST_SHAKE * _shake(rng, frames, rate_hz)
+    return _poses(eyes, yaw + shake[0], pitch + shake[1], shake[2])
+
+
+PATHS = {"walk": _in_hand, "robot": _on_robot}
+"""Makes poses of a walk, by the name of what carries the camera."""
 
 
 def _walk(house: House, floor: WalkMap, rng: np.random.Generator, frames: int, rate_hz: float) -> Walk:

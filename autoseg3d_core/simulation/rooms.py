@@ -13,7 +13,7 @@ from autoseg3d_core.simulation.rooms_layout import Layout
 from autoseg3d_core.simulation.rooms_plan import Opening, Room, Side, draw_plan, sides_of
 from autoseg3d_core.simulation.rooms_recipes import Attached, Group
 from autoseg3d_core.simulation.rooms_style import HOME, Style
-from autoseg3d_core.simulation.rooms_walls import doors_and_windows, entrance, rug, shell_of
+from autoseg3d_core.simulation.rooms_walls import doors_and_windows, rug, shell_of
 
 TRIES = 28
 PULLS = 6
@@ -36,9 +36,9 @@ def draw_house(
     plan, openings = draw_plan(rng, rooms, style.area)
     shell: list[Part] = []
     things: list[Placed] = []
-    shared = Palette.draw(rng)
+    shared = style.palette(rng)
     for room in plan:
-        palette = shared if rng.random() < 0.5 else Palette.draw(rng)
+        palette = shared if rng.random() < 0.5 else style.palette(rng)
         shell += shell_of(palette, room, openings, style.wall, style.floor)
         mat = rug(palette, room)
         shell += [mat] if mat else []
@@ -60,11 +60,11 @@ def furnish(
     """Return a room's things: doors and windows, then furniture where it fits, then what stands on it."""
     layout = Layout(room, openings)
     skin = shared.metals[2] if shared.rng.random() < 0.5 else shared.woods[0]
-    for fixed in doors_and_windows(p, room, openings, skin):
+    for fixed in doors_and_windows(p, room, openings, skin, style.fittings):
         if fixed.thing.label != "door" or (layout.meets_nothing(fixed) and layout.leaves_a_way(fixed)):
             layout.add(fixed)
     if room.index == 0:
-        _place(p, layout, Group(entrance(p, skin), "wall"))
+        _place(p, layout, Group(style.fittings.entrance(p, skin), "wall"))
     for group in style.groups(p, room):
         if p.rng.random() < furniture:
             _place(p, layout, group)

@@ -12,7 +12,7 @@ from autoseg3d_core.simulation.palette import Palette
 from autoseg3d_core.simulation.rooms_clutter import Clutter, draw_clutter
 from autoseg3d_core.simulation.rooms_plan import Room, draw_area
 from autoseg3d_core.simulation.rooms_recipes import Group, groups_for
-from autoseg3d_core.simulation.rooms_walls import Surfacing, floor_material, wall_material
+from autoseg3d_core.simulation.rooms_walls import Fittings, Surfacing, floor_material, wall_material
 
 Groups = Callable[[Palette, Room], Iterator[Group]]
 """Yields what a room may hold, most important first."""
@@ -32,6 +32,8 @@ class Style:
     floor: Surfacing = floor_material
     area: Callable[[np.random.Generator, int], float] = draw_area
     light: Callable[[np.random.Generator], Light] = draw_light
+    palette: Callable[[np.random.Generator], Palette] = Palette.draw
+    fittings: Fittings = Fittings()
 
 
 HOME = Style()

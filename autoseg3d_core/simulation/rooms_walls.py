@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,15 @@ from autoseg3d_core.simulation.rooms_plan import HALF_WALL_M, Opening, Room, Sid
 TRIM_M = 0.06
 Surfacing = Callable[[Palette, Room], Material]
 """Draws what covers a room's walls or its floor."""
+
+
+@dataclass(frozen=True)
+class Fittings:
+    """Draws what fills the openings of a house; the defaults are those of homes and offices."""
+
+    window: Callable[[Palette, float, float], Thing] = window
+    curtain: Callable[[Palette, float, float], Thing] = curtain
+    entrance: Callable[[Palette, Material], Thing] = closed_door
 
 
 def shell_of(
@@ -131,7 +140,7 @@ def rug(p: Palette, room: Room) -> Part | None:
 
 
 def doors_and_windows(
-    p: Palette, room: Room, openings: tuple[Opening, ...], skin: Material
+    p: Palette, room: Room, openings: tuple[Opening, ...], skin: Material, fittings: Fittings
 ) -> Iterator[Placed]:
     """Yield the windows and their curtains, and the leaves of open doors, each in the first of its rooms."""
     for side in sides_of(room):
@@ -142,9 +151,9 @@ def doors_and_windows(
                 continue
             width, height = hole.end - hole.start, hole.top - hole.foot
             at = np.append(side.point((hole.start + hole.end) / 2), hole.foot)
-            yield Placed(window(p, width, height), at, side.yaw, room.index)
+            yield Placed(fittings.window(p, width, height), at, side.yaw, room.index)
             if p.rng.random() < 0.45:
-                yield from _curtains(p, room, side, hole)
+                yield from _curtains(p, room, side, hole, fittings)
 
 
 def _open_leaf(p: Palette, room: Room, side: Side, hole: Opening, skin: Material) -> Placed:
@@ -159,16 +168,11 @@ def _open_leaf(p: Palette, room: Room, side: Side, hole: Opening, skin: Material
     return Placed(leaf, at, float(np.arctan2(direction[1], direction[0])), room.index)
 
 
-def _curtains(p: Palette, room: Room, side: Side, hole: Opening) -> Iterator[Placed]:
+def _curtains(p: Palette, room: Room, side: Side, hole: Opening, fittings: Fittings) -> Iterator[Placed]:
     rng, top = p.rng, min(hole.top + 0.12, room.height - 0.06)
     foot = 0.03 if rng.random() < 0.6 or hole.foot < 0.5 else hole.foot - 0.15
     width = rng.uniform(0.3, 0.5)
-    cloth = curtain(p, width, top - foot)
+    cloth = fittings.curtain(p, width, top - foot)
     for along in (hole.start - 0.02, hole.end + 0.02):
         along = float(np.clip(along, side.start + width / 2 + 0.06, side.end - width / 2 - 0.06))
         yield Placed(cloth, np.append(side.point(along, 0.19), foot), side.yaw, room.index)
-
-
-def entrance(p: Palette, skin: Material) -> Thing:
-    """Return the closed door of a house or a cupboard."""
-    return closed_door(p, skin)

@@ -40,14 +40,14 @@ class SimulatedSequence:
 
     def __init__(self, seed: int, config: SimulationConfig | None = None) -> None:
         self.config = config = config or SimulationConfig()
-        self.split = split_of(seed, config.any_seed)
+        self.split = split_of(seed, config.style, config.any_seed)
         self.seed, self.name = seed, f"simulation_{seed:05d}"
         self.camera = _camera(config, self._stream(LENS))
         self.style = STYLES[config.style](self._stream(STYLE))
         self.house = draw_house(
             self._stream(HOUSE), config.rooms, config.furniture, config.clutter, self.style
         )
-        self.path = camera_path(self.house, self._stream(PATH), config.frames, config.rate_hz)
+        self.path = camera_path(self.house, self._stream(PATH), config.frames, config.rate_hz, config.path)
         self.world_from_house = _origin(self._stream(ORIGIN)) if config.random_origin else np.eye(4)
         self.motions = self._draw_motions() if config.moving != "none" else ()
         self._exposure = _exposure(self._stream(EXPOSURE), config.frames, config.rate_hz)

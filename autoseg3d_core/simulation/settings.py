@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from autoseg3d_core.config import setting
 from autoseg3d_core.structures import InputError
 
-SPLITS = {"train": range(0, 5000), "development": range(5000, 6000), "validation": range(10000, 11000)}
-"""Seeds of the scenes to train on, to develop with, and to report on."""
+SPLITS = {
+    "train": range(0, 5000),
+    "development": range(5000, 6000),
+    "validation": range(10000, 11000),
+    "other": range(30000, 31000),
+    "other-tuning": range(31000, 32000),
+}
+"""Seeds of the scenes to train on, to develop with and to report on; of other rooms, to report and tune on."""
+APART = ("other", "other-tuning")
+"""Styles that have a split of the same name for themselves."""
 
 
 @dataclass(frozen=True)
@@ -17,8 +25,11 @@ class SimulationConfig:
 
     style: str = setting(
         "home",
-        "what furnishes the rooms: known furniture, nameless things, or both",
-        choices=("home", "endless", "mixed"),
+        "what furnishes the rooms: known furniture, nameless things, both, or kinds never trained on",
+        choices=("home", "endless", "mixed", *APART),
+    )
+    path: str = setting(
+        "walk", "what carries the camera: a hand at eye height, or a robot's mast", choices=("walk", "robot")
     )
     rooms: int = setting(1, "rooms, joined by doorways", low=1, high=40)
     frames: int = setting(120, "frames of the walk", low=1, high=100000)
@@ -56,18 +67,21 @@ class SimulationConfig:
     any_seed: bool = setting(False, "allow seeds that belong to no split")
 
 
-def split_of(seed: int, forced: bool = False) -> str:
-    """Return the split that a seed belongs to: train, development or validation.
+def split_of(seed: int, style: str = "home", forced: bool = False) -> str:
+    """Return the split that a seed belongs to: train, development, validation, other or other-tuning.
 
-    Raises `InputError` for a seed of none, unless `forced`, when it returns `other`.
+    Raises `InputError` for a seed of none, or of a split that is not for this style, unless `forced`, when it
+    returns `none`.
     """
-    for name, seeds in SPLITS.items():
+    apart = style if style in APART else None
+    mine = {name: seeds for name, seeds in SPLITS.items() if (name if name in APART else None) == apart}
+    for name, seeds in mine.items():
         if seed in seeds:
             return name
     if forced and seed >= 0:
-        return "other"
-    known = ", ".join(f"{s.start}-{s.stop - 1} {name}" for name, s in SPLITS.items())
+        return "none"
+    known = ", ".join(f"{s.start}-{s.stop - 1} {name}" for name, s in mine.items())
     raise InputError(
-        f"seed {seed} belongs to no split ({known}): take one of these, or set "
+        f"seed {seed} belongs to no split of style {style} ({known}): take one of these, or set "
         "any_seed=true (--simulation any_seed=true; --force of synthesize)"
     )

@@ -1,4 +1,4 @@
-"""The styles of simulated rooms by name, and which seeds each of them may have."""
+"""The styles of simulated rooms by name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from autoseg3d_core.simulation.endless.style import draw_endless, draw_mixed
+from autoseg3d_core.simulation.other.style import draw_other, draw_other_tuning
 from autoseg3d_core.simulation.rooms_style import HOME, Style
 
 
@@ -18,5 +19,7 @@ STYLES: dict[str, Callable[[np.random.Generator], Style]] = {
     "home": _home,
     "endless": draw_endless,
     "mixed": draw_mixed,
+    "other": draw_other,
+    "other-tuning": draw_other_tuning,
 }
 """Draws a style for one scene."""

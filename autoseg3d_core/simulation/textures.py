@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from autoseg3d_core.simulation.patterns import random_pattern
+from autoseg3d_core.simulation.textures_rare import RARE
 
 SIDE = 192
 """Pixels along each side of a texture."""
@@ -221,4 +223,5 @@ KINDS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "sky": _sky,
     "spines": _spines,
     "pattern": _pattern,
+    **{name: partial(draw, side=SIDE) for name, draw in RARE.items()},
 }

@@ -128,3 +128,13 @@ def test_a_sliding_thing_passes_between_its_places():
         assert math.isclose(
             np.linalg.norm(middle - motion.before.at) + np.linalg.norm(motion.after.at - middle), total
         )
+
+
+def test_the_camera_of_a_robot_keeps_its_height_and_nearly_its_tilt():
+    house = draw_house(np.random.default_rng(0), 1)
+    path = camera_path(house, np.random.default_rng(0), 100, RATE_HZ, "robot")
+    assert np.ptp(path[:, 2, 3]) == 0
+    assert 0.7 <= path[0, 2, 3] <= 1.15
+    pitch = np.arcsin(path[:, 2, 2])
+    assert np.degrees(np.ptp(pitch)) < 3
+    assert np.degrees(np.ptp(np.unwrap(np.arctan2(path[:, 1, 2], path[:, 0, 2])))) > 45

@@ -21,19 +21,34 @@ WHITE = Material((1, 1, 1))
 
 
 @pytest.mark.parametrize(
-    ("seed", "split"),
-    [(0, "train"), (4999, "train"), (5000, "development"), (5999, "development"), (10000, "validation")],
+    ("seed", "style", "split"),
+    [
+        (0, "home", "train"),
+        (4999, "endless", "train"),
+        (5000, "home", "development"),
+        (5999, "mixed", "development"),
+        (10000, "home", "validation"),
+        (30000, "other", "other"),
+        (31999, "other-tuning", "other-tuning"),
+    ],
 )
-def test_a_seed_belongs_to_a_split(seed, split):
-    assert split_of(seed) == split
+def test_a_seed_belongs_to_a_split(seed, style, split):
+    assert split_of(seed, style) == split
 
 
-@pytest.mark.parametrize("seed", [-1, 6000, 9999, 11000])
-def test_other_seeds_are_refused_unless_forced(seed):
+@pytest.mark.parametrize(
+    ("seed", "style"),
+    [
+        *((seed, "home") for seed in (-1, 6000, 9999, 11000, 30000, 31000)),
+        *((seed, "other") for seed in (0, 10000, 31000)),
+        *((seed, "other-tuning") for seed in (0, 5000, 30000)),
+    ],
+)
+def test_other_seeds_are_refused_unless_forced(seed, style):
     with pytest.raises(InputError, match="no split"):
-        split_of(seed)
+        split_of(seed, style)
     if seed >= 0:
-        assert split_of(seed, forced=True) == "other"
+        assert split_of(seed, style, forced=True) == "none"
 
 
 @pytest.mark.parametrize("override", ["rooms=0", "moving=always", "colour=red", "width=3.5"])
