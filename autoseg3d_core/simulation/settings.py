@@ -14,7 +14,7 @@ SPLITS = {
     "other": range(30000, 31000),
     "other-tuning": range(31000, 32000),
 }
-"""Seeds of the scenes to train on, to develop with and to report on; of other rooms, to report and tune on."""
+"""Seeds to train on, to develop with, to report on; and of rooms of another make to report and to tune on."""
 APART = ("other", "other-tuning")
 """Styles that have a split of the same name for themselves."""
 
