@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy.ndimage import gaussian_filter1d
 
+from autoseg3d_core.simulation.camera_poses import poses_of, shake
+from autoseg3d_core.simulation.near_paths import near_poses
 from autoseg3d_core.simulation.rooms import House
 from autoseg3d_core.simulation.walk_map import CELL_M, WalkMap
 
@@ -44,7 +46,8 @@ def camera_path(
 ) -> Float64[np.ndarray, "frames 4 4"]:
     """Return `house_from_camera` of each frame; optical axes: x right, y down, z forward.
 
-    `kind` is walk (in a hand at eye height) or robot (on a mast of fixed height and tilt).
+    `kind` is walk (in a hand at eye height), robot (on a mast of fixed height and tilt) or near (in a hand
+    close to one table or shelf).
     """
     floor = WalkMap(house)
     walk = _walk(house, floor, rng, frames, rate_hz)
@@ -66,8 +69,8 @@ def _in_hand(
     height = np.clip(rng.uniform(1.28, 1.62) + sway + bob, 1.2, 1.7)
     eyes = np.column_stack([walk.places, height])
     yaw, pitch = _gaze(house, floor, rng, eyes, walk.speed, rate_hz)
-    shake = _shake(rng, frames, rate_hz)
-    return _poses(eyes, yaw + shake[0], pitch + shake[1], shake[2])
+    turn = shake(rng, frames, rate_hz)
+    return poses_of(eyes, yaw + turn[0], pitch + turn[1], turn[2])
 
 
 def _on_robot(
@@ -77,11 +80,19 @@ def _on_robot(
     frames = len(walk.places)
     eyes = np.column_stack([walk.places, np.full(frames, rng.uniform(*MAST_M))])
     yaw, _ = _gaze(house, floor, rng, eyes, walk.speed, rate_hz)
-    pitch, shake = rng.uniform(*MAST_PITCH), MAST_SHAKE * _shake(rng, frames, rate_hz)
-    return _poses(eyes, yaw + shake[0], pitch + shake[1], shake[2])
+    pitch, turn = rng.uniform(*MAST_PITCH), MAST_SHAKE * shake(rng, frames, rate_hz)
+    return poses_of(eyes, yaw + turn[0], pitch + turn[1], turn[2])
 
 
-PATHS = {"walk": _in_hand, "robot": _on_robot}
+def _near(
+    house: House, floor: WalkMap, rng: np.random.Generator, walk: Walk, rate_hz: float
+) -> Float64[np.ndarray, "frames 4 4"]:
+    """Return the poses of a camera held close to a table or shelf; those of a walk where there is none."""
+    found = near_poses(house, rng, len(walk.places), rate_hz)
+    return _in_hand(house, floor, rng, walk, rate_hz) if found is None else found
+
+
+PATHS = {"walk": _in_hand, "robot": _on_robot, "near": _near}
 """Makes poses of a walk, by the name of what carries the camera."""
 
 
@@ -244,22 +255,3 @@ def _choose(
 def _turn(angle: np.ndarray) -> np.ndarray:
     """Return angles between -pi and pi."""
     return (angle + np.pi) % (2 * np.pi) - np.pi
-
-
-def _shake(rng: np.random.Generator, frames: int, rate_hz: float) -> Float[np.ndarray, "3 frames"]:
-    """Return what a hand adds to yaw, pitch and roll, in radians."""
-    noise = gaussian_filter1d(rng.normal(0, 1, (3, frames)), 0.25 * rate_hz, axis=1, mode="nearest")
-    return noise * np.sqrt(0.5 * rate_hz + 1) * np.radians([[0.5], [0.5], [1.0]])
-
-
-def _poses(
-    eyes: np.ndarray, yaw: np.ndarray, pitch: np.ndarray, roll: np.ndarray
-) -> Float64[np.ndarray, "frames 4 4"]:
-    forward = np.column_stack([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), np.sin(pitch)])
-    right = np.column_stack([np.sin(yaw), -np.cos(yaw), np.zeros_like(yaw)])
-    down = np.cross(forward, right)
-    cos, sin = np.cos(roll)[:, None], np.sin(roll)[:, None]
-    poses = np.tile(np.eye(4), (len(eyes), 1, 1))
-    poses[:, :3, 0], poses[:, :3, 1] = cos * right + sin * down, cos * down - sin * right
-    poses[:, :3, 2], poses[:, :3, 3] = forward, eyes
-    return poses

@@ -30,9 +30,7 @@ def noisy_depth(depth: Depth, sigma_at_1m: float, step_at_1m: float, rng: np.ran
 
     The steps are those of the disparity that a sensor measures; 0 for none.
     """
-    noise = np.float32(0.8) * _blotches(depth.shape, 3, rng) + np.float32(0.6) * _blotches(
-        depth.shape, 10, rng
-    )
+    noise = np.float32(0.8) * blotches(depth.shape, 3, rng) + np.float32(0.6) * blotches(depth.shape, 10, rng)
     known = depth > 0
     inverse = 1 / np.where(known, depth, np.float32(1)) - np.float32(sigma_at_1m) * noise
     if step_at_1m > 0:
@@ -40,7 +38,7 @@ def noisy_depth(depth: Depth, sigma_at_1m: float, step_at_1m: float, rng: np.ran
     return np.where(known, 1 / np.maximum(inverse, LEAST_INVERSE_DEPTH), np.float32(0))
 
 
-def _blotches(shape: tuple[int, ...], pitch: int, rng: np.random.Generator) -> Depth:
+def blotches(shape: tuple[int, ...], pitch: int, rng: np.random.Generator) -> Depth:
     """Return noise of variance 1 whose neighbours resemble each other, as matching windows make them."""
     height, width = shape[0], shape[1]
     coarse = rng.standard_normal((height // pitch + 2, width // pitch + 2), dtype=np.float32)

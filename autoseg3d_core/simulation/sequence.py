@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,18 @@ from jaxtyping import Float
 
 from autoseg3d_core.geometry.scene_cloud import Votes
 from autoseg3d_core.geometry.transforms import inverse_rigid, transform_points
-from autoseg3d_core.simulation import sensor_noise
+from autoseg3d_core.simulation import camera_faults, sensor_noise
+from autoseg3d_core.simulation.camera_faults import Faults
 from autoseg3d_core.simulation.camera_paths import camera_path
+from autoseg3d_core.simulation.depth_sensors import (
+    DepthSensor,
+    Sight,
+    Simple,
+    Stereo,
+    StructuredLight,
+    TimeOfFlight,
+    draw_sensor,
+)
 from autoseg3d_core.simulation.labels import LABEL_NAMES, LABEL_OF
 from autoseg3d_core.simulation.light import EVEN_LIGHT
 from autoseg3d_core.simulation.motions import draw_motions
@@ -21,13 +32,28 @@ from autoseg3d_core.simulation.rooms import draw_house
 from autoseg3d_core.simulation.scene_model import SceneModel, build_model
 from autoseg3d_core.simulation.settings import SimulationConfig as SimulationConfig
 from autoseg3d_core.simulation.settings import split_of
+from autoseg3d_core.simulation.streams import (
+    COLOR,
+    DRIFT,
+    EXPOSURE,
+    FAULTS,
+    HOUSE,
+    LENS,
+    LIGHT,
+    MOTION,
+    ORIGIN,
+    PATH,
+    PATH_KIND,
+    POSE,
+    SENSOR,
+    STYLE,
+)
 from autoseg3d_core.simulation.styles import STYLES
 from autoseg3d_core.structures import CameraIntrinsics, Frame, FrameTruth, LabelledCloud, SceneTruth
 
-HOUSE, PATH, LIGHT, MOTION, ORIGIN, LENS, EXPOSURE = range(7)
-DEPTH_NOISE, EDGE_HOLES, MISSING, POSE, COLOR, STYLE = range(7, 13)
-"""Streams of random numbers: each switch has its own, so that none changes what another does."""
 SHADOW_MAP = 2048
+NEAR_SHARE = 0.35
+"""Share of the scenes of any path whose camera stays close to one table or shelf."""
 DENSE_WIDTH = 480
 """Images this wide or wider give every second pixel to the scene's cloud."""
 
@@ -47,9 +73,12 @@ class SimulatedSequence:
         self.house = draw_house(
             self._stream(HOUSE), config.rooms, config.furniture, config.clutter, self.style
         )
-        self.path = camera_path(self.house, self._stream(PATH), config.frames, config.rate_hz, config.path)
+        kind = _path_kind(self._stream(PATH_KIND)) if config.path == "any" else config.path
+        self.path = camera_path(self.house, self._stream(PATH), config.frames, config.rate_hz, kind)
         self.world_from_house = _origin(self._stream(ORIGIN)) if config.random_origin else np.eye(4)
         self.motions = self._draw_motions() if config.moving != "none" else ()
+        self.sensor = _sensor(config, self._stream(SENSOR))
+        self.faults = _faults(config, self._stream(FAULTS))
         self._exposure = _exposure(self._stream(EXPOSURE), config.frames, config.rate_hz)
         self._scene: SceneModel | None = None
         self._renderer: Renderer | None = None
@@ -68,19 +97,17 @@ class SimulatedSequence:
     def __getitem__(self, index: int) -> Frame:
         """Return one frame as the sensor gives it."""
         index = self._checked(index)
-        view, config = self._view(index), self.config
-        depth = view.depth
-        if config.edge_holes:
-            depth = sensor_noise.with_edge_holes(depth, self._stream(EDGE_HOLES, index))
-        if config.missing_returns:
-            depth = np.where(self._missing(index, view), np.float32(0), depth)
-        if config.depth_noise:
-            rng = self._stream(DEPTH_NOISE, index)
-            depth = sensor_noise.noisy_depth(depth, config.depth_noise_m, config.depth_step_m, rng)
-        rgb = view.rgb
+        view, config, faults = self._view(index), self.config, self.faults
+        depth = self.sensor.measured(self._sight(view), lambda name: self._stream(name, index))
+        depth = camera_faults.misregistered(depth, self.camera, faults)
+        rate = camera_faults.turning_rate(self.path, index, config.rate_hz)
+        rgb = camera_faults.exposed(view.rgb, self.camera, rate, faults.readout_s, faults.exposure_s)
         if config.color_noise:
             rgb = sensor_noise.noisy_color(rgb, self._stream(COLOR, index), float(self._exposure[index]))
         pose = self.world_from_camera(index)
+        if faults.drift_m or faults.drift_deg:
+            time_s, rng = index / config.rate_hz, self._stream(DRIFT)
+            pose = pose @ camera_faults.drift_at(time_s, faults.drift_m, faults.drift_deg, rng)
         if config.pose_jitter:
             rng = self._stream(POSE, index)
             pose = sensor_noise.jittered_pose(pose, config.pose_jitter_m, config.pose_jitter_deg, rng)
@@ -180,12 +207,9 @@ class SimulatedSequence:
             return Rendered(sensor_noise.shaded(view.rgb, view.depth), view.depth, view.geometry)
         return view
 
-    def _missing(self, index: int, view: Rendered) -> np.ndarray:
-        limits = (self.config.min_range_m, self.config.max_range_m)
+    def _sight(self, view: Rendered) -> Sight:
         glass = np.append(self._model().is_glass, True)[view.geometry]
-        return sensor_noise.missing_pixels(
-            view.depth, view.rgb, glass, self.camera, limits, self._stream(MISSING, index)
-        )
+        return Sight(view, glass, self.camera, (self.config.min_range_m, self.config.max_range_m))
 
     def _last_seen(self, frames: list[int]) -> dict[int, int]:
         """Return in which frame each moving instance was seen last."""
@@ -225,6 +249,35 @@ def _camera(config: SimulationConfig, rng: np.random.Generator) -> CameraIntrins
     focal = config.width / 2 / math.tan(fov / 2)
     return CameraIntrinsics(
         focal, focal, (config.width - 1) / 2, (config.height - 1) / 2, config.width, config.height
+    )
+
+
+def _path_kind(rng: np.random.Generator) -> str:
+    return "near" if rng.random() < NEAR_SHARE else "walk"
+
+
+def _sensor(config: SimulationConfig, rng: np.random.Generator) -> DepthSensor:
+    if config.sensor == "simple":
+        noise_m = config.depth_noise_m if config.depth_noise else None
+        return Simple(noise_m, config.depth_step_m, config.edge_holes, config.missing_returns)
+    kinds: dict[str, DepthSensor] = {
+        "structured": StructuredLight(),
+        "stereo": Stereo(),
+        "flight": TimeOfFlight(),
+    }
+    return kinds.get(config.sensor) or draw_sensor(rng)
+
+
+def _faults(config: SimulationConfig, rng: np.random.Generator) -> Faults:
+    if config.sensor == "any":
+        return camera_faults.draw_faults(rng)
+    misfit = camera_faults.draw_misfit(rng, config.registration_m, config.registration_deg)
+    return replace(
+        misfit,
+        readout_s=config.readout_ms / 1e3,
+        exposure_s=config.exposure_ms / 1e3,
+        drift_m=config.pose_drift_m,
+        drift_deg=config.pose_drift_deg,
     )
 
 

@@ -29,7 +29,10 @@ class SimulationConfig:
         choices=("home", "endless", "mixed", *APART),
     )
     path: str = setting(
-        "walk", "what carries the camera: a hand at eye height, or a robot's mast", choices=("walk", "robot")
+        "walk",
+        "where the camera is: in a hand at eye height, on a robot's mast, in a hand close to a table or shelf, or "
+        "any of a walk and near, drawn for each scene",
+        choices=("walk", "robot", "near", "any"),
     )
     rooms: int = setting(1, "rooms, joined by doorways", low=1, high=40)
     frames: int = setting(120, "frames of the walk", low=1, high=100000)
@@ -58,6 +61,18 @@ class SimulationConfig:
     missing_returns: bool = setting(True, "no depth on grazing, dark and glass surfaces and out of range")
     min_range_m: float = setting(0.3, "nearest depth measured", unit="m", low=0.0)
     max_range_m: float = setting(6.0, "farthest depth measured", unit="m", low=0.1)
+    sensor: str = setting(
+        "simple",
+        "kind of the depth camera; all but simple have noise and holes of their own; any draws one for each "
+        "scene, and its faults",
+        choices=("simple", "structured", "stereo", "flight", "any"),
+    )
+    readout_ms: float = setting(0.0, "from the first row of a colour image to the last", unit="ms", low=0.0)
+    exposure_ms: float = setting(0.0, "time that each row of it blurs over", unit="ms", low=0.0)
+    registration_m: float = setting(0.0, "error of where depth lies in colour", unit="m", low=0.0)
+    registration_deg: float = setting(0.0, "error of how it is turned", unit="deg", low=0.0)
+    pose_drift_m: float = setting(0.0, "error of the pose that changes slowly", unit="m", low=0.0)
+    pose_drift_deg: float = setting(0.0, "the same of its turn", unit="deg", low=0.0)
     pose_jitter: bool = setting(True, "errors of the pose that change from frame to frame")
     pose_jitter_m: float = setting(0.003, "their standard deviation", unit="m", low=0.0)
     pose_jitter_deg: float = setting(0.1, "their standard deviation", unit="deg", low=0.0)
