@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ TRIES = 60
 NEAREST_M, FARTHEST_M = 0.45, 0.95
 LOWEST_M, HIGHEST_M = 0.25, 1.7
 """Heights of surfaces that one bends or reaches to."""
+LEAST_SIDE_M = 0.15
 SWING_S = (5.0, 14.0)
 CLEAR_M = 0.06
 ROOM_MARGIN_M = 0.1
@@ -26,7 +28,7 @@ OPEN_SHARE = 0.9
 
 @dataclass(frozen=True, eq=False)
 class Spot:
-    """A surface of a placed thing, and how many things stand on that thing."""
+    """A surface of a placed thing, and how many things stand on it."""
 
     index: int
     placed: Placed
@@ -37,7 +39,7 @@ class Spot:
 def near_poses(
     house: House, rng: np.random.Generator, frames: int, rate_hz: float
 ) -> Float64[np.ndarray, "frames 4 4"] | None:
-    """Return `house_from_camera` around one surface, preferably a full one; none where none is free to see."""
+    """Return `house_from_camera` around a surface, preferably a full one; none where none is in the open."""
     spots = _spots(house)
     if not spots:
         return None
@@ -54,12 +56,12 @@ def near_poses(
 
 
 def _spots(house: House) -> list[Spot]:
-    carried = np.bincount([t.carrier for t in house.things if t.carrier >= 0], minlength=len(house.things))
+    on = Counter((t.carrier, round(float(t.at[2]), 2)) for t in house.things if t.carrier >= 0)
     return [
-        Spot(index, placed, surface, int(carried[index]))
+        Spot(index, placed, surface, on[index, round(float(placed.at[2]) + surface.at[2], 2)])
         for index, placed in enumerate(house.things)
         for surface in placed.thing.surfaces
-        if LOWEST_M < placed.at[2] + surface.at[2] < HIGHEST_M and min(surface.size) > 0.15
+        if LOWEST_M < placed.at[2] + surface.at[2] < HIGHEST_M and min(surface.size) > LEAST_SIDE_M
     ]
 
 
