@@ -277,3 +277,27 @@ def test_without_a_gl_library_the_error_says_what_to_install(monkeypatch):
 def test_the_config_is_frozen(small):
     with pytest.raises(dataclasses.FrozenInstanceError):
         small().rooms = 3
+
+
+def test_a_scene_of_any_sensor_and_path_is_the_same_again(open_walk):
+    first, second = (open_walk(3, sensor="any", path="any") for _ in range(2))
+    assert first.sensor == second.sensor
+    assert first.faults == second.faults
+    assert (first.path == second.path).all()
+    for index in (5, 2):
+        assert (first[index].depth == second[index].depth).all()
+        assert (first[index].rgb == second[index].rgb).all()
+        assert (first[index].world_from_camera == second[index].world_from_camera).all()
+
+
+def test_faults_change_neither_the_house_nor_the_true_poses(open_walk):
+    plain = open_walk(4)
+    faulty = open_walk(
+        4, sensor="structured", readout_ms=30, exposure_ms=20, registration_m=0.01, pose_drift_m=0.05
+    )
+    assert (plain.path == faulty.path).all()
+    assert (plain.truth(6).instance == faulty.truth(6).instance).all()
+    assert (plain[6].world_from_camera == plain.world_from_camera(6)).all()
+    shift = faulty[6].world_from_camera[:3, 3] - faulty.world_from_camera(6)[:3, 3]
+    assert 0.005 < np.linalg.norm(shift) < 0.3
+    assert (plain[6].rgb != faulty[6].rgb).any()
