@@ -6,7 +6,6 @@ starts from. What a file is follows from its tensors.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from autoseg3d_core.checkpoints import format as our_format
 from autoseg3d_core.checkpoints.published_models import PublishedModel, model_of
 from autoseg3d_core.checkpoints.published_names import our_tensors
 from autoseg3d_core.checkpoints.tensors_only import read_tensors
-from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.simulation.labels import SCANNET
 from autoseg3d_core.structures import InputError
 
@@ -35,8 +35,8 @@ def convert(source: str | Path, target: str | Path) -> PublishedModel:
     model = model_of(state, where)
     tensors = our_tensors(state, where)
     our_format.check_fit(_empty(model.shape), tensors, where)
-    config: dict[str, Any] = {"network": dataclasses.asdict(model.shape)}
-    if model.shape.classes == len(SCANNET):
+    config: dict[str, Any] = {"network": model.shape.to_json()}
+    if model.shape.decoder.classes == len(SCANNET):
         config["labels"] = list(SCANNET)
     our_format.save(target, our_format.Checkpoint(tensors, config, source=Path(source).name))
     return model

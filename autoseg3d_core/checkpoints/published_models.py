@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from autoseg3d_core.models.network import NetworkShape
+from autoseg3d_core.models.network_shape import NetworkShape
+from autoseg3d_core.modules.embedding_head import EmbeddingShape
+from autoseg3d_core.modules.image_features import ImageFeaturesShape
+from autoseg3d_core.modules.query_decoder import QueriesShape
+from autoseg3d_core.modules.voxel_memory import VoxelMemoryShape
 from autoseg3d_core.simulation.labels import SCANNET
 from autoseg3d_core.structures import InputError
 
@@ -30,24 +34,30 @@ class PublishedModel:
     @property
     def tracks(self) -> bool:
         """Tell whether it can: a model of single frames knows neither boxes nor embeddings."""
-        return self.shape.boxes and self.shape.embedding != "none"
+        return self.shape.embedding is not None
 
 
-def _single_frames(shape: NetworkShape) -> NetworkShape:
-    return dataclasses.replace(shape, voxel_memory=False, boxes=False, embedding="none")
+def _single_frames(heads: QueriesShape, image: ImageFeaturesShape | None = None) -> NetworkShape:
+    decoder = dataclasses.replace(heads, boxes=False)
+    return NetworkShape(decoder=decoder, voxel_memory=None, image_features=image, embedding=None)
 
 
-AGNOSTIC = NetworkShape()
-AWARE = NetworkShape(classes=len(SCANNET), semantics=len(SCANNET) + 2)  # wall and floor are no instances
-SEEING = dataclasses.replace(AWARE, image_channels=960)
+AGNOSTIC = QueriesShape()
+AWARE = QueriesShape(classes=len(SCANNET), semantics=len(SCANNET) + 2)  # wall and floor are no instances
+SEEING = ImageFeaturesShape(960)
+BATCH_NORMS = EmbeddingShape("batch")
 MODELS = (
-    PublishedModel("ESAM-E_CA", AGNOSTIC),
-    PublishedModel("ESAM_CA", dataclasses.replace(AGNOSTIC, embedding="batch"), (f"{THRESHOLD}=0.25",)),
-    PublishedModel("ESAM-E", AWARE, (PER_CLASS, f"{THRESHOLD}=0.21")),
-    PublishedModel("ESAM-E+FF", SEEING, (PER_CLASS, "masks.fastsam.features=true")),
+    PublishedModel("ESAM-E_CA", NetworkShape()),
+    PublishedModel("ESAM_CA", NetworkShape(embedding=BATCH_NORMS), (f"{THRESHOLD}=0.25",)),
+    PublishedModel("ESAM-E", NetworkShape(decoder=AWARE), (PER_CLASS, f"{THRESHOLD}=0.21")),
+    PublishedModel(
+        "ESAM-E+FF",
+        NetworkShape(decoder=AWARE, image_features=SEEING),
+        (PER_CLASS, "masks.fastsam.features=true"),
+    ),
     PublishedModel("the single-view stage of ESAM-E_CA or ESAM_CA", _single_frames(AGNOSTIC)),
     PublishedModel("the single-view stage of ESAM-E", _single_frames(AWARE)),
-    PublishedModel("the single-view stage of ESAM-E+FF", _single_frames(SEEING)),
+    PublishedModel("the single-view stage of ESAM-E+FF", _single_frames(AWARE, SEEING)),
 )
 
 
@@ -60,21 +70,21 @@ def model_of(state: Mapping[str, Tensor], where: str = "the checkpoint") -> Publ
     if flat:
         raise InputError(f"{where}: {flat[0]} is {tuple(state[flat[0]].shape)}, no matrix: download it again")
     lacking = [group for group in SEQUENCE_GROUPS if not any(name.startswith(group) for name in state)]
-    embedding = "batch" if "merge_head.net.1.running_mean" in state else "layer"
+    embedding = EmbeddingShape("batch" if "merge_head.net.1.running_mean" in state else "layer")
+    classes, semantics = len(state[CLASSES]) - 1, len(state[SEMANTICS]) - 1
+    channels = len(state[IMAGE]) if IMAGE in state else 0
     shape = NetworkShape(
-        classes=len(state[CLASSES]) - 1,
-        semantics=len(state[SEMANTICS]) - 1,
-        voxel_memory="memory." not in lacking,
-        boxes="decoder.out_reg." not in lacking,
-        embedding="none" if "merge_head." in lacking else embedding,
-        image_channels=len(state[IMAGE]) if IMAGE in state else 0,
+        decoder=QueriesShape(classes, semantics, boxes="decoder.out_reg." not in lacking),
+        voxel_memory=None if "memory." in lacking else VoxelMemoryShape(),
+        image_features=ImageFeaturesShape(channels) if channels else None,
+        embedding=None if "merge_head." in lacking else embedding,
     )
     for model in MODELS:
         if model.shape == shape:
             return model
     raise InputError(
-        f"{where} is none of the published models: {CLASSES} has {shape.classes + 1} rows (2 or 19), "
-        f"{SEMANTICS} {shape.semantics + 1} (201 or 21), {IMAGE} {shape.image_channels} (960 or none), of "
+        f"{where} is none of the published models: {CLASSES} has {classes + 1} rows (2 or 19), "
+        f"{SEMANTICS} {semantics + 1} (201 or 21), {IMAGE} {channels} (960 or none), of "
         f"{_listed(SEQUENCE_GROUPS)} (all there, or all not) it lacks "
         f"{_listed(lacking) or 'none'}: download it again"
     )

@@ -14,7 +14,9 @@ from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import positive
 from autoseg3d_core.models.autoseg3d import AutoSeg3D, QueryRows
 from autoseg3d_core.models.interface import Sighting
-from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network_shape import NetworkShape
+from autoseg3d_core.modules.track_association import AssociationShape
 from autoseg3d_core.structures import FrameInstances, Memory
 from autoseg3d_core.timing import StageTimer
 from autoseg3d_core.tracking.assignment import Assigner
@@ -105,7 +107,7 @@ def _model(weights: str | None) -> tuple[AutoSeg3D, Assigner]:
         config = build.load(None, settings)
         return build.autoseg3d(config)
     torch.manual_seed(0)
-    shape = NetworkShape(unet="edge", query_channels=128, association=True)
+    shape = NetworkShape(unet="edge", query_channels=128, association=AssociationShape())
     return build.autoseg3d(build.Config(), Network(shape))
 
 

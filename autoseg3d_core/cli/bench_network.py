@@ -19,9 +19,10 @@ from autoseg3d_core.config import ConfigError
 from autoseg3d_core.lifting import LiftingConfig, lift
 from autoseg3d_core.mask_makers.geometric import GeometricConfig, GeometricMaskMaker
 from autoseg3d_core.models.leftovers import add_leftovers
-from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.modules.sparse_unet import SHAPES
-from autoseg3d_core.modules.voxel_memory import VoxelMemory
+from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
 from autoseg3d_core.sparse.layers import backend_of
 from autoseg3d_core.structures import FragmentCloud
 from autoseg3d_core.timing import StageTimer
@@ -142,8 +143,9 @@ def _step(network: Network, cloud: FragmentCloud, memory: VoxelMemory, timer: St
         levels = network.unet.encode(stem)
         settled()
     with timer.stage("memory"):
-        if network.voxel_memory is not None:
-            levels, (memory,) = network.voxel_memory(levels, [memory])
+        adapter = network.part(VoxelMemoryAdapter)
+        if adapter is not None:
+            levels, (memory,) = adapter(levels, [memory])
         settled()
     with timer.stage("decode"):
         features = network.unet.decode(stem, levels).features.to(network.decoder.norm.weight.dtype)

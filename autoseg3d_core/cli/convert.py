@@ -44,10 +44,10 @@ def _how_to_run(model: PublishedModel, target: str) -> str:
 
 
 def _how_to_train(model: PublishedModel, target: str) -> str:
-    shape = model.shape
+    shape, decoder = model.shape, model.shape.decoder
     return (
         "it has no boxes and no embedding, without which no instance finds its track: start training from it:"
         f" autoseg3d train --config config/train_esam.yaml --out DIR --set network.start={target} "
         f"network.unet={shape.unet} network.query_channels={shape.query_channels} "
-        f"network.placement={shape.placement} network.class_aware={str(shape.classes > 1).lower()}"
+        f"network.placement={decoder.placement} network.class_aware={str(decoder.classes > 1).lower()}"
     )

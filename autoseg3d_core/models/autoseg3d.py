@@ -71,7 +71,8 @@ class AutoSeg3D:
         join_confidence: float = 1.0,
         map_weight: float = 0.0,
     ) -> None:
-        if network.association is None:
+        association = network.part(TrackAssociation)
+        if association is None:
             raise ConfigError(
                 "model.network.weights holds no track association: train it with `autoseg3d train`, or run "
                 "these weights with model.name=esam"
@@ -79,7 +80,7 @@ class AutoSeg3D:
         self.network, self.config = network, config
         self.dormant_after_frames, self.join_confidence = dormant_after_frames, join_confidence
         self.map_weight = map_weight
-        self._association: TrackAssociation = network.association
+        self._association = association
         self._perception = Perception(network, config, QueryRows)
         self.label_names = network.label_names
 

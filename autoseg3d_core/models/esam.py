@@ -18,6 +18,7 @@ from autoseg3d_core.geometry.boxes import box_iou_3d
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.perception import DOUBT, NetworkConfig, Perception
+from autoseg3d_core.modules.embedding_head import EmbeddingHead
 from autoseg3d_core.structures import (
     Association,
     EncodedCloud,
@@ -47,13 +48,13 @@ class Esam:
     doubt = DOUBT
 
     def __init__(self, network: Network, config: NetworkConfig) -> None:
-        if network.embedding is None or not network.shape.boxes:
+        embed = network.part(EmbeddingHead)
+        if embed is None or network.decoder.boxes is None:
             raise ConfigError(
                 "model.name=esam: its weights have no boxes or no embedding, without which no instance finds "
                 "its track: take weights of sequences, or train some from these (network.start=FILE)"
             )
         self.network, self.config, self.label_names = network, config, network.label_names
-        embed = network.embedding
         self._perception = Perception(network, config, lambda q, boxes: EmbeddingRows(embed(q), boxes))
 
     def empty_rows(self) -> TrackRows:

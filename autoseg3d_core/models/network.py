@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -15,58 +16,25 @@ from torch import Tensor, nn
 
 from autoseg3d_core.geometry.groups import group_mean
 from autoseg3d_core.geometry.voxels import unpack, voxelize
-from autoseg3d_core.modules.assembly_decoder import AssemblyDecoder
+from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.modules.blocks import Norm
-from autoseg3d_core.modules.embedding_head import EmbeddingHead
 from autoseg3d_core.modules.fragment_merging import FragmentMerging
-from autoseg3d_core.modules.fragment_pooling import FragmentPooling, PooledFragments, StrongestPooling
+from autoseg3d_core.modules.fragment_pooling import PooledFragments
 from autoseg3d_core.modules.image_features import ImageFeatures, sample_image
-from autoseg3d_core.modules.query_decoder import DecoderInput, DecoderShape, HeadOutput, QueryDecoder
+from autoseg3d_core.modules.part import Around
+from autoseg3d_core.modules.query_decoder import DecoderInput, HeadOutput, QueryDecoder
 from autoseg3d_core.modules.recent_queries import Recent, RecentQueries
 from autoseg3d_core.modules.sparse_unet import SHAPES, SparseUNet
-from autoseg3d_core.modules.track_association import TrackAssociation
 from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
 from autoseg3d_core.modules.wholeness import UNKNOWN, WholenessEmbedding, wholeness_of_groups
 from autoseg3d_core.sparse.layers import TORCH, Backend
 from autoseg3d_core.sparse.tensor import SparseTensor, sparse_batch
 from autoseg3d_core.structures import FragmentCloud, InputError
 
+PartT = TypeVar("PartT", bound=nn.Module)
 COLOUR_MEAN = (0.47793126, 0.43032575, 0.37495989)
 COLOUR_SPREAD = (0.28344755, 0.27566158, 0.27018971)
 """The colour statistics of the published training data, for colours in [0, 1]."""
-
-
-@dataclass(frozen=True)
-class NetworkShape:
-    """What a network is made of; enough to build it empty.
-
-    `query_channels` is the width of queries and tracks, `placement` what they know of their places.
-    `embedding` is the norm of the embedding head ("layer" or "batch"), or "none" where there is no head.
-    `image_channels` is 0 where no image features are added. `merging`, `recent` and `association` are
-    AutoSeg3D's parts, there or not; `recent_scale` says how distance counts among recent queries, and
-    `appearance` and `gate` are the parts of its association. `wholeness`: fragments are told how sure the
-    mask maker is of their masks. `decoder` says what becomes of fragments: each is a query of its own
-    ("queries"), or they are assembled first, by "centers" (SAMosaic3D) or by "pairs".
-    """
-
-    unet: str = "res16unet34c"
-    voxel_m: float = 0.02
-    classes: int = 1
-    semantics: int = 200
-    voxel_memory: bool = True
-    boxes: bool = True
-    embedding: str = "layer"
-    image_channels: int = 0
-    query_channels: int = 256
-    placement: str = "published"
-    merging: bool = False
-    recent: bool = False
-    recent_scale: str = "query"
-    association: bool = False
-    appearance: bool = True
-    gate: bool = True
-    wholeness: bool = False
-    decoder: str = "queries"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +46,7 @@ class NetworkMemory:
 
 
 class Network(nn.Module):
-    """U-Net, voxel memory, fragment pooling and query decoder, one after the other.
+    """U-Net, fragment pooling and decoder, with the parts that its shape names around them.
 
     `label_names` names its classes, where somebody has; a class-agnostic network has none.
     """
@@ -87,42 +55,21 @@ class Network(nn.Module):
         self, shape: NetworkShape, backend: Backend = TORCH, label_names: Sequence[str] = ()
     ) -> None:
         super().__init__()
-        self.label_names = tuple(label_names)
-        unet, width = SHAPES[shape.unet], shape.query_channels
-        sizes = DecoderShape(
-            unet.channels,
-            width,
-            feedforward=4 * width,
-            classes=shape.classes,
-            semantics=shape.semantics,
-            boxes=shape.boxes,
-            placement=shape.placement,
-        )
-        self.shape = shape
-        self.unet = SparseUNet(unet, backend=backend)
-        self.voxel_memory = (
-            VoxelMemoryAdapter(unet.remembered_channels, backend) if shape.voxel_memory else None
-        )
-        self.image_features = (
-            ImageFeatures(shape.image_channels, unet.stem_channels) if shape.image_channels else None
-        )
-        assembled = shape.decoder != "queries"
-        self.pooling = StrongestPooling() if assembled else FragmentPooling(unet.channels)
-        self.decoder = AssemblyDecoder(sizes, shape.decoder == "pairs") if assembled else QueryDecoder(sizes)
-        has_embedding = shape.embedding != "none"
-        self.embedding = EmbeddingHead(width, 2 * width, shape.embedding) if has_embedding else None
-        self.merging = FragmentMerging(width) if shape.merging else None
-        self.wholeness = WholenessEmbedding(unet.channels) if shape.wholeness else None
-        self.recent = RecentQueries(unet.channels, scale=shape.recent_scale) if shape.recent else None
-        self.association = (
-            TrackAssociation(width, appearance=shape.appearance, gate=shape.gate)
-            if shape.association
-            else None
-        )
+        self.shape, self.label_names = shape, tuple(label_names)
+        around = Around(SHAPES[shape.unet], shape.query_channels, backend)
+        self.unet = SparseUNet(around.unet, backend=backend)
+        self.pooling = shape.decoder.pooling(around)
+        self.decoder = shape.decoder.build(around)
+        for name, part in shape.parts().items():
+            self.register_module(name, None if part is None else part.build(around))
+
+    def part(self, kind: type[PartT]) -> PartT | None:
+        """Return the network's part of a class, None where it has none."""
+        return next((part for part in self.children() if isinstance(part, kind)), None)
 
     def halve_unet(self) -> Network:
         """Put the voxel parts into half precision, for a GPU; norms and sums over points stay in single."""
-        for part in (self.unet, self.voxel_memory, self.image_features):
+        for part in (self.unet, self.part(VoxelMemoryAdapter), self.part(ImageFeatures)):
             for module in () if part is None else part.modules():
                 if not isinstance(module, Norm):
                     for weight in module.parameters(recurse=False):
@@ -131,7 +78,8 @@ class Network(nn.Module):
 
     def new_memory(self, max_voxels: int = 200_000) -> NetworkMemory:
         """Return a memory for this network that has seen nothing; the cap is that of its finest level."""
-        levels = 0 if self.voxel_memory is None else len(self.voxel_memory.levels)
+        adapter = self.part(VoxelMemoryAdapter)
+        levels = 0 if adapter is None else len(adapter.levels)
         return NetworkMemory(VoxelMemory.empty(levels, max_voxels))
 
     def forward(
@@ -151,12 +99,14 @@ class Network(nn.Module):
     ) -> tuple[list[Float[Tensor, "_ channels"]], Sequence[VoxelMemory]]:
         """Return the features of each frame's points, and the next memories."""
         tensor, point_rows = self.voxels_of(clouds)
+        image_features, voxel_memory = self.part(ImageFeatures), self.part(VoxelMemoryAdapter)
         stem = self.unet.stem(tensor)
-        if self.image_features is not None:
-            stem = self.image_features(stem, self._seen_by_the_camera(clouds, tensor))
+        if image_features is not None:
+            seen = self._seen_by_the_camera(clouds, tensor, image_features.linear.in_features)
+            stem = image_features(stem, seen)
         levels = self.unet.encode(stem)
-        if self.voxel_memory is not None:
-            levels, memories = self.voxel_memory(levels, memories)
+        if voxel_memory is not None:
+            levels, memories = voxel_memory(levels, memories)
         voxels = self.unet.decode(stem, levels).features.to(self.decoder.norm.weight.dtype)
         return [voxels[rows] for rows in point_rows], memories
 
@@ -174,10 +124,10 @@ class Network(nn.Module):
         return sparse_batch([f.to(dtype) for f in features], cells), point_rows
 
     def _seen_by_the_camera(
-        self, clouds: Sequence[FragmentCloud], tensor: SparseTensor
+        self, clouds: Sequence[FragmentCloud], tensor: SparseTensor, channels: int
     ) -> Float[Tensor, "voxels channels"]:
         """Return each voxel's image features; raises `InputError` where frames come without."""
-        channels, parts = self.shape.image_channels, []
+        parts = []
         for row, cloud in enumerate(clouds):
             view = cloud.view
             if view is None or len(view.features) != channels:
@@ -197,9 +147,9 @@ class Network(nn.Module):
         """Return what the decoder sees of one frame, its fragments merged and aware of the frame before."""
         xyz = cloud.xyz.to(features.dtype)
         fragment, pooled = self._pooled(features, xyz, cloud)
-        fragments = pooled.features
-        if self.recent is not None:
-            fragments = self.recent(fragments, pooled.centers, recent)
+        fragments, looking_back = pooled.features, self.part(RecentQueries)
+        if looking_back is not None:
+            fragments = looking_back(fragments, pooled.centers, recent)
         rgb = cloud.rgb.to(features.dtype)
         return DecoderInput(
             features, xyz, fragment, pooled.weights, fragments, pooled.centers, pooled.sizes, rgb
@@ -207,27 +157,29 @@ class Network(nn.Module):
 
     def recent_of(self, seen: DecoderInput) -> Recent | None:
         """Return what the next frame is to know of this one; None for a network that does not look back."""
-        return None if self.recent is None else Recent(seen.fragments, seen.centers)
+        return None if self.part(RecentQueries) is None else Recent(seen.fragments, seen.centers)
 
     def pool_fragments(
         self, features: Tensor, xyz: Tensor, fragment: Tensor, wholeness: Tensor | None, count: int
     ) -> PooledFragments:
         """Return the fragments' vectors, which know how sure their masks are where somebody says so."""
-        pooled = self.pooling(features, xyz, fragment, count)
-        if self.wholeness is None:
+        pooled: PooledFragments = self.pooling(features, xyz, fragment, count)
+        embed = self.part(WholenessEmbedding)
+        if embed is None:
             return pooled
         whole = pooled.features.new_full((count,), UNKNOWN) if wholeness is None else wholeness
-        told = pooled.features + self.wholeness(whole.to(pooled.features.dtype))
+        told = pooled.features + embed(whole.to(pooled.features.dtype))
         return dataclasses.replace(pooled, features=told)
 
     def _pooled(self, features: Tensor, xyz: Tensor, cloud: FragmentCloud) -> tuple[Tensor, PooledFragments]:
         """Return each point's fragment and the fragments' vectors, after merging where there is such."""
         fragment, whole, count = cloud.fragment, cloud.wholeness, len(cloud.fragment_score)
         pooled = self.pool_fragments(features, xyz, fragment, whole, count)
-        if self.merging is None or isinstance(self.decoder, AssemblyDecoder):
+        merging = self.part(FragmentMerging)
+        if merging is None or not isinstance(self.decoder, QueryDecoder):
             return fragment, pooled
         first = self.decoder.first_look(pooled.features, pooled.centers, pooled.sizes)
-        group = self.merging(first.queries, first.class_logits, first.boxes)
+        group = merging(first.queries, first.class_logits, first.boxes)
         groups = int(group.max()) + 1 if count else 0
         if groups == count:
             return fragment, pooled

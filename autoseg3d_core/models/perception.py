@@ -14,6 +14,7 @@ from autoseg3d_core.config import section, setting
 from autoseg3d_core.geometry.groups import group_boxes
 from autoseg3d_core.models.leftovers import add_leftovers
 from autoseg3d_core.models.network import Network, NetworkMemory
+from autoseg3d_core.models.network_shape import PARTS
 from autoseg3d_core.models.selection import SelectionConfig, select_instances
 from autoseg3d_core.modules.query_decoder import HeadOutput
 from autoseg3d_core.structures import (
@@ -38,9 +39,7 @@ class NetworkConfig:
         "",
         "path of trained weights, or published ones through `autoseg3d convert`; empty takes those bundled",
     )
-    without: str = setting(
-        "", "parts of the weights to leave out, by comma: merging, recent, association, embedding"
-    )
+    without: str = setting("", f"parts of the weights to leave out, by comma: {', '.join(PARTS)}")
     backend: str = setting(
         "auto",
         "sparse convolution by spconv or torch; auto takes spconv on a GPU",

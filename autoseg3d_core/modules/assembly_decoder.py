@@ -25,9 +25,10 @@ from autoseg3d_core.geometry.voxels import unpack, voxelize
 from autoseg3d_core.modules.attention import MultiHeadAttention
 from autoseg3d_core.modules.fragment_assembly import Assembly, CenterAssembly
 from autoseg3d_core.modules.fragment_edges import fragment_edges
-from autoseg3d_core.modules.fragment_pooling import EVEN
+from autoseg3d_core.modules.fragment_pooling import EVEN, StrongestPooling
 from autoseg3d_core.modules.linear_layers import FeedForward, starting_at_zero, two_layers
 from autoseg3d_core.modules.pair_assembly import PairAssembly
+from autoseg3d_core.modules.part import Around
 from autoseg3d_core.modules.placement import PLACEMENTS
 from autoseg3d_core.modules.query_decoder import DecoderInput, DecoderShape, HeadOutput
 
@@ -102,6 +103,31 @@ class GatedLayer(nn.Module):
         rows = self.cross_norm(rows + self.cross(rows, keys, keys))
         rows = self.among_norm(rows + self.among(rows, rows, rows, gate))
         return self.feedforward(rows)
+
+
+@dataclass(frozen=True)
+class AssemblyShape:
+    """A network that assembles fragments into objects first, by "centers" (SAMosaic3D) or by "pairs"."""
+
+    by: str = "centers"
+    classes: int = 1
+    placement: str = "extent"
+
+    def pooling(self, around: Around) -> StrongestPooling:
+        """Return what makes fragments of points."""
+        return StrongestPooling()
+
+    def build(self, around: Around) -> AssemblyDecoder:
+        """Return the decoder; raises `KeyError` for an unknown way to assemble."""
+        width = around.query_channels
+        sizes = DecoderShape(
+            around.unet.channels,
+            width,
+            feedforward=4 * width,
+            classes=self.classes,
+            placement=self.placement,
+        )
+        return AssemblyDecoder(sizes, pairs={"centers": False, "pairs": True}[self.by])
 
 
 class AssemblyDecoder(nn.Module):

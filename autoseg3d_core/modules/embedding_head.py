@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from autoseg3d_core.modules.blocks import Norm
+from autoseg3d_core.modules.part import Around
 
 NORMS = {"layer": nn.LayerNorm, "batch": Norm}
+
+
+@dataclass(frozen=True)
+class EmbeddingShape:
+    """A network with an embedding head; `norm` is that between its layers, "layer" or "batch"."""
+
+    norm: str = "layer"
+
+    def build(self, around: Around) -> EmbeddingHead:
+        """Return the head."""
+        return EmbeddingHead(around.query_channels, 2 * around.query_channels, self.norm)
 
 
 class EmbeddingHead(nn.Module):

@@ -8,6 +8,8 @@ integration).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float, Int64
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -17,9 +19,19 @@ from torch import Tensor, nn
 from autoseg3d_core.geometry.boxes import box_iou_3d
 from autoseg3d_core.modules.attention import MultiHeadAttention
 from autoseg3d_core.modules.pair_geometry import OverlapEmbedding, ResidualMlp
+from autoseg3d_core.modules.part import Around
 
 MIN_SIMILARITY = 0.5
 """Pairs of a group are at least this similar (the paper's delta)."""
+
+
+@dataclass(frozen=True)
+class MergingShape:
+    """A network that merges fragments of one object before it decodes them."""
+
+    def build(self, around: Around) -> FragmentMerging:
+        """Return what merges fragments."""
+        return FragmentMerging(around.query_channels)
 
 
 class FragmentMerging(nn.Module):

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from autoseg3d_core.modules.blocks import Norm
+from autoseg3d_core.modules.part import Around
 from autoseg3d_core.sparse.tensor import SparseTensor
 from autoseg3d_core.structures import CameraIntrinsics
 
 NEAREST_M = 1e-3
 """What is nearer than this, or behind the camera, has no pixel."""
+
+
+@dataclass(frozen=True)
+class ImageFeaturesShape:
+    """A network whose voxels are told what a 2D network saw, in so many channels."""
+
+    channels: int
+
+    def build(self, around: Around) -> ImageFeatures:
+        """Return what adds image features."""
+        return ImageFeatures(self.channels, around.unet.stem_channels)
 
 
 class ImageFeatures(nn.Module):

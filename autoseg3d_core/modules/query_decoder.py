@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from autoseg3d_core.geometry.groups import group_size
 from autoseg3d_core.modules.attention import MultiHeadAttention
+from autoseg3d_core.modules.fragment_pooling import FragmentPooling
 from autoseg3d_core.modules.linear_layers import FeedForward, starting_at_zero, two_layers
+from autoseg3d_core.modules.part import Around
 from autoseg3d_core.modules.placement import PLACEMENTS
 
 MASKED_SHARE = 0.5
@@ -104,6 +106,39 @@ class DecoderLayer(nn.Module):
         if among:
             queries = self.among_norm(queries + self.among(queries, queries, queries))
         return self.feedforward(queries)
+
+
+@dataclass(frozen=True)
+class QueriesShape:
+    """A network in which each fragment is a query of its own.
+
+    `semantics` counts the classes of the auxiliary point labels; `placement` names what queries and points
+    know of their places. Weights of single frames have no `boxes`.
+    """
+
+    classes: int = 1
+    semantics: int = 200
+    boxes: bool = True
+    placement: str = "published"
+
+    def pooling(self, around: Around) -> FragmentPooling:
+        """Return what makes fragments of points."""
+        return FragmentPooling(around.unet.channels)
+
+    def build(self, around: Around) -> QueryDecoder:
+        """Return the decoder."""
+        width = around.query_channels
+        return QueryDecoder(
+            DecoderShape(
+                around.unet.channels,
+                width,
+                feedforward=4 * width,
+                classes=self.classes,
+                semantics=self.semantics,
+                boxes=self.boxes,
+                placement=self.placement,
+            )
+        )
 
 
 class QueryDecoder(nn.Module):

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from autoseg3d_core.modules.attention import MultiHeadAttention
+from autoseg3d_core.modules.part import Around
 
 LARGEST_SCALE = 10.0
 """Per metre; a scale never falls below 0, where distance would speak for a pair."""
@@ -65,6 +66,17 @@ class SharedScale(nn.Module):
 
 SCALES: dict[str, type[nn.Module] | None] = {"query": DistanceScale, "shared": SharedScale, "none": None}
 """How distance counts: by a scale that each fragment chooses, by one for all, or not at all."""
+
+
+@dataclass(frozen=True)
+class RecentShape:
+    """A network with recent queries; `scale` says how distance counts among them (a name of `SCALES`)."""
+
+    scale: str = "query"
+
+    def build(self, around: Around) -> RecentQueries:
+        """Return the recent queries, the identity when new."""
+        return RecentQueries(around.unet.channels, scale=self.scale)
 
 
 class RecentQueries(nn.Module):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from autoseg3d_core.geometry.boxes import box_iou_3d
 from autoseg3d_core.modules.attention import MultiHeadAttention
 from autoseg3d_core.modules.pair_geometry import OverlapEmbedding, ResidualMlp, box_rows
+from autoseg3d_core.modules.part import Around
 from autoseg3d_core.modules.recent_queries import DistanceScale
 
 
@@ -70,6 +71,21 @@ class Appearance(nn.Module):
         bias = self.scale(tokens, rows[:, :3], rows[:, :3])
         tokens = self.think(self.among_norm(tokens + self.among(placed, placed, tokens, bias)))
         return Described(tokens[len(queries) :], tokens[: len(queries)])
+
+
+@dataclass(frozen=True)
+class AssociationShape:
+    """A network with track association.
+
+    Without `appearance` boxes alone decide; without `gate` shares are not weighed by confidence.
+    """
+
+    appearance: bool = True
+    gate: bool = True
+
+    def build(self, around: Around) -> TrackAssociation:
+        """Return the association."""
+        return TrackAssociation(around.query_channels, appearance=self.appearance, gate=self.gate)
 
 
 class TrackAssociation(nn.Module):

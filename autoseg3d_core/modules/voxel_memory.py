@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from autoseg3d_core.geometry.groups import group_mean
 from autoseg3d_core.modules.blocks import ConvNormRelu, Norm
+from autoseg3d_core.modules.part import Around
 from autoseg3d_core.modules.voxel_store import VoxelRows, VoxelStore, rows_of
 from autoseg3d_core.sparse.layers import TORCH, Backend, SubmanifoldConv
 from autoseg3d_core.sparse.tensor import SparseTensor, sparse_batch
@@ -37,6 +38,15 @@ class VoxelMemory:
         As channels double with each level, all levels then take the same number of bytes at most.
         """
         return VoxelMemory(tuple(VoxelStore(max(max_voxels >> level, 1)) for level in range(levels)))
+
+
+@dataclass(frozen=True)
+class VoxelMemoryShape:
+    """A network with a voxel memory at each of its U-Net's remembered strides."""
+
+    def build(self, around: Around) -> VoxelMemoryAdapter:
+        """Return the adapter, the identity when new."""
+        return VoxelMemoryAdapter(around.unet.remembered_channels, around.backend)
 
 
 class VoxelMemoryAdapter(nn.Module):

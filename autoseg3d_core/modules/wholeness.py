@@ -6,13 +6,25 @@ not find it out. Where nobody knows (-1) nothing is added, so weights serve both
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from autoseg3d_core.geometry.groups import group_size
+from autoseg3d_core.modules.part import Around
 
 UNKNOWN = -1.0
+
+
+@dataclass(frozen=True)
+class WholenessShape:
+    """A network whose fragments are told how sure the mask maker is of their masks."""
+
+    def build(self, around: Around) -> WholenessEmbedding:
+        """Return the embedding, zeros when new."""
+        return WholenessEmbedding(around.unet.channels)
 
 
 class WholenessEmbedding(nn.Module):

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from autoseg3d_core.checkpoints.format import Checkpoint, load
+from autoseg3d_core.checkpoints.network_weights import shape_of
 from autoseg3d_core.checkpoints.weights import sha256_of
 from autoseg3d_core.config import section, setting
 from autoseg3d_core.datasets.clips import PreparedScene
 from autoseg3d_core.lifting import LiftingConfig
-from autoseg3d_core.models.network import Network, NetworkShape
-from autoseg3d_core.modules.assembly_decoder import AssemblyDecoder
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network_shape import NetworkShape
+from autoseg3d_core.modules.assembly_decoder import AssemblyDecoder, AssemblyShape
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.training.assembly import AssemblyObjectiveConfig, LossWeights, assembly_losses
 from autoseg3d_core.training.kept_frames import KeptFrame, KeptFrames
@@ -105,16 +107,14 @@ class AssemblyTrainee:
             raise InputError("assembly.start is not set: give weights whose U-Net is to be taken")
         self.config, self.labels, self.device, self.command = config, tuple(labels), device, command
         stored = load(config.start)
-        base = NetworkShape(**stored.config["network"])
+        base = shape_of(stored, config.start)
         shape = NetworkShape(
             unet=base.unet,
             voxel_m=base.voxel_m,
-            classes=len(labels) if config.class_aware else 1,
-            voxel_memory=base.voxel_memory,
-            embedding="none",
             query_channels=config.query_channels,
-            placement="extent",
-            decoder=config.by,
+            decoder=AssemblyShape(config.by, classes=len(labels) if config.class_aware else 1),
+            voxel_memory=base.voxel_memory,
+            embedding=None,
         )
         self.network = Network(shape, label_names=labels).to(device)
         taken = {n: t for n, t in stored.tensors.items() if n.split(".")[0] in UNET_PARTS}

@@ -22,7 +22,9 @@ from autoseg3d_core.checkpoints.network_weights import network_of
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.boxes import box_iou_3d
 from autoseg3d_core.models.network import Network
-from autoseg3d_core.modules.fragment_merging import FragmentMerging
+from autoseg3d_core.modules.embedding_head import EmbeddingHead, EmbeddingShape
+from autoseg3d_core.modules.fragment_merging import FragmentMerging, MergingShape
+from autoseg3d_core.modules.track_association import AssociationShape
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.training import losses
 from autoseg3d_core.training.network import network_checkpoint, start_from
@@ -36,7 +38,8 @@ from autoseg3d_core.training.tracks import (
     same_object,
 )
 
-PARTS = ("association", "merging", "embedding")
+LEARNED = ("association", "merging", "embedding")
+"""The parts that learn."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +112,13 @@ class AssociationTrainee:
         self.base = network_of(stored, config.start).to(device).eval()
         shape = dataclasses.replace(
             self.base.shape,
-            association=True,
-            merging=True,
-            embedding="layer",
-            appearance=config.appearance,
-            gate=config.gate,
+            association=AssociationShape(config.appearance, config.gate),
+            merging=MergingShape(),
+            embedding=EmbeddingShape(),
         )
         self.network = Network(shape).to(device).requires_grad_(False)
         start_from(self.network, config.start)
-        for name in PARTS:
+        for name in LEARNED:
             getattr(self.network, name).requires_grad_(True)
         self.module: nn.Module = self.network
         run_time = build.Config()
@@ -126,9 +127,9 @@ class AssociationTrainee:
 
     def losses(self, batch: RowBatch) -> dict[str, Tensor]:
         """Return the weighted parts of the loss, means over frames."""
-        merging = self.network.merging
+        merging, embedding = self.network.part(FragmentMerging), self.network.part(EmbeddingHead)
         assert merging is not None
-        assert self.network.embedding is not None
+        assert embedding is not None
         config, total = self.config, defaultdict[str, list[Tensor]](list)
         own = np.random.default_rng(batch.number).random(len(batch.clips)) < config.own_share
         for place, stored in enumerate(batch.clips):
@@ -143,8 +144,8 @@ class AssociationTrainee:
             for before, now in itertools.pairwise(clip):
                 first, second = before.instances, now.instances
                 contrast = losses.contrast_loss(
-                    self.network.embedding(second.queries),
-                    self.network.embedding(first.queries),
+                    embedding(second.queries),
+                    embedding(first.queries),
                     *named_apart(second.ids, first.ids),
                 )
                 total["contrast"].append(config.contrast_weight * contrast)

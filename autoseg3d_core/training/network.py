@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 from collections.abc import Sequence
@@ -16,22 +15,19 @@ from autoseg3d_core.checkpoints.format import Checkpoint, load
 from autoseg3d_core.config import section, setting
 from autoseg3d_core.datasets.clips import PreparedScene, prepared_scenes
 from autoseg3d_core.lifting import LiftingConfig
-from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network_shape import PARTS, NetworkShape
+from autoseg3d_core.modules.embedding_head import EmbeddingShape
+from autoseg3d_core.modules.query_decoder import QueriesShape
+from autoseg3d_core.modules.recent_queries import RecentShape
+from autoseg3d_core.modules.wholeness import WholenessShape
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.training.objective import Objective, ObjectiveConfig
 from autoseg3d_core.training.samples import Augmentation, ClipSamples, Sample
 
 UNET = "unet."
-LATER_PARTS = (
-    "recent.",
-    "merging.",
-    "association.",
-    "embedding.",
-    "voxel_memory.",
-    "decoder.boxes.",
-    "wholeness.",
-)
-"""Parts that a network to start from may lack; they begin untrained."""
+LATER = ("decoder.boxes.", *(f"{name}." for name in PARTS))
+"""What a network to start from may lack; they begin untrained."""
 LABEL_HEADS = ("decoder.classes.2.", "decoder.semantics.")
 """Layers with a row for each label; they begin untrained where the labels are others in number."""
 
@@ -141,7 +137,7 @@ def network_checkpoint(
 ) -> Checkpoint:
     """Return a network as a file's contents, in half precision."""
     tensors = {n: t.half() if t.is_floating_point() else t for n, t in module.state_dict().items()}
-    about = {"network": asdict(shape), "labels": list(labels)}
+    about = {"network": shape.to_json(), "labels": list(labels)}
     return Checkpoint(tensors, about, json.dumps(source, sort_keys=True))
 
 
@@ -149,14 +145,15 @@ def network_shape(config: NetworkTrainingConfig, labels: Sequence[str]) -> Netwo
     """Return the shape of the network to train."""
     return NetworkShape(
         unet=config.unet,
-        classes=len(labels) if config.class_aware else 1,
-        semantics=len(labels),
-        embedding="layer" if config.embedding else "none",
         query_channels=config.query_channels,
-        placement=config.placement,
-        recent=config.recent,
-        recent_scale=config.recent_scale,
-        wholeness=config.wholeness,
+        decoder=QueriesShape(
+            classes=len(labels) if config.class_aware else 1,
+            semantics=len(labels),
+            placement=config.placement,
+        ),
+        embedding=EmbeddingShape() if config.embedding else None,
+        recent=RecentShape(config.recent_scale) if config.recent else None,
+        wholeness=WholenessShape() if config.wholeness else None,
     )
 
 
@@ -172,7 +169,7 @@ def start_from(network: Network, path: str) -> None:
     given = {n: t for n, t in stored.tensors.items() if n in own}
     only_unet = all(name.startswith(UNET) for name in stored.tensors)
     missing = [n for n in own if n not in given]
-    needed = [n for n in missing if n.startswith(UNET) or not (only_unet or n.startswith(LATER_PARTS))]
+    needed = [n for n in missing if n.startswith(UNET) or not (only_unet or n.startswith(LATER))]
     unfit = [n for n, t in given.items() if own[n].shape != t.shape]
     relabelled = [n for n in unfit if n.startswith(LABEL_HEADS)]
     wrong = needed + [n for n in unfit if n not in relabelled]
@@ -200,8 +197,3 @@ def training_scenes(folders: str, start: str = "") -> tuple[list[PreparedScene],
             f"{scenes[0].images.path}: has no truth/scene.npz: write it with `autoseg3d prepare`"
         )
     return scenes, truth.label_names
-
-
-def with_parts(shape: NetworkShape, **parts: bool) -> NetworkShape:
-    """Return a shape with other parts."""
-    return dataclasses.replace(shape, **parts)  # type: ignore[arg-type]

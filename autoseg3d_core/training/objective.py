@@ -12,6 +12,7 @@ from torch import Tensor
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.groups import group_mean, group_size
 from autoseg3d_core.models.network import Network, NetworkMemory
+from autoseg3d_core.modules.embedding_head import EmbeddingHead
 from autoseg3d_core.modules.query_decoder import DecoderInput, HeadOutput
 from autoseg3d_core.training import losses
 from autoseg3d_core.training.matching import Matches, match
@@ -153,9 +154,10 @@ class Objective:
 
         None where nothing is asked of embeddings. A mean of unit vectors is not made a unit vector again.
         """
-        if self.network.embedding is None or not self.config.contrast_weight:
+        embedding = self.network.part(EmbeddingHead)
+        if embedding is None or not self.config.contrast_weight:
             return None
-        count, embedded = len(truth.targets), self.network.embedding(head.queries)
+        count, embedded = len(truth.targets), embedding(head.queries)
         seen = group_size(truth.query_object, count) > 0
         return group_mean(embedded, truth.query_object, count)[seen], truth.targets.ids[seen]
 

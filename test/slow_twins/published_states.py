@@ -9,7 +9,10 @@ from pathlib import Path
 
 import torch
 
-from autoseg3d_core.models.network import NetworkShape
+from autoseg3d_core.models.network_shape import NetworkShape
+from autoseg3d_core.modules.embedding_head import EmbeddingShape
+from autoseg3d_core.modules.image_features import ImageFeaturesShape
+from autoseg3d_core.modules.query_decoder import QueriesShape
 
 PUBLISHED = Path(__file__).parents[1] / "core" / "checkpoints" / "esam_e_ca_tensors.txt"
 
@@ -65,15 +68,15 @@ def without(state: dict[str, torch.Tensor], *prefixes: str) -> dict[str, torch.T
 
 def variant(state: dict[str, torch.Tensor], kind: str) -> tuple[dict[str, torch.Tensor], NetworkShape]:
     """The tensors and the expected shape of each published model."""
-    aware = NetworkShape(classes=18, semantics=20)
+    aware = NetworkShape(decoder=QueriesShape(classes=18, semantics=20))
     if kind == "ESAM_CA":
-        return state | random_state(EMBEDDING_STATISTICS, 1), NetworkShape(embedding="batch")
+        return state | random_state(EMBEDDING_STATISTICS, 1), NetworkShape(embedding=EmbeddingShape("batch"))
     if kind == "ESAM-E":
         return state | random_state(HEADS_AWARE, 1), aware
     if kind == "ESAM-E+FF":
-        seeing = dataclasses.replace(aware, image_channels=960)
+        seeing = dataclasses.replace(aware, image_features=ImageFeaturesShape(960))
         return state | random_state(HEADS_AWARE | IMAGE, 1), seeing
     if kind == "single view":
-        shape = NetworkShape(voxel_memory=False, boxes=False, embedding="none")
+        shape = NetworkShape(decoder=QueriesShape(boxes=False), voxel_memory=None, embedding=None)
         return without(state, "memory.", "merge_head.", "decoder.out_reg."), shape
     return state, NetworkShape()

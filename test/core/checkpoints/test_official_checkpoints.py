@@ -17,7 +17,8 @@ from autoseg3d_core.checkpoints import official
 from autoseg3d_core.checkpoints.published_models import model_of
 from autoseg3d_core.checkpoints.published_names import our_tensors
 from autoseg3d_core.checkpoints.tensors_only import read_tensors
-from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.models.perception import read_head
 from autoseg3d_core.structures import FragmentCloud, InputError
 
@@ -103,7 +104,7 @@ def test_a_published_file_converts_and_runs(file, tmp_path):
     assert official.convert(file, target).shape == NetworkShape()
     checkpoint = our_format.load(target)
     assert checkpoint.source == "ESAM-E_CA_online_epoch_128.pth"
-    network = Network(NetworkShape(**checkpoint.config["network"])).eval()
+    network = Network(NetworkShape.of_json(checkpoint.config["network"])).eval()
     our_format.fill(network, checkpoint.tensors, "esam")
     generator = torch.Generator().manual_seed(0)
     xyz = torch.rand(300, 3, generator=generator)

@@ -7,9 +7,14 @@ import torch
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
 from autoseg3d_core.models.autoseg3d import AutoSeg3D, QueryRows, staged_affinity
 from autoseg3d_core.models.interface import Sighting
-from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.selection import SelectionConfig
+from autoseg3d_core.modules.fragment_merging import MergingShape
+from autoseg3d_core.modules.query_decoder import QueriesShape
+from autoseg3d_core.modules.recent_queries import RecentShape
+from autoseg3d_core.modules.track_association import AssociationShape
 from autoseg3d_core.structures import FragmentCloud, FrameInstances, Memory
 from autoseg3d_core.tracking.assignment import InStages, OneToOne
 from autoseg3d_core.tracking.lifecycle import TracksConfig, advance
@@ -17,13 +22,12 @@ from autoseg3d_core.tracking.lifecycle import TracksConfig, advance
 WIDTH = 32
 SHAPE = NetworkShape(
     unet="edge",
-    classes=3,
-    semantics=3,
-    embedding="none",
     query_channels=WIDTH,
-    merging=True,
-    recent=True,
-    association=True,
+    decoder=QueriesShape(classes=3, semantics=3),
+    embedding=None,
+    merging=MergingShape(),
+    recent=RecentShape(),
+    association=AssociationShape(),
 )
 EVERYTHING = NetworkConfig(
     selection=SelectionConfig(top_k=6, score_threshold=0.0, min_points=0, mask_threshold=0.4, exclusive=False)
@@ -236,7 +240,7 @@ def test_frames_with_next_to_nothing_are_no_error(network, points):
 @torch.inference_mode()
 def test_what_was_seen_in_the_frame_before_matters(network):
     torch.manual_seed(3)
-    looking = Network(dataclasses.replace(SHAPE, voxel_memory=False, merging=False)).eval()
+    looking = Network(dataclasses.replace(SHAPE, voxel_memory=None, merging=None)).eval()
     torch.nn.init.normal_(looking.recent.attention.out.weight)
 
     def last(*seeds):

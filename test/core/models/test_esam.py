@@ -10,9 +10,12 @@ from autoseg3d_core.checkpoints.format import Checkpoint, save
 from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
 from autoseg3d_core.models.esam import EmbeddingRows, Esam, compare
-from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.selection import SelectionConfig
+from autoseg3d_core.modules.image_features import ImageFeaturesShape
+from autoseg3d_core.modules.query_decoder import QueriesShape
 from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.structures import (
     Association,
@@ -28,7 +31,7 @@ from autoseg3d_core.structures import (
 from autoseg3d_core.tracking.assignment import OneToOne
 from autoseg3d_core.tracking.lifecycle import TracksConfig, advance
 
-SHAPE = NetworkShape(unet="edge", semantics=4)
+SHAPE = NetworkShape(unet="edge", decoder=QueriesShape(semantics=4))
 EVERYTHING = SelectionConfig(top_k=6, score_threshold=0.0, min_points=0, exclusive=False)
 
 
@@ -108,8 +111,8 @@ def test_a_frame_gives_instances_with_embeddings_and_boxes_around_their_points(n
     assert torch.allclose(found.description.embeddings.norm(dim=1), torch.ones(len(found)), atol=1e-5)
     for mask, box in zip(found.masks, found.world_boxes, strict=True):
         points = cloud().xyz[mask]
-        assert (box[:3] >= points.amin(dim=0)).all()
-        assert (box[3:] <= points.amax(dim=0)).all()
+        assert (box[:3] >= points.amin(dim=0) - 1e-6).all()
+        assert (box[3:] <= points.amax(dim=0) + 1e-6).all()
         inside = ((points >= box[:3]) & (points <= box[3:])).all(dim=1)
         assert inside.float().mean() > 0.9
     assert after.kept is not None
@@ -129,7 +132,7 @@ def test_a_world_moved_by_kilometres_and_turned_gives_the_same_instances(network
     )
     first, _ = perceive(model, here, memory_at(model))
     second, _ = perceive(model, there, memory_at(model, world))
-    assert torch.equal(first.masks, second.masks)
+    assert (first.masks != second.masks).float().mean() < 1e-3  # a logit may lie at the threshold
     assert torch.allclose(first.scores, second.scores, atol=2e-3)
     assert torch.allclose(whole(first.description), whole(second.description), atol=2e-2)
 
@@ -175,7 +178,7 @@ def test_degenerate_clouds_are_no_error(network, xyz):
 
 def test_the_pipeline_runs_it_from_a_file_and_keeps_ids(tmp_path, network, wall_frame):
     path = tmp_path / "network.safetensors"
-    save(path, Checkpoint(network.state_dict(), {"network": dataclasses.asdict(SHAPE)}))
+    save(path, Checkpoint(network.state_dict(), {"network": SHAPE.to_json()}))
     settings = ("model.name=esam", f"model.network.weights={path}", "lifting.points=800", "device=cpu")
     loose = ("model.network.selection.score_threshold=0", "model.network.selection.min_points=0")
     online = build.online_segmenter(build.load(None, (*settings, *loose)))
@@ -214,7 +217,7 @@ def test_converting_a_file_that_is_not_there_says_so(tmp_path, capsys):
 @pytest.fixture(scope="module")
 def seeing():
     torch.manual_seed(1)
-    network = Network(dataclasses.replace(SHAPE, image_channels=4)).eval()
+    network = Network(dataclasses.replace(SHAPE, image_features=ImageFeaturesShape(4))).eval()
     torch.nn.init.normal_(network.image_features.linear.weight)
     return network
 

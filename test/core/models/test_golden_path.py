@@ -24,9 +24,11 @@ from slow_twins.voxels import (
 
 from autoseg3d_core.models.esam import Esam
 from autoseg3d_core.models.interface import Sighting
-from autoseg3d_core.models.network import COLOUR_MEAN, COLOUR_SPREAD, Network, NetworkShape
+from autoseg3d_core.models.network import COLOUR_MEAN, COLOUR_SPREAD, Network
+from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.selection import SelectionConfig
+from autoseg3d_core.modules.query_decoder import QueriesShape
 from autoseg3d_core.structures import FragmentCloud, Memory
 from autoseg3d_core.tracking.assignment import OneToOne
 from autoseg3d_core.tracking.lifecycle import TracksConfig, advance
@@ -35,7 +37,7 @@ FRAGMENTS = 9
 SELECTION = SelectionConfig(
     top_k=6, per_class=True, score_threshold=0.0, min_points=3, mask_threshold=0.4, exclusive=False
 )
-SHAPE = NetworkShape(classes=2, semantics=4)
+SHAPE = NetworkShape(decoder=QueriesShape(classes=2, semantics=4))
 
 
 class SlowEsam:
@@ -93,9 +95,7 @@ def seen(frame: int) -> FragmentCloud:
     return FragmentCloud(xyz, rgb, fragment, torch.arange(len(xyz)), torch.ones(FRAGMENTS))
 
 
-@pytest.mark.parametrize(
-    "seed", [5, 8, 10]
-)  # weights with which some instances find a track, and some do not
+@pytest.mark.parametrize("seed", [6, 9])  # weights with which some instances find a track, and some do not
 @torch.no_grad()
 def test_the_whole_road_is_the_slow_one_over_two_frames(seed):
     network = random_weights(Network(SHAPE), seed)

@@ -7,9 +7,13 @@ import dataclasses
 import pytest
 import torch
 
-from autoseg3d_core.models.network import COLOUR_MEAN, Network, NetworkShape
+from autoseg3d_core.models.network import COLOUR_MEAN, Network
+from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.models.perception import read_head
 from autoseg3d_core.modules.blocks import Norm
+from autoseg3d_core.modules.image_features import ImageFeaturesShape
+from autoseg3d_core.modules.query_decoder import QueriesShape
+from autoseg3d_core.modules.wholeness import WholenessShape
 from autoseg3d_core.structures import CameraIntrinsics, FragmentCloud, ImageView
 
 SHAPE = NetworkShape(unet="edge")
@@ -56,7 +60,7 @@ def test_a_batch_of_scenes_is_its_scenes_one_by_one(network):
 
 
 def test_how_whole_masks_are_counts_only_where_somebody_knows_it(network):
-    aware = Network(dataclasses.replace(SHAPE, wholeness=True)).eval().requires_grad_(False)
+    aware = Network(dataclasses.replace(SHAPE, wholeness=WholenessShape())).eval().requires_grad_(False)
     aware.load_state_dict(network.state_dict(), strict=False)
     given = cloud()
     told = dataclasses.replace(given, wholeness=torch.tensor([0.9, -1, 0.1, -1, -1]))
@@ -100,7 +104,8 @@ def test_all_points_in_one_voxel_give_finite_predictions(network):
 
 
 def test_a_network_without_memory_boxes_and_embedding_still_predicts():
-    bare = Network(NetworkShape(unet="edge", voxel_memory=False, boxes=False, embedding="none")).eval()
+    shape = NetworkShape("edge", decoder=QueriesShape(boxes=False), voxel_memory=None, embedding=None)
+    bare = Network(shape).eval()
     [heads], _ = bare([cloud()], [bare.new_memory()])
     prediction = read_head(heads[-1])
     assert (prediction.scene_boxes == 0).all()
@@ -134,7 +139,9 @@ def test_norms_keep_the_statistics_that_half_precision_cannot_hold(network):
 
 
 def test_a_voxel_reads_the_image_where_its_lowest_corner_is():
-    network = Network(NetworkShape(unet="edge", image_channels=2)).eval().requires_grad_(False)
+    network = (
+        Network(NetworkShape(unet="edge", image_features=ImageFeaturesShape(2))).eval().requires_grad_(False)
+    )
     read = []
     network.image_features.register_forward_pre_hook(lambda _, given: read.append(given[1]))
     row, column = torch.meshgrid(torch.arange(31.0), torch.arange(41.0), indexing="ij")

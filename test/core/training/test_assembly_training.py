@@ -44,7 +44,7 @@ def test_the_decoder_learns_and_the_u_net_stays(prepared, tmp_path, by):
     assert sums[-1] < 0.9 * sums[0]
     save(tmp_path / "weights.safetensors", trainee.checkpoint(trainee.network, 8))
     learned = network_of(load(tmp_path / "weights.safetensors"), "weights")
-    assert learned.shape.decoder == by
+    assert learned.shape.decoder.by == by
     before, after = load(START).tensors, learned.state_dict()
     same = [name for name in before if name.split(".")[0] in UNET_PARTS]
     assert same

@@ -14,8 +14,10 @@ from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.errors import ConfigError
 from autoseg3d_core.models.esam import Esam
 from autoseg3d_core.models.interface import Sighting
-from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.models.perception import NetworkConfig
+from autoseg3d_core.modules.query_decoder import QueriesShape
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.tracking.lifecycle import advance
 from autoseg3d_core.training.association import (
@@ -282,7 +284,7 @@ def test_association_learns_without_one_of_its_parts(base, part, value):
     clip = [FrameRows(rows([1, 2, 0], n), rows([1, 1, 2], n)) for n in range(3)]
     losses = trainee.losses(RowBatch(0, [clip]))
     assert ("confidence" in losses) == (part != "gate")
-    assert getattr(trainee.network.shape, part) is value
+    assert getattr(trainee.network.shape.association, part) is value
     sum(losses.values()).backward()
     assert trainee.network.association.share.weight.grad.abs().sum() > 0
 
@@ -333,7 +335,7 @@ validation: {{scenes: {prepared}, masks: parts, stride: 2}}
     assert "autoseg3d" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("lacking", [{"boxes": False}, {"embedding": "none"}])
+@pytest.mark.parametrize("lacking", [{"decoder": QueriesShape(boxes=False)}, {"embedding": None}])
 def test_a_network_that_could_not_track_is_refused(lacking):
     network = Network(NetworkShape(unet="edge", **lacking))
     with pytest.raises(ConfigError, match=r"network\.start"):
