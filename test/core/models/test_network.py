@@ -13,6 +13,7 @@ from autoseg3d_core.models.perception import read_head
 from autoseg3d_core.modules.blocks import Norm
 from autoseg3d_core.modules.image_features import ImageFeaturesShape
 from autoseg3d_core.modules.query_decoder import QueriesShape
+from autoseg3d_core.modules.recent_queries import RecentShape
 from autoseg3d_core.modules.wholeness import WholenessShape
 from autoseg3d_core.structures import CameraIntrinsics, FragmentCloud, ImageView
 
@@ -168,7 +169,7 @@ def test_the_voxel_parts_run_in_half_precision_and_the_rest_in_single(network):
 
 def test_a_fragment_that_stays_where_it_was_is_at_no_distance_from_itself():
     torch.manual_seed(0)
-    looking = Network(dataclasses.replace(SHAPE, recent=True)).eval().requires_grad_(False)
+    looking = Network(dataclasses.replace(SHAPE, recent=RecentShape())).eval().requires_grad_(False)
     lowered = []
     looking.recent.scale.register_forward_hook(lambda *call: lowered.append(call[2]))
     looking.recent.scale.linear.bias.fill_(1.0)

@@ -1,8 +1,10 @@
 import torch
 
 from autoseg3d_core.models.autoseg3d import QueryRows
-from autoseg3d_core.models.network import Network, NetworkShape
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.models.perception import NetworkConfig, Perception, _boxes_of
+from autoseg3d_core.modules.recent_queries import RecentShape
 from autoseg3d_core.structures import FragmentCloud, Memory
 
 
@@ -23,7 +25,7 @@ def test_a_box_holds_its_points_but_not_the_few_that_leaked_away():
 @torch.inference_mode()
 def test_a_frame_is_decoded_with_what_the_network_keeps_of_those_before_it():
     torch.manual_seed(0)
-    network = Network(NetworkShape(unet="edge", query_channels=32, recent=True))
+    network = Network(NetworkShape(unet="edge", query_channels=32, recent=RecentShape()))
     torch.nn.init.normal_(network.recent.attention.out.weight)
     eyes, said = Perception(network, NetworkConfig(), QueryRows), []
     network.decoder.register_forward_hook(lambda *call: said.append(call[2][-1].queries))
