@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, UInt8
 from scipy.spatial.transform import Rotation
 
+from autoseg3d_core.simulation.settings import SimulationConfig
 from autoseg3d_core.structures import CameraIntrinsics
 
 Rgb = UInt8[np.ndarray, "height width 3"]
@@ -32,6 +33,21 @@ class Faults:
     drift_deg: float = 0.0
 
 
+def faults_of(config: SimulationConfig, rng: np.random.Generator) -> Faults:
+    """Return the faults that the settings ask for."""
+    if config.sensor == "any":
+        return draw_faults(rng)
+    offset, turn = rng.normal(0, config.registration_m, 3), rng.normal(0, config.registration_deg, 3)
+    return Faults(
+        readout_s=config.readout_ms / 1e3,
+        exposure_s=config.exposure_ms / 1e3,
+        offset_m=_triple(offset),
+        turn_deg=_triple(turn),
+        drift_m=config.pose_drift_m,
+        drift_deg=config.pose_drift_deg,
+    )
+
+
 def draw_faults(rng: np.random.Generator) -> Faults:
     """Return the faults of some camera: each is absent in every second one."""
     has = rng.random(4) < 0.5
@@ -44,11 +60,6 @@ def draw_faults(rng: np.random.Generator) -> Faults:
         float(has[3] * rng.uniform(0.003, 0.02)),
         float(has[3] * rng.uniform(0.1, 1.0)),
     )
-
-
-def draw_misfit(rng: np.random.Generator, sigma_m: float, sigma_deg: float) -> Faults:
-    """Return a shift and a turn between depth and colour of this size, and no other fault."""
-    return Faults(offset_m=_triple(rng.normal(0, sigma_m, 3)), turn_deg=_triple(rng.normal(0, sigma_deg, 3)))
 
 
 def turning_rate(

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Float32
 
 from autoseg3d_core.simulation import sensor_noise, streams
 from autoseg3d_core.simulation.render import Rendered
+from autoseg3d_core.simulation.settings import SimulationConfig
 from autoseg3d_core.structures import CameraIntrinsics
 
 Depth = Float32[np.ndarray, "height width"]
@@ -150,6 +151,19 @@ class TimeOfFlight:
         faint = signal < self.least_signal * _uneven(depth.shape, rng)
         gone = faint | (view.depth <= 0) | (sight.glass & (rng.random(depth.shape) < 0.8))
         return _in_range(np.where(gone, NONE, depth), sight.range_m)
+
+
+def sensor_of(config: SimulationConfig, rng: np.random.Generator) -> DepthSensor:
+    """Return the camera that the settings name."""
+    if config.sensor == "simple":
+        noise_m = config.depth_noise_m if config.depth_noise else None
+        return Simple(noise_m, config.depth_step_m, config.edge_holes, config.missing_returns)
+    kinds: dict[str, DepthSensor] = {
+        "structured": StructuredLight(),
+        "stereo": Stereo(),
+        "flight": TimeOfFlight(),
+    }
+    return kinds.get(config.sensor) or draw_sensor(rng)
 
 
 def draw_sensor(rng: np.random.Generator) -> DepthSensor:

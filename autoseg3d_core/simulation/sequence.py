@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,17 +11,8 @@ from jaxtyping import Float
 from autoseg3d_core.geometry.scene_cloud import Votes
 from autoseg3d_core.geometry.transforms import inverse_rigid, transform_points
 from autoseg3d_core.simulation import camera_faults, sensor_noise
-from autoseg3d_core.simulation.camera_faults import Faults
 from autoseg3d_core.simulation.camera_paths import camera_path
-from autoseg3d_core.simulation.depth_sensors import (
-    DepthSensor,
-    Sight,
-    Simple,
-    Stereo,
-    StructuredLight,
-    TimeOfFlight,
-    draw_sensor,
-)
+from autoseg3d_core.simulation.depth_sensors import Sight, sensor_of
 from autoseg3d_core.simulation.labels import LABEL_NAMES, LABEL_OF
 from autoseg3d_core.simulation.light import EVEN_LIGHT
 from autoseg3d_core.simulation.motions import draw_motions
@@ -77,8 +67,8 @@ class SimulatedSequence:
         self.path = camera_path(self.house, self._stream(PATH), config.frames, config.rate_hz, kind)
         self.world_from_house = _origin(self._stream(ORIGIN)) if config.random_origin else np.eye(4)
         self.motions = self._draw_motions() if config.moving != "none" else ()
-        self.sensor = _sensor(config, self._stream(SENSOR))
-        self.faults = _faults(config, self._stream(FAULTS))
+        self.sensor = sensor_of(config, self._stream(SENSOR))
+        self.faults = camera_faults.faults_of(config, self._stream(FAULTS))
         self._exposure = _exposure(self._stream(EXPOSURE), config.frames, config.rate_hz)
         self._scene: SceneModel | None = None
         self._renderer: Renderer | None = None
@@ -254,31 +244,6 @@ def _camera(config: SimulationConfig, rng: np.random.Generator) -> CameraIntrins
 
 def _path_kind(rng: np.random.Generator) -> str:
     return "near" if rng.random() < NEAR_SHARE else "walk"
-
-
-def _sensor(config: SimulationConfig, rng: np.random.Generator) -> DepthSensor:
-    if config.sensor == "simple":
-        noise_m = config.depth_noise_m if config.depth_noise else None
-        return Simple(noise_m, config.depth_step_m, config.edge_holes, config.missing_returns)
-    kinds: dict[str, DepthSensor] = {
-        "structured": StructuredLight(),
-        "stereo": Stereo(),
-        "flight": TimeOfFlight(),
-    }
-    return kinds.get(config.sensor) or draw_sensor(rng)
-
-
-def _faults(config: SimulationConfig, rng: np.random.Generator) -> Faults:
-    if config.sensor == "any":
-        return camera_faults.draw_faults(rng)
-    misfit = camera_faults.draw_misfit(rng, config.registration_m, config.registration_deg)
-    return replace(
-        misfit,
-        readout_s=config.readout_ms / 1e3,
-        exposure_s=config.exposure_ms / 1e3,
-        drift_m=config.pose_drift_m,
-        drift_deg=config.pose_drift_deg,
-    )
 
 
 def _origin(rng: np.random.Generator) -> Float[np.ndarray, "4 4"]:

@@ -30,8 +30,8 @@ class SimulationConfig:
     )
     path: str = setting(
         "walk",
-        "where the camera is: in a hand at eye height, on a robot's mast, in a hand near a table or shelf; any "
-        "draws walk or near for each scene",
+        "where the camera is: in a hand at eye height, on a robot's mast, in a hand near a table or shelf; "
+        "any draws walk or near for each scene",
         choices=("walk", "robot", "near", "any"),
     )
     rooms: int = setting(1, "rooms, joined by doorways", low=1, high=40)
