@@ -32,6 +32,7 @@ from autoseg3d_core.models.interface import Model
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
 from autoseg3d_core.models.perception import NetworkConfig
+from autoseg3d_core.models.samosaic3d import Samosaic3D, SamosaicConfig, in_two_stages
 from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
 from autoseg3d_core.sparse.layers import INSTALL, Backend, backend_of, spconv_is_for_gpus
@@ -60,13 +61,14 @@ class MasksConfig:
 class ModelConfig:
     """Which model, and the settings of each."""
 
-    name: str = setting("autoseg3d", "the model", choices=("overlap", "esam", "autoseg3d"))
+    name: str = setting("autoseg3d", "the model", choices=("overlap", "esam", "autoseg3d", "samosaic3d"))
     class_names: bool = setting(
         False,
         'call objects by the class that the network takes them for, else all of them "object"; the bundled networks '
         "know simulated furniture, and their names are often wrong in real rooms",
     )
     overlap: OverlapConfig = section(OverlapConfig)
+    samosaic: SamosaicConfig = section(SamosaicConfig)
     network: NetworkConfig = section(NetworkConfig)
 
 
@@ -197,9 +199,16 @@ def learned_assigner(settings: AssignmentConfig) -> Assigner:
     return WithPieces(stages, settings.piece_affinity)
 
 
+def samosaic3d(config: Config, network: Network | None = None) -> tuple[Samosaic3D, Assigner]:
+    """Return SAMosaic3D around a network, or around the one that the config names, and its assigner."""
+    network = network or load_from(config)
+    model = Samosaic3D(network, config.model.network, config.model.samosaic)
+    return model, in_two_stages(config.model.samosaic)
+
+
 UNNAMED = "object"
 """What every object is called where class names are not shown."""
-OWN_WEIGHTS = {"esam": "esam-edge", "autoseg3d": "autoseg3d-edge"}
+OWN_WEIGHTS = {"esam": "esam-edge", "autoseg3d": "autoseg3d-edge", "samosaic3d": "samosaic3d-edge"}
 """The bundled weights of each model that has a network."""
 
 
@@ -230,6 +239,7 @@ MODELS: dict[str, Callable[[Config, Network | None], tuple[Model, Assigner]]] = 
     "overlap": _overlap,
     "esam": _esam,
     "autoseg3d": autoseg3d,
+    "samosaic3d": samosaic3d,
 }
 """How each model is made around a network (or around the one that the config names), and its assigner."""
 

@@ -22,7 +22,7 @@ from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.selection import SelectionConfig
 from autoseg3d_core.training.affinity import AffinityTrainee, AffinityTrainingConfig, affinity_batches
 from autoseg3d_core.training.assembly_trainee import AssemblyTrainee, AssemblyTrainingConfig, KeptBatches
-from autoseg3d_core.training.association import AssociationTrainee, AssociationTrainingConfig, RowBatches
+from autoseg3d_core.training.association import AssociationTrainee
 from autoseg3d_core.training.batches import NumberedBatches, loaded
 from autoseg3d_core.training.loop import Loop, LoopConfig, Trainee
 from autoseg3d_core.training.masks import MasksTrainingConfig, MaskTrainee, mask_batches
@@ -32,6 +32,7 @@ from autoseg3d_core.training.network import (
     NetworkTrainingConfig,
     training_scenes,
 )
+from autoseg3d_core.training.row_batches import AssociationTrainingConfig, RowBatches
 from autoseg3d_core.training.rows import scene_rows
 
 Validate = Callable[[nn.Module], Mapping[str, float]]
@@ -126,7 +127,7 @@ def _assembly(
 ) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
     scenes, labels = training_scenes(config.assembly.scenes)
     trainee = AssemblyTrainee(config.assembly, labels, device, command)
-    batches = KeptBatches(config.assembly, trainee.network, scenes, config.loop.seed)
+    batches = KeptBatches(config.assembly, trainee.network, scenes, config.loop.seed, labels)
     return trainee, batches, _frame_validation(config.validation)
 
 

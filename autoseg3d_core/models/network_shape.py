@@ -21,6 +21,7 @@ from autoseg3d_core.modules.image_features import ImageFeaturesShape
 from autoseg3d_core.modules.part import PartShape
 from autoseg3d_core.modules.query_decoder import QueriesShape
 from autoseg3d_core.modules.recent_queries import RecentShape
+from autoseg3d_core.modules.scene_matching import MatchingShape
 from autoseg3d_core.modules.track_association import AssociationShape
 from autoseg3d_core.modules.voxel_memory import VoxelMemoryShape
 from autoseg3d_core.modules.wholeness import WholenessShape
@@ -47,6 +48,7 @@ class NetworkShape:
     wholeness: WholenessShape | None = None
     recent: RecentShape | None = None
     association: AssociationShape | None = None
+    matching: MatchingShape | None = None
 
     def parts(self) -> dict[str, PartShape | None]:
         """Return the shape of each part by its name, None where it is absent."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,12 @@ class KeptBatches:
     """Makes batches by number: the newest clip, and frames of some that were newest before."""
 
     def __init__(
-        self, config: AssemblyTrainingConfig, network: Network, scenes: Sequence[PreparedScene], seed: int
+        self,
+        config: AssemblyTrainingConfig,
+        network: Network,
+        scenes: Sequence[PreparedScene],
+        seed: int,
+        labels: Sequence[str] | None = None,
     ) -> None:
         self.config, self.seed = config, seed
         samples = ClipSamples(
@@ -81,9 +87,12 @@ class KeptBatches:
             (1, config.widest_step),
             Augmentation(),
             seed,
+            labels,
         )
-        folder = Path(config.kept) / sha256_of(Path(config.start))[:12]
-        self.kept = KeptFrames(network, samples, config.mask_points, folder)
+        drawn = (config.frames, config.widest_step, config.masks, config.points, config.leftovers, seed)
+        drawn += (config.mask_points, tuple(labels or ()), *(scene.images.name for scene in scenes))
+        name = f"{sha256_of(Path(config.start))[:12]}_{sha256(repr(drawn).encode()).hexdigest()[:12]}"
+        self.kept = KeptFrames(network, samples, config.mask_points, Path(config.kept) / name)
 
     def __call__(self, number: int) -> KeptBatch:
         """Return the batch of this number."""

@@ -22,31 +22,34 @@ from autoseg3d_core.models.autoseg3d import QueryRows
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.perception import NetworkConfig, Perception
 from autoseg3d_core.modules.query_decoder import QueryDecoder
-from autoseg3d_core.structures import EncodedCloud, FrameInstances, InputError, MaskImage, Memory
+from autoseg3d_core.structures import EncodedCloud, FrameInstances, MaskImage, Memory, Rows
 
 LEAST_SHARE = 0.5
 """An instance or fragment is an object's when that owns more than this share of its points."""
 
 
 @dataclass(frozen=True, eq=False)
-class ObjectRows:
-    """Instances or fragments of a frame: what the decoder's query is, its box, and the true id (0 none)."""
+class ObjectRows(Rows):
+    """Instances or fragments of a frame: the decoder's query, its box, the true id (0 none), the label."""
 
     queries: Float[Tensor, "rows channels"]
     boxes: Float[Tensor, "rows 6"]
     ids: Int64[Tensor, " rows"]
+    labels: Int64[Tensor, " rows"]
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def to(self, device: torch.device) -> ObjectRows:
-        """Return the rows on a device."""
-        return ObjectRows(self.queries.to(device), self.boxes.to(device), self.ids.to(device))
+    @staticmethod
+    def empty(channels: int) -> ObjectRows:
+        """Return no rows."""
+        nothing = torch.zeros(0, dtype=torch.int64)
+        return ObjectRows(torch.zeros(0, channels), torch.zeros(0, 6), nothing, nothing)
 
 
 @dataclass(frozen=True, eq=False)
 class FrameRows:
-    """One frame: the instances that selection leaves, and the fragments at the decoder's first look."""
+    """One frame: the instances that selection leaves, and the fragments at the decoder's first look.
+
+    A network that assembles fragments has no first look at each, and no rows for them.
+    """
 
     instances: ObjectRows
     fragments: ObjectRows
@@ -102,21 +105,19 @@ def _instances(found: FrameInstances, owner: Int64[Tensor, " points"]) -> Object
     point, row = found.masks.T.nonzero(as_tuple=True)
     ids = _majority(row, owner[point], len(found))
     described = cast(QueryRows, found.description)
-    return ObjectRows(described.queries, described.scene_boxes, ids)
+    return ObjectRows(described.queries, described.scene_boxes, ids, found.labels)
 
 
 def _fragments(network: Network, encoded: EncodedCloud, owner: Int64[Tensor, " points"]) -> ObjectRows:
+    if not isinstance(network.decoder, QueryDecoder):
+        return ObjectRows.empty(network.shape.query_channels)
     cloud = encoded.cloud
     count = len(cloud.fragment_score)
     pooled = network.pool_fragments(encoded.features, cloud.xyz, cloud.fragment, cloud.wholeness, count)
-    if not isinstance(network.decoder, QueryDecoder):
-        raise InputError(
-            "association.start: these weights assemble fragments (train: assembly); merging wants weights "
-            "with a query per fragment (train: network)"
-        )
     first = network.decoder.first_look(pooled.features, pooled.centers, pooled.sizes)
     assert first.boxes is not None, "merging and association want a network that predicts boxes"
-    return ObjectRows(first.queries, first.boxes, _majority(cloud.fragment, owner, count))
+    ids = _majority(cloud.fragment, owner, count)
+    return ObjectRows(first.queries, first.boxes, ids, first.class_logits[:, :-1].argmax(dim=1))
 
 
 def _majority(
@@ -139,6 +140,7 @@ def _save(file: Path, frames: Sequence[FrameRows]) -> None:
             tensors[f"{number}.{kind}.queries"] = rows.queries.half().cpu().contiguous()
             tensors[f"{number}.{kind}.boxes"] = rows.boxes.float().cpu().contiguous()
             tensors[f"{number}.{kind}.ids"] = rows.ids.int().cpu().contiguous()
+            tensors[f"{number}.{kind}.labels"] = rows.labels.int().cpu().contiguous()
     file.with_suffix(".new").write_bytes(save(tensors))
     file.with_suffix(".new").replace(file)  # whole or not at all
 
@@ -148,7 +150,11 @@ def _load(file: Path) -> list[FrameRows]:
     count = 1 + max(int(name.split(".")[0]) for name in tensors)
 
     def rows(number: int, kind: str) -> ObjectRows:
-        queries, boxes, ids = (tensors[f"{number}.{kind}.{part}"] for part in ("queries", "boxes", "ids"))
-        return ObjectRows(queries.float(), boxes, ids.long())
+        def column(name: str) -> Tensor:
+            return tensors[f"{number}.{kind}.{name}"]
+
+        return ObjectRows(
+            column("queries").float(), column("boxes"), column("ids").long(), column("labels").long()
+        )
 
     return [FrameRows(rows(n, "instances"), rows(n, "fragments")) for n in range(count)]

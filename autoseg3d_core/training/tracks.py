@@ -1,4 +1,4 @@
-"""Tracks while association is trained: those of the life cycle itself, and beside them what each truly is.
+"""Tracks while what finds them is trained: those of the life cycle, and beside them what each truly is.
 
 Under the true assignment (AutoSeg3D, training of the long-term memory) a track never holds a stranger and an
 object never has two tracks, neither of which is so at run time. Under its own assignment the association
@@ -8,16 +8,41 @@ learns to live with its mistakes: a track keeps the true id that it was born wit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
-from autoseg3d_core.models.autoseg3d import AutoSeg3D, Comparison, QueryRows
-from autoseg3d_core.structures import Assignment, Association, FrameInstances, Memory, TogetherVotes
+from autoseg3d_core.models.autoseg3d import QueryRows
+from autoseg3d_core.structures import (
+    Assignment,
+    Association,
+    FrameInstances,
+    Memory,
+    TogetherVotes,
+    TrackRows,
+    Tracks,
+)
 from autoseg3d_core.tracking.assignment import Assigner
 from autoseg3d_core.tracking.lifecycle import TracksConfig, advance
 from autoseg3d_core.training.rows import ObjectRows
+
+
+class FindsTracks(Protocol):
+    """A model whose finding of tracks can be trained: what it says of pairs, and what follows from that."""
+
+    def empty_rows(self) -> TrackRows:
+        """Return what the model remembers of each track as a table without rows."""
+        ...
+
+    def compare(self, instances: FrameInstances, tracks: Tracks) -> Any:
+        """Return what every pair of instance and track scores, in the model's own terms."""
+        ...
+
+    def conclude(self, comparison: Any, tracks: Tracks) -> Association:
+        """Return the association that follows."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +53,7 @@ class KnownMemory:
     truth: Int64[Tensor, " ids"]
 
     @staticmethod
-    def empty(model: AutoSeg3D, device: torch.device) -> KnownMemory:
+    def empty(model: FindsTracks, device: torch.device) -> KnownMemory:
         """Return a memory without tracks."""
         memory = Memory.empty(model.empty_rows(), device=device)
         return KnownMemory(memory, torch.zeros(memory.next_id, dtype=torch.int64, device=device))
@@ -43,7 +68,7 @@ class KnownMemory:
 class Life:
     """What decides at run time: the model, the assigner, and when tracks are trusted, joined and ended."""
 
-    model: AutoSeg3D
+    model: FindsTracks
     assigner: Assigner
     tracks: TracksConfig
 
@@ -54,7 +79,7 @@ def as_instances(rows: ObjectRows) -> FrameInstances:
     return FrameInstances(
         masks=torch.zeros(count, 0, dtype=torch.bool, device=device),
         scores=torch.ones(count, device=device),
-        labels=torch.zeros(count, dtype=torch.int64, device=device),
+        labels=rows.labels,
         world_boxes=rows.boxes,
         centroids=(rows.boxes[:, :3] + rows.boxes[:, 3:]) / 2,
         description=QueryRows(rows.queries, rows.boxes),
@@ -67,7 +92,7 @@ def same_object(rows: ObjectRows, known: KnownMemory) -> Bool[Tensor, "instances
 
 
 def live_by_the_truth(
-    life: Life, known: KnownMemory, rows: ObjectRows, comparison: Comparison, number: int
+    life: Life, known: KnownMemory, rows: ObjectRows, comparison: Any, number: int
 ) -> KnownMemory:
     """Return the memory after a frame whose instances went to the tracks of their objects.
 
@@ -77,17 +102,15 @@ def live_by_the_truth(
     has_track = same.any(dim=1)
     earlier = (rows.ids[:, None] == rows.ids[None]).tril(-1).any(dim=1) & (rows.ids > 0)
     kept = (has_track | ~earlier).nonzero()[:, 0]
-    some = ObjectRows(rows.queries[kept], rows.boxes[kept], rows.ids[kept])
     instance = has_track[kept].nonzero()[:, 0]
     track = same[kept][instance].long().argmax(dim=1) if len(instance) else instance
-    association = Association(
-        comparison.logits.share[kept], comparison.to_remember[kept], TogetherVotes.empty(kept.device)
-    )
-    return _live(life, known, some, association, Assignment(instance, track), number)
+    nothing = TogetherVotes.empty(kept.device)
+    association = Association(same[kept].float(), comparison.to_remember[kept], nothing)
+    return _live(life, known, rows[kept], association, Assignment(instance, track), number)
 
 
 def live_by_choice(
-    life: Life, known: KnownMemory, rows: ObjectRows, comparison: Comparison, number: int
+    life: Life, known: KnownMemory, rows: ObjectRows, comparison: Any, number: int
 ) -> KnownMemory:
     """Return the memory after a frame, as it would be at run time."""
     association = life.model.conclude(comparison, known.memory.tracks)

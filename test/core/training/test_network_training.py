@@ -20,12 +20,7 @@ from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.modules.query_decoder import QueriesShape
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.tracking.lifecycle import advance
-from autoseg3d_core.training.association import (
-    AssociationTrainee,
-    AssociationTrainingConfig,
-    RowBatch,
-    RowBatches,
-)
+from autoseg3d_core.training.association import AssociationTrainee
 from autoseg3d_core.training.loop import Loop, LoopConfig
 from autoseg3d_core.training.network import (
     ClipBatches,
@@ -35,6 +30,7 @@ from autoseg3d_core.training.network import (
     training_scenes,
 )
 from autoseg3d_core.training.objective import Objective, ObjectiveConfig
+from autoseg3d_core.training.row_batches import AssociationTrainingConfig, RowBatch, RowBatches
 from autoseg3d_core.training.rows import FrameRows, ObjectRows
 from autoseg3d_core.training.tracks import (
     KnownMemory,
@@ -200,7 +196,8 @@ def rows(ids, seed=0, width=32):
     places = ids[:, None] + torch.zeros(1, 3)
     looks = torch.nn.functional.one_hot(ids % width, width) * 2.0
     noise = 0.3 * torch.randn(len(ids), width, generator=generator)
-    return ObjectRows(looks + noise, torch.cat([places - 0.6, places + 0.6], dim=1), ids)
+    boxes = torch.cat([places - 0.6, places + 0.6], dim=1)
+    return ObjectRows(looks + noise, boxes, ids, torch.zeros_like(ids))
 
 
 @pytest.fixture
@@ -230,7 +227,8 @@ def test_by_the_truth_tracks_are_means_of_what_they_were_given_and_false_ones_st
     torch.testing.assert_close(known.memory.tracks.remembered.queries[0], mean)
 
 
-def test_by_choice_tracks_are_those_of_the_pipeline_s_own_life_cycle(life):
+def test_by_choice_tracks_are_those_of_the_pipeline_s_own_life_cycle(any_life):
+    life = any_life
     known, memory = (KnownMemory.empty(life.model, CPU) for _ in range(2))
     memory = memory.memory
     nothing = torch.zeros(0, dtype=torch.int64)
@@ -257,24 +255,34 @@ def test_a_later_loss_reaches_what_an_earlier_frame_left_in_a_track(life):
     assert first.queries.grad.abs().sum() > 0
 
 
-def test_association_learns_on_rows_and_leaves_the_network_as_it_is(base, tmp_path):
+@pytest.fixture(params=["autoseg3d", "samosaic3d"])
+def any_life(base, request):
+    torch.manual_seed(0)
+    return AssociationTrainee(AssociationTrainingConfig(start=str(base), model=request.param), CPU).life
+
+
+LEARNED = {"autoseg3d": ("share", "confidence", "merging", "contrast"), "samosaic3d": ("match",)}
+
+
+@pytest.mark.parametrize("model", LEARNED)
+def test_association_learns_on_rows_and_leaves_the_network_as_it_is(base, tmp_path, model):
     rng = np.random.default_rng(0)
     scene = []
     for number in range(12):
         ids = rng.permutation(np.append(rng.choice(np.arange(1, 9), 5, replace=False), 0)).tolist()
         scene.append(FrameRows(rows(ids, number), rows([*ids, *ids], number)))
-    given = AssociationTrainingConfig(start=str(base), frames=6, clips=2)
+    given = AssociationTrainingConfig(start=str(base), frames=6, clips=2, model=model)
     torch.manual_seed(0)
     trainee, batches = AssociationTrainee(given, CPU), RowBatches(given, [scene], 0)
     before = {n: t.clone() for n, t in trainee.module.state_dict().items()}
     loop = Loop(trainee, LoopConfig(warmup=0, learning_rate=2e-3, steps=80), tmp_path / "out", CPU)
     losses = [loop.train([batches(number)]) for number in range(60)]
-    for part in ("share", "confidence", "merging", "contrast"):
+    for part in LEARNED[model]:
         assert losses[-1][part] < 0.6 * losses[0][part], part
     changed = {
         n.split(".")[0] for n, t in trainee.module.state_dict().items() if not torch.equal(t, before[n])
     }
-    assert changed == {"association", "merging", "embedding"}
+    assert changed == set(trainee.lesson.learned)
 
 
 @pytest.mark.parametrize(("part", "value"), [("appearance", False), ("gate", False)])
