@@ -131,7 +131,7 @@ def test_tracks_that_one_instance_covers_become_one(network):
     life = Life(network, map_weight=1.0)
     assert life.step(seen([1, 2])) == [1, 2]
     for _ in range(4):
-        life.step(seen([1]), on_map([0] * 60, [1] * 30 + [2] * 30))
+        life.step(seen([1]), on_map([0] * 60, [1] * 35 + [2] * 25))
     assert life.memory.tracks.ids.tolist() == [1]
 
 
