@@ -64,8 +64,8 @@ class ModelConfig:
     name: str = setting("autoseg3d", "the model", choices=("overlap", "esam", "autoseg3d", "samosaic3d"))
     class_names: bool = setting(
         False,
-        'call objects by the class that the network takes them for, else all of them "object"; the bundled networks '
-        "know simulated furniture, and their names are often wrong in real rooms",
+        'call objects by the class that the network takes them for, else all of them "object"; the bundled '
+        "networks know simulated furniture, and their names are often wrong in real rooms",
     )
     overlap: OverlapConfig = section(OverlapConfig)
     samosaic: SamosaicConfig = section(SamosaicConfig)

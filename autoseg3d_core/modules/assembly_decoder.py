@@ -13,7 +13,6 @@ that.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
 
 import torch
 from jaxtyping import Float, Int64
@@ -22,11 +21,11 @@ from torch.nn import functional
 
 from autoseg3d_core.geometry.groups import group_mean, group_size
 from autoseg3d_core.geometry.voxels import unpack, voxelize
-from autoseg3d_core.modules.attention import MultiHeadAttention
+from autoseg3d_core.modules.decoder_layer import DecoderLayer, point_logits
 from autoseg3d_core.modules.fragment_assembly import Assembly, CenterAssembly
 from autoseg3d_core.modules.fragment_edges import fragment_edges
 from autoseg3d_core.modules.fragment_pooling import EVEN, StrongestPooling
-from autoseg3d_core.modules.linear_layers import FeedForward, starting_at_zero, two_layers
+from autoseg3d_core.modules.linear_layers import starting_at_zero, two_layers
 from autoseg3d_core.modules.pair_assembly import PairAssembly
 from autoseg3d_core.modules.part import Around
 from autoseg3d_core.modules.placement import PLACEMENTS
@@ -82,29 +81,6 @@ class AssemblyInput:
         return replace(self, features=self.features[rows], xyz=self.xyz[rows], fragment=self.fragment[rows])
 
 
-class GatedLayer(nn.Module):
-    """Look at the frame, then at the other fragments as far as they are one object, then think."""
-
-    def __init__(self, shape: DecoderShape) -> None:
-        super().__init__()
-        self.cross = MultiHeadAttention(shape.channels, shape.heads)
-        self.cross_norm = nn.LayerNorm(shape.channels)
-        self.among = MultiHeadAttention(shape.channels, shape.heads)
-        self.among_norm = nn.LayerNorm(shape.channels)
-        self.feedforward = FeedForward(shape.channels, shape.feedforward)
-
-    def forward(
-        self,
-        rows: Float[Tensor, "fragments channels"],
-        keys: Float[Tensor, "voxels channels"],
-        gate: Float[Tensor, "fragments fragments"],
-    ) -> Float[Tensor, "fragments channels"]:
-        """Return the next rows."""
-        rows = self.cross_norm(rows + self.cross(rows, keys, keys))
-        rows = self.among_norm(rows + self.among(rows, rows, rows, gate))
-        return self.feedforward(rows)
-
-
 @dataclass(frozen=True)
 class AssemblyShape:
     """A network that assembles fragments into objects first, by "centers" (SAMosaic3D) or by "pairs"."""
@@ -151,7 +127,9 @@ class AssemblyDecoder(nn.Module):
             nn.Linear(shape.inputs + self.placement.point_channels, width), nn.LayerNorm(width), nn.ReLU()
         )
         self.point_masks = two_layers(self.placement.point_channels + shape.inputs, width, width)
-        self.layers = nn.ModuleList(GatedLayer(shape) for _ in range(shape.layers))
+        self.layers = nn.ModuleList(
+            DecoderLayer(shape.channels, shape.heads, shape.feedforward) for _ in range(shape.layers)
+        )
         self.norm = nn.LayerNorm(width)
         self.classes = two_layers(width, width, shape.classes)
         self.objectness = two_layers(width, width, 1)
@@ -184,7 +162,7 @@ class AssemblyDecoder(nn.Module):
         place = _places(assembly, seen)
         queries, outputs = self.queries(self._told(seen)), []
         for layer in self.layers:
-            queries = layer(queries, keys, gate)
+            queries = layer(queries, keys, gate=gate)
             outputs.append(self._say(assembly.pooled(queries), hidden, prior, *place))
         return outputs
 
@@ -201,14 +179,12 @@ class AssemblyDecoder(nn.Module):
         self, queries: Tensor, hidden: Tensor, prior: Tensor, centers: Tensor, sizes: Tensor
     ) -> HeadOutput:
         normed = self.norm(queries)
-        last = cast(nn.Linear, self.point_masks[2])
-        own = torch.addmm((normed @ last.bias)[:, None], normed @ last.weight, hidden.T)
         objectness = self.objectness(normed)
         classes = functional.log_softmax(self.classes(normed), dim=1) + functional.logsigmoid(objectness)
         return HeadOutput(
             queries=normed,
             class_logits=torch.cat([classes, functional.logsigmoid(-objectness)], dim=1),
-            mask_logits=own + prior,
+            mask_logits=point_logits(self.point_masks, normed, hidden) + prior,
             over_points=True,
             boxes=self.placement.boxes(self.boxes(normed), centers, sizes),
             semantics=None,

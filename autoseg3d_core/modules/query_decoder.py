@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from autoseg3d_core.geometry.groups import group_size
-from autoseg3d_core.modules.attention import MultiHeadAttention
+from autoseg3d_core.modules.decoder_layer import DecoderLayer, point_logits
 from autoseg3d_core.modules.fragment_pooling import FragmentPooling
-from autoseg3d_core.modules.linear_layers import FeedForward, starting_at_zero, two_layers
+from autoseg3d_core.modules.linear_layers import starting_at_zero, two_layers
 from autoseg3d_core.modules.part import Around
 from autoseg3d_core.modules.placement import PLACEMENTS
 
@@ -83,31 +82,6 @@ class HeadOutput:
     semantics: Float[Tensor, "queries semantics_and_none"] | None
 
 
-class DecoderLayer(nn.Module):
-    """Look at the fragments that the mask leaves, then at the other queries, then think."""
-
-    def __init__(self, shape: DecoderShape) -> None:
-        super().__init__()
-        self.cross = MultiHeadAttention(shape.channels, shape.heads)
-        self.cross_norm = nn.LayerNorm(shape.channels)
-        self.among = MultiHeadAttention(shape.channels, shape.heads)
-        self.among_norm = nn.LayerNorm(shape.channels)
-        self.feedforward = FeedForward(shape.channels, shape.feedforward)
-
-    def forward(
-        self,
-        queries: Float[Tensor, "queries channels"],
-        keys: Float[Tensor, "fragments channels"],
-        visible: Bool[Tensor, "queries fragments"],
-        among: bool = True,
-    ) -> Float[Tensor, "queries channels"]:
-        """Return the next queries; without `among` they do not see one another (one-to-many training)."""
-        queries = self.cross_norm(queries + self.cross(queries, keys, keys, visible))
-        if among:
-            queries = self.among_norm(queries + self.among(queries, queries, queries))
-        return self.feedforward(queries)
-
-
 @dataclass(frozen=True)
 class QueriesShape:
     """A network in which each fragment is a query of its own.
@@ -157,7 +131,9 @@ class QueryDecoder(nn.Module):
         self.queries = two_layers(shape.inputs + self.placement.query_channels, width, width)
         self.fragment_masks = two_layers(shape.inputs, width, width)
         self.point_masks = two_layers(self.placement.point_channels + shape.inputs, width, width)
-        self.layers = nn.ModuleList(DecoderLayer(shape) for _ in range(shape.layers))
+        self.layers = nn.ModuleList(
+            DecoderLayer(shape.channels, shape.heads, shape.feedforward) for _ in range(shape.layers)
+        )
         self.norm = nn.LayerNorm(width)
         self.classes = two_layers(width, width, shape.classes + 1)
         self.boxes = starting_at_zero(two_layers(width, width, 6)) if shape.boxes else None
@@ -178,7 +154,7 @@ class QueryDecoder(nn.Module):
         queries = self._first(seen.fragments[chosen], centers, sizes)
         outputs = [self._say(queries, centers, sizes, masks, 0)]
         for index, layer in enumerate(self.layers):
-            queries = layer(queries, keys, visible_fragments(outputs[-1], seen), among)
+            queries = layer(queries, keys, visible_fragments(outputs[-1], seen), among=among)
             outputs.append(self._say(queries, centers, sizes, masks, index + 1))
         return outputs
 
@@ -206,23 +182,18 @@ class QueryDecoder(nn.Module):
     ) -> HeadOutput:
         over_points = head > self.shape.layers - self.shape.point_heads
         normed = self.norm(queries)
+        if over_points:
+            logits = point_logits(self.point_masks, normed, masks.of_points_hidden)
+        else:
+            logits = normed @ masks.of_fragments.T
         return HeadOutput(
             queries=normed,
             class_logits=self.classes(normed),
-            mask_logits=self._point_logits(normed, masks) if over_points else normed @ masks.of_fragments.T,
+            mask_logits=logits,
             over_points=over_points,
             boxes=self._boxes(normed, centers, sizes),
             semantics=self.semantics(normed) if head == self.shape.layers else None,
         )
-
-    def _point_logits(self, queries: Tensor, masks: MaskFeatures) -> Float[Tensor, "queries points"]:
-        """Return the product of queries and point mask features, whose last linear layer is yet to come.
-
-        As queries are few and points many, that layer is applied to the queries instead.
-        """
-        last = cast(nn.Linear, self.point_masks[2])
-        turned, bias = queries @ last.weight, queries @ last.bias
-        return torch.addmm(bias[:, None], turned, masks.of_points_hidden.T)
 
 
 @dataclass(frozen=True, eq=False)

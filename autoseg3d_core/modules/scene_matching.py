@@ -52,7 +52,7 @@ class Things:
 
 @dataclass(frozen=True)
 class MatchingShape:
-    """A network that finds an instance among the tracks of the short memory; `layers` is how often it looks."""
+    """A network that finds instances among recent tracks; it looks at these `layers` times."""
 
     layers: int = 2
 
