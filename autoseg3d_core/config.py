@@ -47,9 +47,9 @@ def setting(default: Any, description: str, **about: Any) -> Any:
     return dataclasses.field(default=default, metadata={"setting": Setting(description, **about)})
 
 
-def section(config_class: type[ConfigT]) -> Any:
-    """Declare a config field that is a section of its own."""
-    return dataclasses.field(default_factory=config_class)
+def section(config_class: type[ConfigT], **defaults: Any) -> Any:
+    """Declare a config field that is a section of its own; `defaults` are those that differ from its class's."""
+    return dataclasses.field(default_factory=lambda: config_class(**defaults))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from autoseg3d_core.config import ConfigError, setting
+from autoseg3d_core.config import ConfigError, section, setting
 from autoseg3d_core.geometry.boxes import box_iou_3d
 from autoseg3d_core.models.autoseg3d import QueryRows
 from autoseg3d_core.models.evidence import together_or_apart
@@ -29,6 +29,7 @@ from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.map_evidence import shared_voxels, with_map_evidence
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.perception import DOUBT, NetworkConfig, Perception
+from autoseg3d_core.models.selection import SelectionConfig
 from autoseg3d_core.modules.scene_matching import SceneMatching, Things, in_short_memory
 from autoseg3d_core.structures import (
     Association,
@@ -78,6 +79,7 @@ class SamosaicConfig:
         high=1.0,
         live=True,
     )
+    selection: SelectionConfig = section(SelectionConfig, score_threshold=0.3, whole_fragments=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +127,8 @@ class Samosaic3D:
             )
         self.network, self.config, self.samosaic = network, config, samosaic
         self._matching = matching
-        self._perception = Perception(network, config, QueryRows)
+        chosen = dataclasses.replace(config, selection=samosaic.selection)
+        self._perception = Perception(network, chosen, QueryRows)
         self._classes = network.shape.decoder.classes
         self.label_names = network.label_names
 
