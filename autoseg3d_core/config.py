@@ -48,7 +48,7 @@ def setting(default: Any, description: str, **about: Any) -> Any:
 
 
 def section(config_class: type[ConfigT], **defaults: Any) -> Any:
-    """Declare a config field that is a section of its own; `defaults` are those that differ from its class's."""
+    """Declare a config field that is a section of its own; `defaults` are other than its class has."""
     return dataclasses.field(default_factory=lambda: config_class(**defaults))
 
 
