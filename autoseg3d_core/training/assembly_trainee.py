@@ -89,9 +89,9 @@ class KeptBatches:
             seed,
             labels,
         )
-        drawn = (config.frames, config.widest_step, config.masks, config.points, config.leftovers, seed)
-        drawn += (config.mask_points, tuple(labels or ()), *(scene.images.name for scene in scenes))
-        name = f"{sha256_of(Path(config.start))[:12]}_{sha256(repr(drawn).encode()).hexdigest()[:12]}"
+        sizes = (config.frames, config.widest_step, config.points, config.leftovers, config.mask_points)
+        drawn = repr((sizes, config.masks, seed, labels, [scene.images.name for scene in scenes]))
+        name = f"{sha256_of(Path(config.start))[:12]}_{sha256(drawn.encode()).hexdigest()[:12]}"
         self.kept = KeptFrames(network, samples, config.mask_points, Path(config.kept) / name)
 
     def __call__(self, number: int) -> KeptBatch:
