@@ -26,7 +26,7 @@ from autoseg3d_core.mask_makers.precomputed import (
     PrecomputedMaskMaker,
 )
 from autoseg3d_core.mask_makers.sam import SamConfig, SamMaskMaker
-from autoseg3d_core.models.autoseg3d import AutoSeg3D
+from autoseg3d_core.models.autoseg3d import AutoSeg3D, AutoSeg3DConfig
 from autoseg3d_core.models.esam import Esam
 from autoseg3d_core.models.interface import Model
 from autoseg3d_core.models.network import Network
@@ -68,53 +68,9 @@ class ModelConfig:
         "networks know simulated furniture, and their names are often wrong in real rooms",
     )
     overlap: OverlapConfig = section(OverlapConfig)
+    autoseg3d: AutoSeg3DConfig = section(AutoSeg3DConfig)
     samosaic: SamosaicConfig = section(SamosaicConfig)
     network: NetworkConfig = section(NetworkConfig)
-
-
-@dataclass(frozen=True)
-class AssignmentConfig:
-    """When an instance is given to a track."""
-
-    min_affinity: float = setting(
-        0.5,
-        "an instance joins a track from this share of its known voxels on (overlap)",
-        low=0.0,
-        high=1.0,
-        live=True,
-    )
-    min_learned_affinity: float = setting(
-        0.1,
-        "an instance joins a track above this product of share and confidence (autoseg3d)",
-        low=0.0,
-        high=1.0,
-        live=True,
-    )
-    piece_affinity: float = setting(
-        0.5,
-        "an instance left over joins a track that has another from this product on (autoseg3d)",
-        low=0.0,
-        high=1.0,
-        live=True,
-    )
-    join_confidence: float = setting(
-        0.5,
-        "an instance this sure to be of two tracks votes for making them one (autoseg3d; 1 never does)",
-        low=0.0,
-        high=1.0,
-        live=True,
-    )
-    map_weight: float = setting(
-        0.5,
-        "how much the voxels that an instance shares with a track count beside the network (autoseg3d; 0 as "
-        "published)",
-        low=0.0,
-        high=1.0,
-        live=True,
-    )
-    recall: bool = setting(
-        True, "what no active track takes is offered to the dormant ones (autoseg3d)", live=True
-    )
 
 
 @dataclass(frozen=True)
@@ -126,57 +82,48 @@ class Config:
     lifting: LiftingConfig = section(LiftingConfig)
     origin: OriginConfig = section(OriginConfig)
     model: ModelConfig = section(ModelConfig)
-    assignment: AssignmentConfig = section(AssignmentConfig)
     tracks: TracksConfig = section(TracksConfig)
     map: MapConfig = section(MapConfig)
 
 
-def _geometric(config: Config, previous: MaskMaker | None) -> MaskMaker:
+def _geometric(config: Config) -> MaskMaker:
     return GeometricMaskMaker(config.masks.geometric)
 
 
-def _precomputed(config: Config, previous: MaskMaker | None) -> MaskMaker:
+def _precomputed(config: Config) -> MaskMaker:
     settings = config.masks.precomputed
-    folder = LabelImageFolder(settings.folder) if settings.folder else None
-    return PrecomputedMaskMaker(folder, settings.void)
+    return PrecomputedMaskMaker(LabelImageFolder(settings.folder) if settings.folder else None, settings.void)
 
 
-def _edge(config: Config, previous: MaskMaker | None) -> MaskMaker:
+def _edge(config: Config) -> MaskMaker:
     settings = config.masks.edge
-    if isinstance(previous, EdgeMaskMaker) and previous.config.weights == settings.weights:
-        return previous.with_config(settings)
-    return EdgeMaskMaker(
-        load_affinity_network(weights_path(settings.weights)), settings, device(config.device)
-    )
+    network = load_affinity_network(weights_path(settings.weights))
+    return EdgeMaskMaker(network, settings, device(config.device))
 
 
-def _fastsam(config: Config, previous: MaskMaker | None) -> MaskMaker:
+def _fastsam(config: Config) -> MaskMaker:
     settings = config.masks.fastsam
-    if isinstance(previous, FastSamMaskMaker) and previous.config.weights == settings.weights:
-        return previous.with_config(settings)
     return FastSamMaskMaker(mask_network(weights_path(settings.weights)), settings, device(config.device))
 
 
-def _sam(config: Config, previous: MaskMaker | None) -> MaskMaker:
+def _sam(config: Config) -> MaskMaker:
     settings = config.masks.sam
-    if isinstance(previous, SamMaskMaker) and previous.config.weights == settings.weights:
-        return previous.with_config(settings)
     network, family = sam_network(weights_path(settings.weights))
     return SamMaskMaker(network, family, settings, device(config.device))
 
 
-MASK_MAKERS: dict[str, Callable[[Config, MaskMaker | None], MaskMaker]] = {
+MASK_MAKERS: dict[str, Callable[[Config], MaskMaker]] = {
     "edge": _edge,
     "geometric": _geometric,
     "fastsam": _fastsam,
     "sam": _sam,
     "precomputed": _precomputed,
 }
-"""How each mask maker is made; one that holds a network takes it over from the previous of its kind."""
+"""How each mask maker is made; its name is that of its section, too."""
 
 
 def _overlap(config: Config, network: Network | None) -> tuple[Model, Assigner]:
-    return Overlap(config.model.overlap), ManyToOne(config.assignment.min_affinity)
+    return Overlap(config.model.overlap), ManyToOne(config.model.overlap.min_affinity)
 
 
 def _esam(config: Config, network: Network | None) -> tuple[Model, Assigner]:
@@ -185,16 +132,15 @@ def _esam(config: Config, network: Network | None) -> tuple[Model, Assigner]:
 
 def autoseg3d(config: Config, network: Network | None = None) -> tuple[AutoSeg3D, Assigner]:
     """Return AutoSeg3D around a network, or around the one that the config names, and its assigner."""
+    own = config.model.autoseg3d
     dormant = config.tracks.dormant_after_frames
-    settings = config.assignment
-    network = network or load_from(config)
-    model = AutoSeg3D(network, config.model.network, dormant, settings.join_confidence, settings.map_weight)
-    return model, learned_assigner(settings)
+    model = AutoSeg3D(network or load_from(config), config.model.network, own, dormant)
+    return model, learned_assigner(own)
 
 
-def learned_assigner(settings: AssignmentConfig) -> Assigner:
+def learned_assigner(settings: AutoSeg3DConfig) -> Assigner:
     """Return what turns learned affinities into pairs: active tracks, dormant ones, then pieces."""
-    active = OneToOne(settings.min_learned_affinity)
+    active = OneToOne(settings.min_affinity)
     stages = InStages(active, active) if settings.recall else InStages(active)
     return WithPieces(stages, settings.piece_affinity)
 
@@ -261,9 +207,9 @@ def online_segmenter(config: Config, chosen: MaskMaker | None = None) -> OnlineS
     )
 
 
-def mask_maker(config: Config, previous: MaskMaker | None = None) -> MaskMaker:
-    """Return the mask maker that a config names, with the network of a previous one of its kind."""
-    return MASK_MAKERS[mask_maker_name(config)](config, previous)
+def mask_maker(config: Config) -> MaskMaker:
+    """Return the mask maker that a config names."""
+    return MASK_MAKERS[mask_maker_name(config)](config)
 
 
 def mask_maker_name(config: Config) -> str:
@@ -292,9 +238,13 @@ def pipeline_config(config: Config) -> PipelineConfig:
 
 
 def reconfigure(pipeline: OnlineSegmenter, config: Config) -> None:
-    """Give a running pipeline the settings that may change live; its memory and networks stay."""
+    """Give a running pipeline the settings that may change live; its memory and networks stay.
+
+    What may not, such as the names of the model and of the mask maker, has to be as it was.
+    """
     model, assigner = MODELS[config.model.name](config, pipeline.model.network)
-    pipeline.mask_maker = mask_maker(config, pipeline.mask_maker)
+    own_settings = getattr(config.masks, mask_maker_name(config))
+    pipeline.mask_maker = pipeline.mask_maker.with_config(own_settings)
     pipeline.model, pipeline.assigner = model, assigner
     pipeline.reconfigure(pipeline_config(config))
 

@@ -24,6 +24,9 @@ Scalar = bool | int | float | str
 ROS_PARAMETERS = "ros__parameters"
 RENAMED = {
     "segmenter": "masks",
+    "assignment.min_affinity": "model.overlap.min_affinity",
+    "assignment.min_learned_affinity": "model.autoseg3d.min_affinity",
+    "assignment": "model.autoseg3d",
     "tracks.merge_votes": "tracks.join_votes",
     "tracks.merge_share": "tracks.join_share",
 }
@@ -145,7 +148,8 @@ def _replaced(config: Any, values: Mapping[str, Any], where: str, prefix: str) -
     for name, value in values.items():
         key = f"{prefix}{name}"
         if name not in fields:
-            raise ConfigError(f"{where}: unknown key {key!r}{_hint(key, fields)}")
+            old = _first_key(key, value) if new_name(key) else key
+            raise ConfigError(f"{where}: unknown key {old!r}{_hint(old, fields)}")
         old = getattr(config, name)
         if not dataclasses.is_dataclass(old):
             changes[name] = checked(key, value, kinds[name], fields[name].metadata["setting"])
@@ -165,6 +169,14 @@ def new_name(key: str) -> str:
         if key == old or key.startswith(f"{old}."):
             return new + key[len(old) :]
     return ""
+
+
+def _first_key(key: str, value: Any) -> str:
+    """Return the first key of a section, or the key itself where it is no section."""
+    while isinstance(value, Mapping) and value:
+        name, value = next(iter(value.items()))
+        key = f"{key}.{name}"
+    return key
 
 
 def _hint(key: str, known: Mapping[str, Any]) -> str:

@@ -67,6 +67,10 @@ class GeometricMaskMaker:
         index = cv2.resize(labels, frame.depth.shape[::-1], interpolation=cv2.INTER_NEAREST) - 1
         return MaskImage(index.astype(np.int32), score)
 
+    def with_config(self, config: GeometricConfig) -> GeometricMaskMaker:
+        """Return a mask maker with other settings."""
+        return GeometricMaskMaker(config)
+
     def warm_up(self, frame: Frame) -> MaskImage:
         """Run once."""
         return self(frame)

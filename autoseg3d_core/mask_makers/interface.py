@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from autoseg3d_core.structures import Frame, MaskImage
 
@@ -13,6 +13,10 @@ class MaskMaker(Protocol):
 
     def __call__(self, frame: Frame) -> MaskImage:
         """Return the masks of this frame; none at all is a valid answer."""
+        ...
+
+    def with_config(self, config: Any) -> MaskMaker:
+        """Return a mask maker with the same network or folder, and other settings of its own section."""
         ...
 
     def warm_up(self, frame: Frame) -> MaskImage:

@@ -51,6 +51,10 @@ class PrecomputedMaskMaker:
         index = np.where(values == self._void, -1, rank)[index.reshape(labels.shape)]
         return MaskImage(index.astype(np.int32), np.ones(int((values != self._void).sum()), np.float32))
 
+    def with_config(self, config: PrecomputedConfig) -> PrecomputedMaskMaker:
+        """Return a mask maker with the same folder."""
+        return PrecomputedMaskMaker(self._folder, config.void)
+
     def warm_up(self, frame: Frame) -> MaskImage:
         """Return no masks: reading a file is never slow the first time only."""
         return MaskImage(np.full(frame.depth.shape, -1, np.int32), np.zeros(0, np.float32))

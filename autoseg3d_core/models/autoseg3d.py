@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from autoseg3d_core.config import ConfigError
+from autoseg3d_core.config import ConfigError, setting
 from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.map_evidence import with_map_evidence
@@ -36,6 +36,44 @@ from autoseg3d_core.structures import (
     TrackRows,
     Tracks,
 )
+
+
+@dataclass(frozen=True)
+class AutoSeg3DConfig:
+    """When an instance is given to a track, and when two tracks are one."""
+
+    min_affinity: float = setting(
+        0.1,
+        "an instance joins a track when its affinity (share of the track times confidence) is higher",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    piece_affinity: float = setting(
+        0.5,
+        "an instance without a track joins one that another instance has joined, from this affinity on",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    join_confidence: float = setting(
+        0.5,
+        "two tracks get a vote for being one object when one instance belongs to both with more than this "
+        "confidence; 1 joins no tracks",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    map_weight: float = setting(
+        0.5,
+        "weight of the voxels that an instance shares with a track, beside the network; 0 as published",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    recall: bool = setting(
+        True, "instances that no active track takes are offered to the dormant tracks", live=True
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +105,8 @@ class AutoSeg3D:
         self,
         network: Network,
         config: NetworkConfig,
+        own: AutoSeg3DConfig,
         dormant_after_frames: int,
-        join_confidence: float = 1.0,
-        map_weight: float = 0.0,
     ) -> None:
         association = network.part(TrackAssociation)
         if association is None:
@@ -77,9 +114,8 @@ class AutoSeg3D:
                 "model.network.weights holds no track association: train it with `autoseg3d train`, or run "
                 "these weights with model.name=esam"
             )
-        self.network, self.config = network, config
-        self.dormant_after_frames, self.join_confidence = dormant_after_frames, join_confidence
-        self.map_weight = map_weight
+        self.network, self.config, self.own = network, config, own
+        self.dormant_after_frames = dormant_after_frames
         self._association = association
         self._perception = Perception(network, config, QueryRows)
         self.label_names = network.label_names
@@ -101,7 +137,7 @@ class AutoSeg3D:
     def associate(self, instances: FrameInstances, memory: Memory, sighting: Sighting) -> Association:
         """Return affinities, with shares among active and dormant tracks apart, and which tracks are one."""
         found = self.conclude(self.compare(instances, memory.tracks), memory.tracks)
-        affinity = with_map_evidence(found.affinity, instances, memory, sighting, self.map_weight)
+        affinity = with_map_evidence(found.affinity, instances, memory, sighting, self.own.map_weight)
         return dataclasses.replace(found, affinity=affinity)
 
     def compare(self, instances: FrameInstances, tracks: Tracks) -> Comparison:
@@ -122,7 +158,7 @@ class AutoSeg3D:
         """Compare every two tracks: whether one instance is surely both, or each has its own."""
         if logits.confidence is None:
             return TogetherVotes.empty(ids.device)
-        return together_or_apart(logits.confidence.sigmoid() > self.join_confidence, ids)
+        return together_or_apart(logits.confidence.sigmoid() > self.own.join_confidence, ids)
 
 
 def staged_affinity(logits: PairLogits, stage: Int64[Tensor, " tracks"]) -> Float[Tensor, "instances tracks"]:

@@ -32,8 +32,15 @@ from autoseg3d_core.structures import (
 
 @dataclass(frozen=True)
 class OverlapConfig:
-    """When a fragment counts, and when it covers a track."""
+    """When a fragment counts, when it joins a track, and when it covers one."""
 
+    min_affinity: float = setting(
+        0.5,
+        "a fragment joins the track that holds at least this share of its known voxels",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
     min_points: int = setting(25, "a fragment with fewer points is ignored", low=1, high=100_000, live=True)
     min_seen_voxels: int = setting(
         5,

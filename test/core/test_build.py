@@ -56,3 +56,18 @@ def test_a_cpu_build_of_spconv_is_refused_on_a_gpu_with_what_to_install(monkeypa
     monkeypatch.setattr(build, "spconv_is_for_gpus", lambda: False)
     with pytest.raises(ConfigError, match=r"pip install.*spconv-cu120"):
         build.sparse_backend("spconv", torch.device("cuda"))
+
+
+def test_live_settings_of_a_mask_maker_change_and_its_network_stays():
+    given = ("model.name=overlap", "masks.name=edge", "device=cpu")
+    online = build.online_segmenter(build.load(None, given))
+    network = online.mask_maker._network
+    build.reconfigure(online, build.load(None, (*given, "masks.edge.level=parts", "model.overlap.cover=0.7")))
+    assert online.mask_maker.config.level == "parts"
+    assert online.mask_maker._network is network
+    assert online.model.config.cover == 0.7
+
+
+@pytest.mark.parametrize("name", sorted(build.MASK_MAKERS))
+def test_every_mask_maker_has_a_section_of_its_name(name):
+    assert hasattr(build.MasksConfig(), name)

@@ -71,7 +71,13 @@ def test_a_bad_override_is_an_error_that_names_the_key(override, message):
 
 @pytest.mark.parametrize(
     ("override", "now"),
-    [("segmenter.name=fastsam", "'masks'"), ("tracks.merge_votes=4", "'tracks.join_votes'")],
+    [
+        ("segmenter.name=fastsam", "'masks.name'"),
+        ("tracks.merge_votes=4", "'tracks.join_votes'"),
+        ("assignment.min_affinity=0.4", "'model.overlap.min_affinity'"),
+        ("assignment.min_learned_affinity=0.4", "'model.autoseg3d.min_affinity'"),
+        ("assignment.recall=false", "'model.autoseg3d.recall'"),
+    ],
 )
 def test_a_key_of_an_earlier_version_is_an_error_that_says_what_it_is_called_now(tmp_path, override, now):
     with pytest.raises(c.ConfigError, match=now):

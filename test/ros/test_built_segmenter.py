@@ -31,6 +31,6 @@ def test_ids_begin_where_the_last_segmenter_ended():
 def test_live_settings_reach_a_running_segmenter():
     built = build_segmenter(build.load(None, WITHOUT_WEIGHTS), 1)
     before = built.segmenter.step(two_boxes(1)).tracks.ids
-    built.reconfigure(build.load(None, (*WITHOUT_WEIGHTS, "assignment.min_affinity=0.9")))
+    built.reconfigure(build.load(None, (*WITHOUT_WEIGHTS, "model.overlap.min_affinity=0.9")))
     after = built.segmenter.step(two_boxes(2)).tracks.ids
     assert set(before) & set(after)

@@ -123,6 +123,6 @@ def test_other_changes_are_refused_with_a_reason(key, value, words):
 
 
 def test_a_core_setting_that_is_live_changes():
-    live = next(e for e in default_settings().entries() if e.key == "assignment.min_affinity")
+    live = next(e for e in default_settings().entries() if e.key == "model.overlap.min_affinity")
     settings = changed_live(default_settings(), {live.key: 0.9})
-    assert settings.core.assignment.min_affinity == 0.9
+    assert settings.core.model.overlap.min_affinity == 0.9

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
-from autoseg3d_core.models.autoseg3d import AutoSeg3D, QueryRows, staged_affinity
+from autoseg3d_core.models.autoseg3d import AutoSeg3D, AutoSeg3DConfig, QueryRows, staged_affinity
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.network_shape import NetworkShape
@@ -32,6 +32,7 @@ SHAPE = NetworkShape(
 EVERYTHING = NetworkConfig(
     selection=SelectionConfig(top_k=6, score_threshold=0.0, min_points=0, mask_threshold=0.4, exclusive=False)
 )
+AS_PUBLISHED = AutoSeg3DConfig(join_confidence=1.0, map_weight=0.0)
 NOTHING = torch.zeros(0, dtype=torch.int64)
 UNSEEN = Sighting(NOTHING, NOTHING)
 
@@ -102,7 +103,7 @@ def run(model, memory, found, config, frame, stages=2):
 @torch.inference_mode()
 def test_an_object_away_for_long_comes_back_with_its_id(knowing):
     config = TracksConfig(dormant_after_frames=5)
-    model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames)
+    model = AutoSeg3D(knowing, EVERYTHING, AS_PUBLISHED, config.dormant_after_frames)
     memory = Memory.empty(model.empty_rows())
     ids = {}
     for frame in range(6):
@@ -122,7 +123,7 @@ def test_an_object_away_for_long_comes_back_with_its_id(knowing):
 @torch.inference_mode()
 def test_active_tracks_choose_before_dormant_ones(knowing):
     config = TracksConfig(dormant_after_frames=5)
-    model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames)
+    model = AutoSeg3D(knowing, EVERYTHING, AS_PUBLISHED, config.dormant_after_frames)
     memory = Memory.empty(model.empty_rows())
     for frame in range(4):
         memory = run(model, memory, seen([1]), config, frame).memory
@@ -153,7 +154,12 @@ def test_shares_add_up_to_one_within_a_stage(network):
 @pytest.mark.parametrize(("join", "left"), [(0.5, 1), (1.0, 2)])
 def test_two_tracks_of_one_object_become_one(knowing, join, left):
     config = TracksConfig(join_votes=4)
-    model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames, join)
+    model = AutoSeg3D(
+        knowing,
+        EVERYTHING,
+        dataclasses.replace(AS_PUBLISHED, join_confidence=join),
+        config.dormant_after_frames,
+    )
     memory, ids = Memory.empty(model.empty_rows()), []
     for frame, names in enumerate([[1, 1, 2]] + 6 * [[1, 2]]):
         change = run(model, memory, seen(names), config, frame)
@@ -167,7 +173,12 @@ def test_two_tracks_of_one_object_become_one(knowing, join, left):
 @torch.inference_mode()
 def test_two_objects_that_are_seen_side_by_side_stay_two(knowing):
     config = TracksConfig(join_votes=2)
-    model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames, join_confidence=0.5)
+    model = AutoSeg3D(
+        knowing,
+        EVERYTHING,
+        dataclasses.replace(AS_PUBLISHED, join_confidence=0.5),
+        config.dormant_after_frames,
+    )
     memory = Memory.empty(model.empty_rows())
     for frame in range(8):
         memory = run(model, memory, seen([1, 2]), config, frame).memory
@@ -178,7 +189,7 @@ def test_two_objects_that_are_seen_side_by_side_stay_two(knowing):
 @torch.inference_mode()
 def test_no_id_comes_twice_and_tracks_stay_bounded_while_objects_come_and_go(knowing):
     config = TracksConfig(max_tracks=12, dormant_after_frames=5)
-    model = AutoSeg3D(knowing, EVERYTHING, config.dormant_after_frames)
+    model = AutoSeg3D(knowing, EVERYTHING, AS_PUBLISHED, config.dormant_after_frames)
     memory, issued = Memory.empty(model.empty_rows()), []
     rng = np.random.default_rng(0)
     for frame in range(400):
@@ -193,7 +204,7 @@ def test_no_id_comes_twice_and_tracks_stay_bounded_while_objects_come_and_go(kno
 
 @torch.inference_mode()
 def test_a_world_moved_by_kilometres_and_turned_gives_the_same_instances_and_affinities(network):
-    model = AutoSeg3D(network, EVERYTHING, 15)
+    model = AutoSeg3D(network, EVERYTHING, AS_PUBLISHED, 15)
     turned = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     world = np.eye(4)
     world[:3, :3], world[:3, 3] = turned, (2048.0, -4096.0, 64.0)
@@ -227,7 +238,7 @@ def test_a_world_moved_by_kilometres_and_turned_gives_the_same_instances_and_aff
 @pytest.mark.parametrize("points", [0, 1, 40])
 @torch.inference_mode()
 def test_frames_with_next_to_nothing_are_no_error(network, points):
-    model = AutoSeg3D(network, EVERYTHING, 15)
+    model = AutoSeg3D(network, EVERYTHING, AS_PUBLISHED, 15)
     memory = memory_at(model)
     for number, count in enumerate((600, points, 600)):
         part = cloud(count, seed=number)

@@ -88,12 +88,12 @@ def test_live_parameters_take_effect_on_the_next_frame_and_others_are_refused(ma
     robot = make_robot().start()
     [result] = robot.node.set_parameters([Parameter("publish.include_occluded", value=False)])
     assert result.successful
-    [result] = robot.node.set_parameters([Parameter("assignment.min_affinity", value=0.75)])
+    [result] = robot.node.set_parameters([Parameter("model.overlap.min_affinity", value=0.75)])
     assert result.successful
     robot.play([SECOND, 2 * SECOND])
     assert robot.spin(lambda: len(robot.heard["instances"]) == 2)
     assert [i.track_id for i in robot.heard["instances"][1].instances] == [2]
-    assert robot.segmenter.configs[-1].assignment.min_affinity == 0.75
+    assert robot.segmenter.configs[-1].model.overlap.min_affinity == 0.75
     for name, value in (("target_frame", "map"), ("debug.opacity", 7.0), ("markers.style", "ball")):
         [result] = robot.node.set_parameters([Parameter(name, value=value)])
         assert not result.successful
