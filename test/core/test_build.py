@@ -62,8 +62,8 @@ def test_live_settings_of_a_mask_maker_change_and_its_network_stays():
     given = ("model.name=overlap", "masks.name=edge", "device=cpu")
     online = build.online_segmenter(build.load(None, given))
     network = online.mask_maker._network
-    build.reconfigure(online, build.load(None, (*given, "masks.edge.level=parts", "model.overlap.cover=0.7")))
-    assert online.mask_maker.config.level == "parts"
+    build.reconfigure(online, build.load(None, (*given, "masks.edge.level=objects", "model.overlap.cover=0.7")))
+    assert online.mask_maker.config.level == "objects"
     assert online.mask_maker._network is network
     assert online.model.config.cover == 0.7
 
