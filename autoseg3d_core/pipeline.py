@@ -30,13 +30,16 @@ from autoseg3d_core.structures import (
     Frame,
     FrameInstances,
     LabelledCloud,
+    MapChange,
     MaskImage,
     Memory,
     SceneUpdate,
+    Tracks,
     TrackTable,
 )
 from autoseg3d_core.tracking.assignment import Assigner
-from autoseg3d_core.tracking.extent import count_voxels
+from autoseg3d_core.tracking.boxes import measure_boxes
+from autoseg3d_core.tracking.extent import Ruler, count_voxels
 from autoseg3d_core.tracking.lifecycle import Advance, TracksConfig, advance, end_tracks
 
 
@@ -145,8 +148,7 @@ class OnlineSegmenter:
         return report_tracks(tracks, unseen, unseen.float(), self._reading())
 
     def _reading(self) -> Reading:
-        config = self.config
-        return Reading(config.tracks.mature_hits, self.model.doubt, config.map.voxel_size_m)
+        return Reading(self.config.tracks.mature_hits, self.model.doubt)
 
     def _owners(self, instances: FrameInstances, voxels: Voxels) -> Int64[Tensor, " voxels"]:
         """Return the instance of most points of each voxel, or `NOBODY`."""
@@ -161,6 +163,12 @@ class OnlineSegmenter:
         origin = scene_origin(frame.world_from_camera, self.config.origin, self.device)
         return dataclasses.replace(self.memory, origin=origin)
 
+    def _measure(self, memory: Memory, change: MapChange) -> Tracks:
+        """Return the tracks with their voxels and boxes after a change of the scene map."""
+        assert memory.origin is not None, "the first frame fixes it before anything is mapped"
+        ruler = Ruler.of(memory.origin, self.config.map.voxel_size_m)
+        return measure_boxes(count_voxels(memory.tracks, change, ruler), change, ruler)
+
     def _integrate(
         self,
         change: Advance,
@@ -172,7 +180,7 @@ class OnlineSegmenter:
         relabelled = self.scene.relabel(change.old_ids, change.new_ids, change.old_tracks.world_reach)
         color = (rgb * 255).to(torch.uint8)
         voted, blocks = self.scene.integrate(voxels.keys, ids, color, self.frame_index)
-        tracks = count_voxels(change.memory.tracks, relabelled.append(voted))
+        tracks = self._measure(change.memory, relabelled.append(voted))
         memory = dataclasses.replace(change.memory, tracks=tracks)
         if blocks == 0:
             return memory, ()

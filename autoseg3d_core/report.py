@@ -26,19 +26,14 @@ from autoseg3d_core.structures import (
     Tracks,
     TrackTable,
 )
-from autoseg3d_core.tracking.extent import track_boxes
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read tracks: when one is confirmed, how much is doubted of it, and the size of its voxels.
-
-    After `doubt` frames half a track's score is believed.
-    """
+    """How to read tracks: when one is confirmed, and after how many frames half its score is believed."""
 
     mature_hits: int
     doubt: float
-    voxel_size_m: float
 
 
 def report_frame(
@@ -92,7 +87,8 @@ def report_tracks(
         labels=tracks.labels.cpu().numpy(),
         score=score.cpu().numpy(),
         existence=existence(tracks, reading.doubt).cpu().numpy(),
-        boxes=track_boxes(tracks, reading.voxel_size_m).cpu().numpy(),
+        boxes=tracks.boxes.cpu().numpy(),
+        oriented_boxes=tracks.oriented_boxes.cpu().numpy(),
         centroids=tracks.centroids.cpu().numpy(),
         hits=tracks.hits.cpu().numpy(),
         misses=tracks.misses.cpu().numpy(),

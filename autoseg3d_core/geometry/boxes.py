@@ -1,10 +1,20 @@
-"""Axis-aligned boxes `(xmin, ymin, zmin, xmax, ymax, zmax)` in the world frame, in metres."""
+"""Boxes in the world, in metres: axis-aligned, and oriented (upright, but turned about the vertical).
+
+What the numbers of each mean is said in `structures`.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 from torch import Tensor
+
+CORNERS = np.array([[i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(8)], float) - 0.5
+"""The corners of a box of size 1 around its centre: bit 2 - k of a corner's index says its side of axis k."""
+EDGES = tuple((a, a | bit) for a in range(8) for bit in (1, 2, 4) if not a & bit)
+"""The two corners of each of a box's twelve edges."""
 
 
 def box_volume(boxes: Float[Tensor, "boxes 6"]) -> Float[Tensor, " boxes"]:
@@ -21,3 +31,22 @@ def box_iou_3d(
     intersection = (high - low).clamp(min=0).prod(dim=2)
     union = box_volume(first)[:, None] + box_volume(second)[None] - intersection
     return torch.where(union > 0, intersection / union.clamp(min=1e-12), 0.0)
+
+
+def standing_boxes(boxes: Float[Tensor, "boxes 6"]) -> Float[Tensor, "boxes 10"]:
+    """Return axis-aligned boxes as oriented ones that are not turned, where z is the vertical."""
+    turn = boxes.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(len(boxes), 4)
+    return torch.cat([(boxes[:, :3] + boxes[:, 3:]) / 2, boxes[:, 3:] - boxes[:, :3], turn], dim=1)
+
+
+def box_axes(oriented: Float[np.ndarray, "boxes 10"]) -> Float[np.ndarray, "boxes 3 3"]:
+    """Return the rotation from each oriented box's own axes, which are its columns, to the world."""
+    if len(oriented) == 0:
+        return np.zeros((0, 3, 3))
+    return Rotation.from_quat(oriented[:, 6:]).as_matrix()
+
+
+def box_corners(oriented: Float[np.ndarray, "boxes 10"]) -> Float[np.ndarray, "boxes 8 3"]:
+    """Return the corners of oriented boxes in the world, in the order of `CORNERS`."""
+    own = CORNERS * oriented[:, None, 3:6]  # (boxes, 8, 3)
+    return oriented[:, None, :3] + own @ box_axes(oriented).transpose(0, 2, 1)

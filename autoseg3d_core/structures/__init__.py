@@ -3,7 +3,9 @@
 NumPy at the edges (`Frame`, `MaskImage`, `SceneUpdate`), torch inside (everything else). Lengths
 in metres, angles in radians, times in integer nanoseconds. Ids count from 1 and 0 is none; indices
 count from 0 and -1 is none (`sentinels`). A box is `(xmin, ymin, zmin, xmax, ymax, zmax)`, in the world
-unless its name says that it is in the scene frame.
+unless its name says that it is in the scene frame. An oriented box is `(x, y, z, length, width, height,
+qx, qy, qz, qw)`: its centre, its size along its own axes, and the rotation from these to the world; its
+third axis is the vertical, and its first the longer level one.
 """
 
 from autoseg3d_core.errors import InputError as InputError
@@ -30,6 +32,7 @@ from autoseg3d_core.structures.sentinels import THE_MAP as THE_MAP
 from autoseg3d_core.structures.sentinels import UNLABELLED as UNLABELLED
 from autoseg3d_core.structures.sentinels import UNNUMBERED as UNNUMBERED
 from autoseg3d_core.structures.tracks import EXTENT_BINS as EXTENT_BINS
+from autoseg3d_core.structures.tracks import EXTENT_DIRECTIONS as EXTENT_DIRECTIONS
 from autoseg3d_core.structures.tracks import MapChange as MapChange
 from autoseg3d_core.structures.tracks import NoRows as NoRows
 from autoseg3d_core.structures.tracks import Sightings as Sightings

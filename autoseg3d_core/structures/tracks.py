@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Float, Int32, Int64
+from jaxtyping import Float, Int16, Int64
 from torch import Tensor
 
 from autoseg3d_core.structures.rows import Rows
 from autoseg3d_core.structures.sentinels import ABSENT
 
 EXTENT_BINS = 128
-"""Slices of one voxel along each axis in which the voxels of a track are counted, over and over again."""
+"""Slices of one voxel along each direction in which a track's voxels are counted, over and over again."""
+EXTENT_DIRECTIONS = 19
+"""Directions along which they are counted: 18 level ones, ten degrees apart, and the vertical."""
 
 TrackRowsT = TypeVar("TrackRowsT", bound="TrackRows")
 
@@ -76,13 +78,16 @@ class Tracks(Rows):
     `hits` counts the frames that saw the track, `misses` the frames since the last that did, and
     `voxels` the voxels of the scene map that carry its id. `label_votes` is by how much the scores that spoke
     for its label outweigh those that spoke for others. `world_reach` is the box of all that was ever taken
-    for it, and `extent` counts its firm voxels along each axis (`tracking/extent.py`). Ids ascend.
+    for it. `extent` counts its firm voxels along each direction (`tracking/extent.py`), and `boxes` and
+    `oriented_boxes` are what the counts say (`tracking/boxes.py`). Ids ascend.
     """
 
     ids: Int64[Tensor, " tracks"]
     remembered: TrackRows
     world_reach: Float[Tensor, "tracks 6"]
-    extent: Int32[Tensor, "tracks 3 bins"]
+    extent: Int16[Tensor, "tracks directions bins"]
+    boxes: Float[Tensor, "tracks 6"]
+    oriented_boxes: Float[Tensor, "tracks 10"]
     centroids: Float[Tensor, "tracks 3"]
     scores: Float[Tensor, " tracks"]
     labels: Int64[Tensor, " tracks"]
@@ -102,7 +107,9 @@ class Tracks(Rows):
             ids=torch.zeros(0, **whole),
             remembered=NoRows.of(0, device) if remembered is None else remembered.to(device),
             world_reach=torch.zeros(0, 6, **real),
-            extent=torch.zeros(0, 3, EXTENT_BINS, dtype=torch.int32, device=device),
+            extent=torch.zeros(0, EXTENT_DIRECTIONS, EXTENT_BINS, dtype=torch.int16, device=device),
+            boxes=torch.zeros(0, 6, **real),
+            oriented_boxes=torch.zeros(0, 10, **real),
             centroids=torch.zeros(0, 3, **real),
             scores=torch.zeros(0, **real),
             labels=torch.zeros(0, **whole),

@@ -49,6 +49,7 @@ class TrackTable(Rows):
     score: Float32[np.ndarray, " tracks"]
     existence: Float32[np.ndarray, " tracks"]
     boxes: Float32[np.ndarray, "tracks 6"]
+    oriented_boxes: Float32[np.ndarray, "tracks 10"]
     centroids: Float32[np.ndarray, "tracks 3"]
     hits: Int64[np.ndarray, " tracks"]
     misses: Int64[np.ndarray, " tracks"]

@@ -1,58 +1,82 @@
-"""How far a track extends: its firm voxels on the scene map, counted in slices along each axis.
+"""How far a track extends: its firm voxels on the scene map, counted in slices along many directions.
 
 A voxel is firm where more than one sighting's votes hold it, so a mask that once ran over onto a wall does
 not stretch the box. The slices are one voxel thick and used over and over again, like the marks of a
-ruler that is laid end to end: nothing has to be moved when a track grows or two become one.
+ruler that is laid end to end: nothing has to be moved when a track grows or two become one. They follow each
+other along the vertical and along eighteen level directions ten degrees apart, the world's axes among them.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from autoseg3d_core.geometry.voxels import unpack
-from autoseg3d_core.structures import ABSENT, EXTENT_BINS, MapChange, Tracks
+from autoseg3d_core.structures import ABSENT, EXTENT_BINS, EXTENT_DIRECTIONS, MapChange, SceneOrigin, Tracks
 
-TAIL = 0.01
-"""Share of a track's firm voxels that may lie outside its box at each end of each axis."""
-
-WIDEST = EXTENT_BINS - 8
-"""A track that fills more slices than this may go round the ruler: its reach is all that is known of it."""
-
-LEAST_FIRM = 0.1
-"""With a smaller share of firm voxels a track's reach is its box."""
+LEVEL = EXTENT_DIRECTIONS - 1
+"""Level directions, in half a turn; the last direction of all is the vertical."""
+STEP = np.pi / LEVEL
+"""The angle between two of them."""
+FINENESS_BITS = 20
+"""Directions are whole numbers, so that a voxel leaves the very slices that it once came into."""
 
 
-def count_voxels(tracks: Tracks, change: MapChange) -> Tracks:
-    """Return the tracks with what their ids gained and lost on the scene map."""
+@dataclass(frozen=True)
+class Ruler:
+    """How the slices lie in the world: which of its axes is vertical, which way is up, how thick they are."""
+
+    vertical: int
+    up: int
+    voxel_size_m: float
+
+    @staticmethod
+    def of(origin: SceneOrigin, voxel_size_m: float) -> Ruler:
+        """Return the ruler of a scene, whose vertical is one of the world's axes."""
+        upward = origin.rotation[2].tolist()
+        vertical = max(range(3), key=lambda axis: abs(upward[axis]))
+        return Ruler(vertical, 1 if upward[vertical] > 0 else -1, voxel_size_m)
+
+    @property
+    def axes(self) -> tuple[int, int, int]:
+        """The world's axes as a right-handed set: two level ones, then the vertical."""
+        return ((self.vertical + 1) % 3, (self.vertical + 2) % 3, self.vertical)
+
+    def directions(self) -> Float64[np.ndarray, "directions 3"]:
+        """Return the directions in the world, of length 1: the level ones from the first axis on, then up."""
+        angles = STEP * np.arange(LEVEL)
+        result = np.zeros((EXTENT_DIRECTIONS, 3))
+        result[:LEVEL, self.axes[0]], result[:LEVEL, self.axes[1]] = np.cos(angles), np.sin(angles)
+        result[LEVEL, self.vertical] = 1.0
+        return result
+
+    def slices_of(self, cells: Int64[Tensor, "voxels 3"]) -> Int64[Tensor, "voxels directions"]:
+        """Return the slice of each voxel's middle along each direction, not yet wrapped around."""
+        whole = np.round(self.directions() * (1 << FINENESS_BITS)).astype(np.int64)
+        x, y, z = torch.from_numpy(whole).to(cells.device).T
+        in_x, in_y, in_z = (2 * cells + 1).T[:, :, None]  # the middles, in half voxels
+        return (in_x * x + in_y * y + in_z * z) >> (FINENESS_BITS + 1)
+
+
+def count_voxels(tracks: Tracks, change: MapChange, ruler: Ruler) -> Tracks:
+    """Return the tracks with what their ids gained and lost on the scene map.
+
+    Counts are kept modulo 65536, which no slice of a track that the slices can measure comes to.
+    """
     row = tracks.index_of(change.ids)
     known = row != ABSENT
-    row, change = row[known], change[known]
-    axis = torch.arange(3, device=row.device)
-    place = (row[:, None] * 3 + axis) * EXTENT_BINS + unpack(change.keys) % EXTENT_BINS
-    amount = change.firm.int()[:, None].expand(-1, 3)
+    voxels = tracks.voxels.index_add(0, row[known], change.voxels[known])
+    firmer = known & (change.firm != 0)
+    row, change = row[firmer], change[firmer]
+    first = (
+        row[:, None] * EXTENT_DIRECTIONS + torch.arange(EXTENT_DIRECTIONS, device=row.device)
+    ) * EXTENT_BINS
+    place = first + ruler.slices_of(unpack(change.keys)) % EXTENT_BINS
+    amount = change.firm.short()[:, None].expand_as(place)
     extent = tracks.extent.flatten().index_add(0, place.flatten(), amount.flatten())
-    return dataclasses.replace(
-        tracks,
-        voxels=tracks.voxels.index_add(0, row, change.voxels),
-        extent=extent.view_as(tracks.extent),
-    )
-
-
-def track_boxes(tracks: Tracks, voxel_size_m: float) -> Float[Tensor, "tracks 6"]:
-    """Return the box of each track's firm voxels without their outermost; its reach where that is unknown."""
-    middle = torch.floor(tracks.centroids / voxel_size_m).long()  # (tracks, 3)
-    first = middle - EXTENT_BINS // 2
-    slices = torch.arange(EXTENT_BINS, device=first.device)
-    ruler = tracks.extent.gather(2, (first[:, :, None] + slices) % EXTENT_BINS)
-    total = ruler.sum(dim=2, keepdim=True)
-    below, above = ruler.cumsum(dim=2), ruler.flip(2).cumsum(dim=2)
-    low = first + (below <= TAIL * total).sum(dim=2)
-    high = first + EXTENT_BINS - (above <= TAIL * total).sum(dim=2)
-    firm = total[:, 0] >= (LEAST_FIRM * tracks.voxels[:, None]).clamp(min=1)
-    known = firm & (high - low <= WIDEST)
-    box = torch.cat([low, high], dim=1) * voxel_size_m
-    return torch.where(known.repeat(1, 2), box, tracks.world_reach)
+    return dataclasses.replace(tracks, voxels=voxels, extent=extent.view_as(tracks.extent))

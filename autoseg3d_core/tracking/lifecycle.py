@@ -11,9 +11,11 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from autoseg3d_core.config import setting
+from autoseg3d_core.geometry.boxes import standing_boxes
 from autoseg3d_core.structures import (
     ABSENT,
     EXTENT_BINS,
+    EXTENT_DIRECTIONS,
     NO_ID,
     Assignment,
     Association,
@@ -149,7 +151,9 @@ def _bear(
         ids=ids,
         remembered=association.to_remember[rows],
         world_reach=instances.world_boxes,
-        extent=torch.zeros(len(rows), 3, EXTENT_BINS, dtype=torch.int32, device=rows.device),
+        extent=torch.zeros(len(rows), EXTENT_DIRECTIONS, EXTENT_BINS, dtype=torch.int16, device=rows.device),
+        boxes=instances.world_boxes,
+        oriented_boxes=standing_boxes(instances.world_boxes),
         centroids=instances.centroids,
         scores=instances.scores,
         labels=instances.labels,

@@ -27,7 +27,7 @@ def test_existence_grows_with_every_frame_towards_the_mean_score():
 
 def test_the_table_ranks_what_was_seen_often_above_what_was_seen_once():
     seen = tracks([0.9, 0.7], [1, 9])
-    table = report_tracks(seen, torch.zeros(2).long(), torch.zeros(2), Reading(3, 2.0, 0.04))
+    table = report_tracks(seen, torch.zeros(2).long(), torch.zeros(2), Reading(3, 2.0))
     assert table.existence.argmax() == 1
     assert table.is_mature.tolist() == [False, True]
 
