@@ -91,6 +91,8 @@ def example_tracks(random: np.random.Generator, tracks: int = TRACKS) -> TrackTa
     """Return tracks with random boxes, all of them mature and in view."""
     low = random.uniform(-5, 5, (tracks, 3)).astype(np.float32)
     size = random.uniform(0.1, 1, (tracks, 3)).astype(np.float32)
+    half_turn = random.uniform(-np.pi / 4, np.pi / 4, (tracks, 1)).astype(np.float32)
+    turn = np.concatenate([0 * half_turn, 0 * half_turn, np.sin(half_turn), np.cos(half_turn)], axis=1)
     count = np.full(tracks, 10)
     score = random.uniform(size=tracks).astype(np.float32)
     return TrackTable(
@@ -99,6 +101,7 @@ def example_tracks(random: np.random.Generator, tracks: int = TRACKS) -> TrackTa
         score=score,
         existence=score,
         boxes=np.concatenate([low, low + size], axis=1),
+        oriented_boxes=np.concatenate([low + size / 2, size, turn], axis=1),
         centroids=low + size / 2,
         hits=count,
         misses=np.zeros(tracks, np.int64),

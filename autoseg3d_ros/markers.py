@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import Point
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from autoseg3d_core.geometry.boxes import EDGES, box_axes, box_corners
 from autoseg3d_core.structures import TrackTable
 from autoseg3d_ros.messages import class_ids, name_of
 from autoseg3d_ros.parameters import MarkersConfig
@@ -22,9 +23,6 @@ CUBE_OPACITY = 0.3
 OCCLUDED_OPACITY = 0.35
 RESEND_DELETES = 3
 """A viewer that missed a DELETE is told again with so many of the complete arrays."""
-
-_CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
-_EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if np.abs(_CORNERS[a] - _CORNERS[b]).sum() == 1]
 
 
 @dataclass
@@ -71,11 +69,12 @@ class MarkerSet:
             self._markers.clear()
         ids = tracks.ids.tolist()
         markers = self._deletions(header, ids, resend)
-        boxes = tracks.boxes.round(3).tolist()
+        boxes = tracks.oriented_boxes.round(4)
+        corners, tops = box_corners(boxes).tolist(), _tops(boxes).tolist()
         labels, seen = class_ids(tracks.labels).tolist(), (tracks.misses == 0).tolist()
         scores = tracks.existence.round(2).tolist()
-        for track_id, box, color, label, score, is_seen in zip(
-            ids, boxes, colors.tolist(), labels, scores, seen, strict=True
+        for row, (track_id, box, color, label, score, is_seen) in enumerate(
+            zip(ids, boxes.tolist(), colors.tolist(), labels, scores, seen, strict=True)
         ):
             shown = (box, color, label, score, is_seen)
             entry = self._markers.get(track_id)
@@ -84,9 +83,8 @@ class MarkerSet:
             elif entry.shown == shown and not resend:
                 continue
             entry.shown = shown
-            _show(
-                entry, header, config, f"#{track_id} {name_of(label, names)} {score:.2f}".replace("  ", " ")
-            )
+            entry.label.text = f"#{track_id} {name_of(label, names)} {score:.2f}".replace("  ", " ")
+            _show(entry, header, config, corners[row], tops[row])
             markers += [entry.box, entry.label] if config.labels else [entry.box]
         return MarkerArray(markers=markers)
 
@@ -118,7 +116,7 @@ def _new_markers(track_id: int, config: MarkersConfig) -> _TrackMarkers:
     if config.style == "lines":
         corners = [Point() for _ in range(8)]
         box.type = Marker.LINE_LIST
-        box.points = [corners[end] for edge in _EDGES for end in edge]
+        box.points = [corners[end] for edge in EDGES for end in edge]
         box.scale.x = float(config.line_width_m)
     label.scale.z = float(config.text_height_m)
     label.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
@@ -130,23 +128,29 @@ def _new_markers(track_id: int, config: MarkersConfig) -> _TrackMarkers:
     return _TrackMarkers(box, label, corners, ())
 
 
-def _show(entry: _TrackMarkers, header: Header, config: MarkersConfig, text: str) -> None:
-    (x0, y0, z0, x1, y1, z1), (red, green, blue), _, _, is_seen = entry.shown
+def _tops(boxes: Float[np.ndarray, "boxes 10"]) -> Float[np.ndarray, "boxes 3"]:
+    """Return the places just above the boxes."""
+    return boxes[:, :3] + box_axes(boxes)[:, :, 2] * (boxes[:, 5:6] / 2 + LABEL_GAP_M)
+
+
+def _show(
+    entry: _TrackMarkers, header: Header, config: MarkersConfig, corners: list[list[float]], top: list[float]
+) -> None:
+    """Put a track's markers where its box is, in the colour of its state."""
+    (x, y, z, length, width, height, *turn), (red, green, blue), _, _, is_seen = entry.shown
     box, label = entry.box, entry.label
     box.header = label.header = header
     color = box.color
     color.r, color.g, color.b = red / 255.0, green / 255.0, blue / 255.0
     if config.style == "lines":
-        for index, corner in enumerate(entry.corners):  # in the order of _CORNERS
-            corner.x = x1 if index & 4 else x0
-            corner.y = y1 if index & 2 else y0
-            corner.z = z1 if index & 1 else z0
+        for corner, place in zip(entry.corners, corners, strict=True):
+            corner.x, corner.y, corner.z = place
         color.a = 1.0 if is_seen else OCCLUDED_OPACITY
     else:
-        at, size = box.pose.position, box.scale
-        at.x, at.y, at.z = (x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2
-        size.x, size.y, size.z = max(x1 - x0, 1e-3), max(y1 - y0, 1e-3), max(z1 - z0, 1e-3)
+        at, way, size = box.pose.position, box.pose.orientation, box.scale
+        at.x, at.y, at.z = x, y, z
+        way.x, way.y, way.z, way.w = turn
+        size.x, size.y, size.z = max(length, 1e-3), max(width, 1e-3), max(height, 1e-3)
         color.a = CUBE_OPACITY if is_seen else CUBE_OPACITY / 2
     at = label.pose.position
-    at.x, at.y, at.z = (x0 + x1) / 2, (y0 + y1) / 2, z1 + LABEL_GAP_M
-    label.text = text
+    at.x, at.y, at.z = top

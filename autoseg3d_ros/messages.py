@@ -207,6 +207,7 @@ def instances(
         tracks.centroids.tolist(),
         ((tracks.boxes[:, :3] + tracks.boxes[:, 3:]) / 2).tolist(),
         (tracks.boxes[:, 3:] - tracks.boxes[:, :3]).tolist(),
+        tracks.oriented_boxes.tolist(),
         tracks.frame_points.tolist(),
         tracks.map_voxels.tolist(),
         tracks.hits.tolist(),
@@ -228,6 +229,7 @@ def _instance(
     centroid: list[float],
     center: list[float],
     size: list[float],
+    oriented: list[float],
     frame_points: int,
     map_voxels: int,
     hits: int,
@@ -244,6 +246,12 @@ def _instance(
     at.x, at.y, at.z = centroid
     box.x, box.y, box.z = center
     extent.x, extent.y, extent.z = size
+    at, turn, extent = (
+        message.oriented_box_pose.position,
+        message.oriented_box_pose.orientation,
+        message.oriented_box_size,
+    )
+    at.x, at.y, at.z, extent.x, extent.y, extent.z, turn.x, turn.y, turn.z, turn.w = oriented
     message.num_points, message.num_map_points, message.observations = frame_points, map_voxels, hits
     message.first_seen, message.last_seen = stamp_from_ns(first_seen_ns), stamp_from_ns(last_seen_ns)
     message.mask_ids = array.array("I", masks)
@@ -294,7 +302,7 @@ def status_message(report: FrameReport, dropped_total: int) -> FrameStatus:
 
 
 def detections(occasion: Occasion, messages: Iterable[Instance]) -> Any:
-    """Return instances as a vision_msgs Detection3DArray; the id is the track id as text."""
+    """Return instances as a Detection3DArray of vision_msgs: oriented boxes, the track id as text."""
     from vision_msgs.msg import Detection3DArray
 
     header = occasion.in_world()
@@ -307,9 +315,9 @@ def _detection(header: Header, instance: Instance) -> Any:
     guess = ObjectHypothesisWithPose()
     guess.hypothesis.class_id = instance.class_name or str(instance.class_id)
     guess.hypothesis.score = float(instance.existence)
-    guess.pose.pose = instance.box_pose
+    guess.pose.pose = instance.oriented_box_pose
     result = Detection3D(header=header, id=str(instance.track_id), results=[guess])
-    result.bbox.center, result.bbox.size = instance.box_pose, instance.box_size
+    result.bbox.center, result.bbox.size = instance.oriented_box_pose, instance.oriented_box_size
     return result
 
 

@@ -133,7 +133,7 @@ def scored_scene(
     cloud, tracks = online.map_cloud(), online.track_table()
     if picture is not None:
         mature = tracks[tracks.is_mature]
-        write_picture(picture, scene_view(cloud, mature.ids, mature.boxes, FROM_ABOVE))
+        write_picture(picture, scene_view(cloud, mature.ids, mature.oriented_boxes, FROM_ABOVE))
     result = scoring.result(cloud, tracks)
     if result is None:
         raise InputError(

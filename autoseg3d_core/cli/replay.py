@@ -125,7 +125,7 @@ def _write_results(
     write_ply(out / "scene.ply", cloud)
     up = scene_up(notes.camera_up)
     for name, view in (("scene", ASLANT), ("from_above", FROM_ABOVE)):
-        write_picture(out / f"{name}.png", scene_view(cloud, mature.ids, mature.boxes, view, up))
+        write_picture(out / f"{name}.png", scene_view(cloud, mature.ids, mature.oriented_boxes, view, up))
     left_out = ", ".join(f"{count} {cause}" for cause, count in summary["skipped"].items()) or "none"
     print(f"{summary['frames']} frames, {len(mature)} confirmed tracks; left out: {left_out}")
     if scores:
@@ -145,14 +145,16 @@ def _instances(tracks: TrackTable, label_names: Sequence[str]) -> list[dict[str,
             "existence": round(existence, 3),
             "frames_seen": hits,
             "box": [round(v, 4) for v in box],
+            "oriented_box": [round(v, 4) for v in oriented],
             "map_voxels": voxels,
         }
-        for track_id, label, existence, hits, box, voxels in zip(
+        for track_id, label, existence, hits, box, oriented, voxels in zip(
             tracks.ids.tolist(),
             tracks.labels.tolist(),
             tracks.existence.tolist(),
             tracks.hits.tolist(),
             tracks.boxes.tolist(),
+            tracks.oriented_boxes.tolist(),
             tracks.map_voxels.tolist(),
             strict=True,
         )

@@ -51,4 +51,4 @@ class RerunFrames:
     def take(self, index: int, frame: Frame, update: SceneUpdate) -> None:
         """Take one frame."""
         tracks = update.tracks[update.tracks.is_mature]
-        self._log.log(frame, update.label_image, update.cloud, tracks.ids, tracks.boxes)
+        self._log.log(frame, update.label_image, update.cloud, tracks.ids, tracks.oriented_boxes)

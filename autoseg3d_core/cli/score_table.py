@@ -15,7 +15,7 @@ def score_tables(rows: Mapping[str, Scores], milliseconds: Mapping[str, float] |
         (name, *_found(scores), *([times[name]] if name in times else [])) for name, scores in rows.items()
     ]
     kept = [(name, *_kept(scores)) for name, scores in rows.items()]
-    header = ("", "AP", "AP50", "AP25", "spread", "box IoU", "long boxes", "boundary F")
+    header = ("", "AP", "AP50", "AP25", "spread", "box IoU", "oriented IoU", "long boxes", "boundary F")
     return "\n\n".join(
         (
             text_table((*header, *(["ms after masks"] if times else [])), found),
@@ -38,8 +38,9 @@ def score_tables(rows: Mapping[str, Scores], milliseconds: Mapping[str, float] |
 
 
 def _found(scores: Scores) -> tuple[float, ...]:
-    shares = (scores.ap, scores.ap50, scores.ap25, scores.spread, scores.box_iou, scores.long_boxes)
-    return tuple(100 * share for share in (*shares, scores.boundary_f))
+    precision = (scores.ap, scores.ap50, scores.ap25, scores.spread)
+    shares = (*precision, scores.box_iou, scores.oriented_iou, scores.long_boxes, scores.boundary_f)
+    return tuple(100 * share for share in shares)
 
 
 def _kept(scores: Scores) -> tuple[float | int | str, ...]:

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float, Int64
 
 from autoseg3d_core.evaluation.average_precision import MIN_POINTS
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
-from autoseg3d_core.geometry.boxes import box_iou_3d
+from autoseg3d_core.evaluation.oriented_boxes import oriented_iou, smallest_box
+from autoseg3d_core.geometry.boxes import box_axes, box_iou_3d
 from autoseg3d_core.geometry.groups import group_majority, group_size
 from autoseg3d_core.structures import LabelledCloud, Rows
 
@@ -22,20 +23,22 @@ TOO_LONG, SLACK_M = 1.5, 0.05
 
 @dataclass(frozen=True, eq=False)
 class BoxFit(Rows):
-    """How a track's box fits its object, a row per object found: intersection over union, and its length.
+    """How a track's boxes fit their object, a row per object found: intersection over union, and length.
 
-    A box is too long where it is more than 1.5 times as long as the object along some axis, and by more than
-    5 cm, which is about a voxel.
+    `iou` is that of the axis-aligned boxes, `oriented_iou` that of the oriented ones. A box is too long where it
+    is more than 1.5 times as long as the object along some axis, and by more than 5 cm, which is about a voxel.
     """
 
     iou: Float[np.ndarray, " found"]
+    oriented_iou: Float[np.ndarray, " found"]
     is_too_long: Bool[np.ndarray, " found"]
 
 
 def box_fit(tracks: KnownTracks, predicted_ids: Int64[np.ndarray, " points"], truth: LabelledCloud) -> BoxFit:
     """Return the fit of box and object for every object that a track has found.
 
-    `predicted_ids` are those of the truth's points, and the object's box is that of its points.
+    `predicted_ids` are those of the truth's points. The object's boxes are those of its points: the
+    axis-aligned one, and the upright one that covers the least ground.
     """
     names, group = np.unique(truth.ids, return_inverse=True)
     objects, place, xyz = torch.from_numpy(names), torch.from_numpy(group), torch.from_numpy(truth.xyz)
@@ -53,7 +56,15 @@ def box_fit(tracks: KnownTracks, predicted_ids: Int64[np.ndarray, " points"], tr
     ours = torch.from_numpy(tracks.boxes)[best[found]]
     length, true_length = (b[:, 3:] - b[:, :3] for b in (ours, boxes))
     too_long = (length > TOO_LONG * true_length) & (length > true_length + SLACK_M)
-    return BoxFit(box_iou_3d(ours, boxes).diagonal().numpy(), too_long.any(dim=1).numpy())
+    turned = tracks.oriented_boxes[best[found].numpy()].astype(np.float64)
+    rows = found.nonzero()[:, 0].tolist()
+    pairs = zip(rows, box_axes(turned)[:, :, 2], strict=True)
+    true_boxes = [smallest_box(truth.xyz[group == row], up) for row, up in pairs]
+    return BoxFit(
+        box_iou_3d(ours, boxes).diagonal().numpy(),
+        oriented_iou(turned, np.array(true_boxes).reshape(-1, 10)),
+        too_long.any(dim=1).numpy(),
+    )
 
 
 def _rows_of(tracks: KnownTracks, ids: Int64[np.ndarray, " points"]) -> torch.Tensor:

@@ -16,10 +16,11 @@ class KnownTracks(Rows):
 
     ids: Int64[np.ndarray, " tracks"]
     boxes: Float32[np.ndarray, "tracks 6"]
+    oriented_boxes: Float32[np.ndarray, "tracks 10"]
     existence: Float32[np.ndarray, " tracks"]
     is_mature: Bool[np.ndarray, " tracks"]
 
     @staticmethod
     def of(table: TrackTable) -> KnownTracks:
         """Return what a track table says of them."""
-        return KnownTracks(table.ids, table.boxes, table.existence, table.is_mature)
+        return KnownTracks(table.ids, table.boxes, table.oriented_boxes, table.existence, table.is_mature)

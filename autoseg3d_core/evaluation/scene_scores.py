@@ -34,11 +34,11 @@ class SceneResult:
 class Scores:
     """How well objects were found and kept; shares are from 0 to 1, NaN where nothing was there to score.
 
-    `spread` is the standard deviation of AP over the scenes. `box_iou` and `long_boxes` (the share of boxes
-    more than 1.5 times too long on some axis) are over the objects found; `boundary_f` is the F-score of the
-    borders in the label images. Some of the confirmed `tracks` are `duplicates`, lie `on_structure`, or
-    are `ghosts` (`evaluation/map_quality.py`). `returns` counts the objects that came back after a hundred
-    frames, `recalled` those of them that had their id again.
+    `spread` is the standard deviation of AP over the scenes. `box_iou` (of axis-aligned boxes),
+    `oriented_iou` and `long_boxes` (the share of boxes more than 1.5 times too long on some axis) are over the
+    objects found; `boundary_f` is the F-score of the borders in the label images. Some of the confirmed
+    `tracks` are `duplicates`, lie `on_structure`, or are `ghosts` (`evaluation/map_quality.py`). `returns`
+    counts the objects that came back after a hundred frames, `recalled` those of them that had their id again.
     """
 
     ap: float
@@ -46,6 +46,7 @@ class Scores:
     ap25: float
     spread: float
     box_iou: float
+    oriented_iou: float
     long_boxes: float
     boundary_f: float
     idf1: float
@@ -102,6 +103,7 @@ def pooled(results: Sequence[SceneResult]) -> Scores:
         ap25=precision.ap25,
         spread=float(np.std([ap for ap in alone if not np.isnan(ap)] or [np.nan])),
         box_iou=_mean([result.boxes.iou for result in results]),
+        oriented_iou=_mean([result.boxes.oriented_iou for result in results]),
         long_boxes=_mean([result.boxes.is_too_long for result in results]),
         boundary_f=sum((result.borders for result in results), BoundaryCounts()).f_score,
         idf1=_mean([np.array([i.idf1 for i in identities if not np.isnan(i.idf1)])]),

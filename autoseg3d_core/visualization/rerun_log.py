@@ -37,7 +37,7 @@ class RerunLog:
         label_image: Int32[np.ndarray, "height width"],
         cloud: LabelledCloud,
         ids: Int64[np.ndarray, " boxes"],
-        boxes: Float32[np.ndarray, "boxes 6"],
+        oriented: Float32[np.ndarray, "boxes 10"],
     ) -> None:
         """Log the camera with its image and masks, the cloud and the boxes of one frame."""
         rerun, stream, camera = self._rerun, self._stream, frame.camera
@@ -52,8 +52,9 @@ class RerunLog:
         stream.log("world/camera/image/tracks", rerun.SegmentationImage(masks.astype(np.uint16)))
         stream.log("world/points", rerun.Points3D(cloud.xyz, colors=colors_of(cloud.ids), radii=0.01))
         drawn = rerun.Boxes3D(
-            mins=boxes[:, :3],
-            sizes=boxes[:, 3:] - boxes[:, :3],
+            centers=oriented[:, :3],
+            sizes=oriented[:, 3:6],
+            quaternions=oriented[:, 6:],
             colors=colors_of(ids),
             labels=[f"#{track_id}" for track_id in ids.tolist()],
         )

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int64, UInt8
 
+from autoseg3d_core.geometry.boxes import EDGES, box_corners
 from autoseg3d_core.structures import LabelledCloud
 from autoseg3d_core.visualization.captions import caption_places, write_captions
 from autoseg3d_core.visualization.palette import colors_of
@@ -31,7 +32,6 @@ SMALLEST_NAMED = 0.0004
 HIDDEN_EDGE = 0.15
 """Opacity of a box's edges behind other things."""
 EDGE_SAMPLES = 700
-BOX_EDGES = ((0, 1), (1, 3), (3, 2), (2, 0), (4, 5), (5, 7), (7, 6), (6, 4), (0, 4), (1, 5), (2, 6), (3, 7))
 TRIED_AZIMUTHS = tuple(range(-180, 180, 30))
 TRIED_POINTS, TRIED_SIZE = 60_000, (240, 150)
 
@@ -74,7 +74,7 @@ class _Eye:
 def scene_view(
     cloud: LabelledCloud,
     ids: Int64[np.ndarray, " boxes"],
-    boxes: Float[np.ndarray, "boxes 6"],
+    oriented: Float[np.ndarray, "boxes 10"],
     view: View = ASLANT,
     up: Float[np.ndarray, "3"] | None = None,
     tint: float = 0.6,
@@ -97,8 +97,8 @@ def scene_view(
     picture, index, depth = _painted(shown, eye, size, tint, point_m)
     seen_ids = np.append(shown.ids, 0)[index[::FINER, ::FINER]]  # index -1 reads the last entry
     named, places = caption_places(np.where(np.isin(seen_ids, ids), seen_ids, 0), SMALLEST_NAMED)
-    drawn = np.isin(ids, named) & _is_narrow(boxes, shown.xyz)
-    _draw_boxes(picture, depth, eye, ids[drawn], boxes[drawn])
+    drawn = np.isin(ids, named) & _is_narrow(oriented, shown.xyz)
+    _draw_boxes(picture, depth, eye, ids[drawn], box_corners(oriented[drawn]))
     picture = cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA)
     write_captions(picture, [str(name) for name in named.tolist()], places, colors_of(named))
     return picture
@@ -160,23 +160,21 @@ def _best_azimuth(cloud: LabelledCloud, view: View, up: np.ndarray, point_m: flo
     return float(max(TRIED_AZIMUTHS, key=shown))
 
 
-def _is_narrow(boxes: np.ndarray, xyz: np.ndarray) -> np.ndarray:
+def _is_narrow(oriented: np.ndarray, xyz: np.ndarray) -> np.ndarray:
     """Tell which boxes are not as wide as walls and floors are."""
     low, high = np.quantile(xyz, (0.01, 0.99), axis=0)
-    return (boxes[:, 3:] - boxes[:, :3]).max(axis=1, initial=0) <= WIDE_BOX * (high - low).max()
+    return oriented[:, 3:6].max(axis=1, initial=0) <= WIDE_BOX * (high - low).max()
 
 
 def _draw_boxes(
-    picture: np.ndarray, depth: np.ndarray, eye: _Eye, ids: np.ndarray, boxes: np.ndarray
+    picture: np.ndarray, depth: np.ndarray, eye: _Eye, ids: np.ndarray, corners: np.ndarray
 ) -> None:
     """Draw the edges of boxes, faint where something lies before them."""
-    pick = np.array([[i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(8)], bool)
-    corners = np.where(pick, boxes[:, None, 3:], boxes[:, None, :3])  # (boxes, 8, 3)
-    start, end = (corners[:, [edge[k] for edge in BOX_EDGES]] for k in (0, 1))  # (boxes, 12, 3)
+    start, end = (corners[:, [edge[k] for edge in EDGES]] for k in (0, 1))  # (boxes, 12, 3)
     share = np.linspace(0, 1, EDGE_SAMPLES)[:, None]
     samples = start[:, :, None] * (1 - share) + end[:, :, None] * share  # (boxes, 12, samples, 3)
     at, away = eye.project(samples.reshape(-1, 3))
-    color = np.repeat(colors_of(ids) * 0.7, len(BOX_EDGES) * EDGE_SAMPLES, axis=0)
+    color = np.repeat(colors_of(ids) * 0.7, len(EDGES) * EDGE_SAMPLES, axis=0)
     column, row = np.floor(at).astype(np.int64).T
     for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):  # a line two pixels wide, one when shrunk
         y, x = row + down, column + right

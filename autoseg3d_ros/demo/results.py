@@ -115,16 +115,24 @@ def _diagnosed(diagnostics: Any) -> dict[str, str]:
 
 def _instances(message: Any) -> KnownTracks:
     rows = [] if message is None else sorted(message.instances, key=lambda one: one.track_id)
-    box = [
-        [getattr(part, axis) for part in (o.box_pose.position, o.box_size) for axis in "xyz"] for o in rows
+    box = np.array([_numbers(one.box_pose.position, one.box_size) for one in rows], np.float32)
+    center, size = np.split(box.reshape(-1, 6), 2, axis=1)
+    oriented = [
+        _numbers(one.oriented_box_pose.position, one.oriented_box_size, one.oriented_box_pose.orientation)
+        for one in rows
     ]
-    center, size = np.split(np.array(box, np.float32).reshape(-1, 6), 2, axis=1)
     return KnownTracks(
         ids=np.array([one.track_id for one in rows], np.int64),
         boxes=np.hstack([center - size / 2, center + size / 2]),
+        oriented_boxes=np.array(oriented, np.float32).reshape(-1, 10),
         existence=np.array([one.existence for one in rows], np.float32),
         is_mature=np.array([one.state != TENTATIVE for one in rows], bool),
     )
+
+
+def _numbers(*parts: Any) -> list[float]:
+    """Return the coordinates of messages of points, vectors and quaternions."""
+    return [getattr(part, axis) for part in parts for axis in "xyzw" if hasattr(part, axis)]
 
 
 def _labelled_cloud(message: Any) -> LabelledCloud:

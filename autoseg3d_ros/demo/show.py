@@ -31,7 +31,7 @@ def show(sequence: RosbagSequence, outputs: Path, node: str, out: Path) -> Summa
     cloud, instances = summary.map_cloud, summary.instances[summary.instances.is_mature]
     write_ply(out / "scene.ply", cloud)
     for name, view in (("scene", ASLANT), ("from_above", FROM_ABOVE)):
-        _write(out / f"{name}.png", scene_view(cloud, instances.ids, instances.boxes, view))
+        _write(out / f"{name}.png", scene_view(cloud, instances.ids, instances.oriented_boxes, view))
     report = {
         "frames": {"recorded": len(sequence), "received": summary.received, **summary.outcomes},
         "median_and_p95_ms": summary.stage_ms,
@@ -78,7 +78,9 @@ def _look_at_frames(
 
 def _log(rerun: RerunLog, sequence: RosbagSequence, index: int, published: PublishedFrame) -> None:
     instances = published.instances[published.instances.is_mature]
-    rerun.log(sequence[index], published.label_image, published.cloud, instances.ids, instances.boxes)
+    rerun.log(
+        sequence[index], published.label_image, published.cloud, instances.ids, instances.oriented_boxes
+    )
 
 
 def _print(recorded: int, summary: Summary, scores: Scores | None) -> None:

@@ -27,9 +27,16 @@ def pytest_report_header():
     return "test/ros: ROS 2 found"
 
 
+QUARTER_TURN = (0.0, 0.0, 0.5**0.5, 0.5**0.5)
+"""About z, as a quaternion."""
+
+
 @pytest.fixture(scope="session")
 def tracks_table():
-    """Return a function that makes a table of tracks with boxes of 1 m side by side along x."""
+    """Return a function that makes a table of tracks with boxes of 1 m side by side along x.
+
+    Their oriented boxes have the same middles, are 2 m long, along y, 1 m wide and 0.5 m high.
+    """
     from autoseg3d_core.structures import TrackTable
 
     def make(ids, misses=None, mature=True, labels=None, stamp_ns=1):
@@ -43,6 +50,9 @@ def tracks_table():
             score=np.full(count, 0.75, np.float32),
             existence=np.full(count, 0.5, np.float32),
             boxes=np.concatenate([low, low + 1], axis=1),
+            oriented_boxes=np.concatenate(
+                [low + 0.5, low * 0 + (2.0, 1.0, 0.5), [QUARTER_TURN] * count], axis=1
+            ),
             centroids=low + 0.5,
             hits=ones * 3,
             misses=np.zeros(count, np.int64) if misses is None else np.asarray(misses),

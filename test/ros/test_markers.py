@@ -103,9 +103,10 @@ def test_line_boxes_have_twelve_edges_along_the_axes(tracks_table):
     ends = np.array([[p.x, p.y, p.z] for p in box.points])
     edges = np.abs(ends[::2] - ends[1::2])
     assert edges.shape == (12, 3)
-    assert np.allclose(edges.sum(axis=1), 1)
-    assert np.allclose(ends.min(axis=0), (2, 0, 0))
-    assert np.allclose(ends.max(axis=0), (3, 1, 1))
+    assert np.allclose(sorted(edges.sum(axis=1)), [0.5] * 4 + [1] * 4 + [2] * 4, atol=2e-3)
+    assert np.allclose(ends.min(axis=0), (2, -0.5, 0.25), atol=2e-3)
+    assert np.allclose(ends.max(axis=0), (3, 1.5, 0.75), atol=2e-3)
+    assert np.allclose([getattr(label.pose.position, axis) for axis in "xyz"], (2.5, 0.5, 0.8))
     assert label.text == "#1 0.50"
     assert isinstance(box.points[0], Point)
 
@@ -115,6 +116,8 @@ def test_a_change_of_style_sends_everything_anew(tracks_table):
     update(markers, tracks_table([1]))
     [box, _] = update(markers, tracks_table([1]), MarkersConfig(style="cube")).markers
     assert box.type == Marker.CUBE
+    assert (box.scale.x, box.scale.y, box.scale.z) == pytest.approx((2.0, 1.0, 0.5))
+    assert box.pose.orientation.z == pytest.approx(0.5**0.5, abs=1e-3)
 
 
 def test_tentative_and_occluded_tracks_are_drawn_on_request(tracks_table):

@@ -87,6 +87,11 @@ def test_instances_carry_every_column(tracks_table):
     assert (first.num_points, first.num_map_points, first.observations) == (7, 11, 3)
     assert (first.box_pose.position.x, first.box_pose.orientation.w) == (8.5, 1.0)
     assert (first.box_size.x, first.box_size.y, first.box_size.z) == (1.0, 1.0, 1.0)
+    turned, size = first.oriented_box_pose, first.oriented_box_size
+    assert (turned.position.x, turned.position.y, turned.position.z) == (8.5, 0.5, 0.5)
+    assert (size.x, size.y, size.z) == (2.0, 1.0, 0.5)
+    assert (turned.orientation.x, turned.orientation.y) == (0.0, 0.0)
+    assert (turned.orientation.z, turned.orientation.w) == pytest.approx((0.5**0.5, 0.5**0.5))
     assert (first.centroid.x, first.last_seen.sec, first.last_seen.nanosec) == (8.5, 2, 1)
     assert list(first.mask_ids) == [1, 3]
     assert list(second.mask_ids) == [0]
@@ -98,7 +103,7 @@ def test_a_young_track_is_tentative(tracks_table):
     assert messages.states(tracks_table([1], mature=False)).tolist() == [Instance.TENTATIVE]
 
 
-def test_detections_have_the_track_id_as_text(tracks_table):
+def test_detections_have_the_track_id_as_text_and_the_oriented_box(tracks_table):
     pytest.importorskip("vision_msgs", reason="vision_msgs is not in the workspace")
     array = messages.instance_array(OCCASION, np.eye(4), tracks_table([4], labels=[0]), NONE, ("chair",))
     found = messages.detections(OCCASION, array.instances)
@@ -106,7 +111,8 @@ def test_detections_have_the_track_id_as_text(tracks_table):
     assert detection.id == "4"
     assert detection.results[0].hypothesis.class_id == "chair"
     assert detection.results[0].hypothesis.score == pytest.approx(0.5)
-    assert detection.bbox.size.x == 1.0
+    assert (detection.bbox.size.x, detection.bbox.size.y, detection.bbox.size.z) == (2.0, 1.0, 0.5)
+    assert detection.bbox.center.orientation.z == pytest.approx(0.5**0.5)
     assert detection.header == found.header == OCCASION.in_world()
     serialize_message(found)
 

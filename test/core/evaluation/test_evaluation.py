@@ -164,7 +164,8 @@ def scene(ids, seed=0):
 def known(*ids):
     ids = np.array(ids, np.int64)
     boxes = np.tile(np.array([0, 0, 0, 1, 1, 1], np.float32), (len(ids), 1))
-    return KnownTracks(ids, boxes, np.ones(len(ids), np.float32), np.ones(len(ids), bool))
+    oriented = np.tile(np.array([0.5, 0.5, 0.5, 1, 1, 1, 0, 0, 0, 1], np.float32), (len(ids), 1))
+    return KnownTracks(ids, boxes, oriented, np.ones(len(ids), np.float32), np.ones(len(ids), bool))
 
 
 def result(truth, found, tracks, labels):

@@ -12,8 +12,8 @@ TRUE = np.repeat([0, 1, 2], [100, 100, 100])
 
 def known(*ids, tentative=()):
     ids = np.array(ids, np.int64)
-    boxes = np.zeros((len(ids), 6), np.float32)
-    return KnownTracks(ids, boxes, np.ones(len(ids), np.float32), ~np.isin(ids, tentative))
+    boxes, oriented = np.zeros((len(ids), 6), np.float32), np.zeros((len(ids), 10), np.float32)
+    return KnownTracks(ids, boxes, oriented, np.ones(len(ids), np.float32), ~np.isin(ids, tentative))
 
 
 def labels(**spans):

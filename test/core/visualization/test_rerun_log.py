@@ -13,7 +13,7 @@ def test_a_recording_holds_the_camera_below_the_world(tmp_path, wall_frame):
     frame = wall_frame()
     ids = np.array([70_000])
     cloud = LabelledCloud(np.zeros((1, 3), np.float32), np.zeros((1, 3), np.uint8), ids, ids * 0)
-    box = np.array([[0, 0, 0, 1, 1, 1]], np.float32)
+    box = np.array([[0, 0, 0, 1, 1, 1, 0, 0, 0, 1]], np.float32)
     log.log(frame, np.full(frame.depth.shape, 70_000, np.int32), cloud, ids, box)
     log.log_map(cloud)
     log.close()

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
+from autoseg3d_core.geometry.boxes import standing_boxes
 from autoseg3d_core.structures import LabelledCloud
 from autoseg3d_core.visualization.captions import caption_places, write_captions
 from autoseg3d_core.visualization.palette import colors_of
@@ -12,6 +14,10 @@ def cloud_of(xyz, ids):
     count = len(xyz)
     rgb = np.full((count, 3), 128, np.uint8)
     return LabelledCloud(np.asarray(xyz, np.float32), rgb, np.asarray(ids), np.full(count, -1))
+
+
+def standing(boxes):
+    return standing_boxes(torch.tensor(boxes)).numpy()
 
 
 def sheet(x, y, z, step=0.04):
@@ -68,7 +74,7 @@ def test_the_view_is_taken_from_the_side_that_shows_the_tracks():
     thing = sheet((0.2, 0.8), (1.2, 1.8), 0.3)
     points = np.concatenate([*room, thing])
     ids = np.concatenate([np.zeros(len(points) - len(thing), int), np.full(len(thing), 5)])
-    cloud, none = cloud_of(points, ids), np.zeros((0, 6))
+    cloud, none = cloud_of(points, ids), np.zeros((0, 10))
     chosen = scene_view(cloud, np.zeros(0, int), none, ASLANT, tint=1.0)
     from_behind = scene_view(cloud, np.zeros(0, int), none, View(135.0, ASLANT.elevation, True), tint=1.0)
     tinted = [(np.ptp(picture.astype(int), axis=2) > 30).sum() for picture in (chosen, from_behind)]
@@ -78,14 +84,14 @@ def test_the_view_is_taken_from_the_side_that_shows_the_tracks():
 def test_the_ceiling_is_cut_away():
     points = np.concatenate([sheet((0, 2), (0, 2), 0.0), sheet((0, 2), (0, 2), 2.0)])
     cloud = cloud_of(points, np.where(points[:, 2] > 1, 2, 1))
-    picture = scene_view(cloud, np.zeros(0, int), np.zeros((0, 6)), FROM_ABOVE, tint=1.0)
+    picture = scene_view(cloud, np.zeros(0, int), np.zeros((0, 10)), FROM_ABOVE, tint=1.0)
     assert pixels_of(picture, 1) > 1000
     assert pixels_of(picture, 2) == 0
 
 
 def test_turning_the_world_and_its_vertical_leaves_the_bird_s_eye_view_alike():
     points = np.concatenate([sheet((0, 3), (0, 2), 0.0), sheet((1, 1.6), (1, 1.4), 0.4)])
-    ids, none = np.where(points[:, 2] > 0.2, 3, 1), np.zeros((0, 6))
+    ids, none = np.where(points[:, 2] > 0.2, 3, 1), np.zeros((0, 10))
     up = np.array([0, -1.0, 0])
     turned = points[:, [0, 2, 1]] * [1, -1, 1]  # z becomes -y
     sizes = [
@@ -99,17 +105,17 @@ def test_turning_the_world_and_its_vertical_leaves_the_bird_s_eye_view_alike():
 def test_boxes_are_drawn_for_tracks_in_sight_but_not_for_walls():
     points = np.concatenate([sheet((0, 4), (0, 4), 0.0), sheet((1, 2), (1, 2), 0.5)])
     cloud = cloud_of(points, np.where(points[:, 2] > 0.2, 3, 1))
-    boxes = np.array([[0, 0, 0, 4, 4, 0.1], [1, 1, 0, 2, 2, 0.5], [3, 3, 0, 3.5, 3.5, 1]])
-    plain = scene_view(cloud, np.array([1, 3, 9]), np.full((3, 6), -50.0), ASLANT)
+    boxes = standing([[0, 0, 0, 4, 4, 0.1], [1, 1, 0, 2, 2, 0.5], [3, 3, 0, 3.5, 3.5, 1]])
+    plain = scene_view(cloud, np.array([1, 3, 9]), standing([[-50.0] * 6] * 3), ASLANT)
     drawn = scene_view(cloud, np.array([1, 3, 9]), boxes, ASLANT)
     assert 500 < (plain != drawn).any(axis=2).sum() < 20_000
     hidden = scene_view(cloud, np.array([9]), boxes[2:], ASLANT)
-    bare = scene_view(cloud, np.zeros(0, int), np.zeros((0, 6)), ASLANT)
+    bare = scene_view(cloud, np.zeros(0, int), np.zeros((0, 10)), ASLANT)
     assert np.array_equal(hidden, bare)
 
 
 def test_a_single_point_is_a_picture_too():
-    picture = scene_view(cloud_of([[1, 2, 3]], [4]), np.array([4]), np.array([[1, 2, 3, 1, 2, 3.0]]))
+    picture = scene_view(cloud_of([[1, 2, 3]], [4]), np.array([4]), standing([[1, 2, 3, 1, 2, 3.0]]))
     assert picture.shape == (800, 1280, 3)
 
 

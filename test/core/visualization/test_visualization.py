@@ -61,7 +61,7 @@ def test_from_above_the_higher_point_hides_the_lower_and_north_is_up():
     floor = [[x / 20, y / 20, 0.0] for x in range(40) for y in range(40)]
     lid = [[x / 20, y / 20, 0.5] for x in range(20, 30) for y in range(30, 40)]
     cloud = cloud_of(floor + lid + [[0, 0, 2.0]] * 40, [1] * 1600 + [2] * 100 + [0] * 40)
-    picture = scene_view(cloud, np.zeros(0, int), np.zeros((0, 6)), FROM_ABOVE, tint=1.0)
+    picture = scene_view(cloud, np.zeros(0, int), np.zeros((0, 10)), FROM_ABOVE, tint=1.0)
     rows, columns = np.nonzero((picture == colors_of(np.array([2]))[0]).all(axis=2))
     all_rows, all_columns = np.nonzero((picture != 255).any(axis=2))
     assert rows.mean() < all_rows.mean()  # larger y lies higher in the picture
@@ -70,7 +70,7 @@ def test_from_above_the_higher_point_hides_the_lower_and_north_is_up():
 
 def test_an_empty_scene_is_a_blank_picture():
     assert (
-        scene_view(cloud_of(np.zeros((0, 3)), np.zeros(0, int)), np.zeros(0, int), np.zeros((0, 6))) == 255
+        scene_view(cloud_of(np.zeros((0, 3)), np.zeros(0, int)), np.zeros(0, int), np.zeros((0, 10))) == 255
     ).all()
 
 
