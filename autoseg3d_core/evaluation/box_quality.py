@@ -25,8 +25,8 @@ TOO_LONG, SLACK_M = 1.5, 0.05
 class BoxFit(Rows):
     """How a track's boxes fit their object, a row per object found: intersection over union, and length.
 
-    `iou` is that of the axis-aligned boxes, `oriented_iou` that of the oriented ones. A box is too long where it
-    is more than 1.5 times as long as the object along some axis, and by more than 5 cm, which is about a voxel.
+    `iou` is that of the axis-aligned boxes, `oriented_iou` that of the oriented ones. A box is too long where
+    it is more than 1.5 times as long as the object along some axis, and by more than 5 cm, about a voxel.
     """
 
     iou: Float[np.ndarray, " found"]

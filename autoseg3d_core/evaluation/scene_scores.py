@@ -35,10 +35,10 @@ class Scores:
     """How well objects were found and kept; shares are from 0 to 1, NaN where nothing was there to score.
 
     `spread` is the standard deviation of AP over the scenes. `box_iou` (of axis-aligned boxes),
-    `oriented_iou` and `long_boxes` (the share of boxes more than 1.5 times too long on some axis) are over the
-    objects found; `boundary_f` is the F-score of the borders in the label images. Some of the confirmed
+    `oriented_iou` and `long_boxes` (the share of boxes more than 1.5 times too long on some axis) are over
+    the objects found; `boundary_f` is the F-score of the borders in the label images. Some of the confirmed
     `tracks` are `duplicates`, lie `on_structure`, or are `ghosts` (`evaluation/map_quality.py`). `returns`
-    counts the objects that came back after a hundred frames, `recalled` those of them that had their id again.
+    counts the objects that came back after a hundred frames, `recalled` those that had their id again.
     """
 
     ap: float
