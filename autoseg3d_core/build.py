@@ -165,7 +165,20 @@ def load_from(config: Config) -> Network:
     backend = sparse_backend(settings.backend, place)
     weights = weights_path(settings.weights or OWN_WEIGHTS[config.model.name])
     network = load_network(weights, backend, without).to(place)
-    return network.halve_unet() if place.type == "cuda" else network
+    return network.halve_unet() if in_half_precision(settings.precision, place) else network
+
+
+def in_half_precision(name: str, place: torch.device) -> bool:
+    """Tell whether the voxel parts of a network are halved; auto halves them on a GPU.
+
+    Raises `ConfigError` where half precision is asked for on another device.
+    """
+    on_gpu = place.type == "cuda"
+    if name == "half" and not on_gpu:
+        raise ConfigError(
+            f"model.network.precision=half: only a GPU can, and the device is {place}; set full"
+        )
+    return on_gpu and name != "full"
 
 
 def sparse_backend(name: str, place: torch.device) -> Backend:

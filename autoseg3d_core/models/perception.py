@@ -45,6 +45,12 @@ class NetworkConfig:
         "sparse convolution by spconv or torch; auto takes spconv on a GPU",
         choices=("auto", "torch", "spconv"),
     )
+    precision: str = setting(
+        "auto",
+        "precision of the network's voxel parts (U-Net, voxel memory, image features); auto is half on a GPU "
+        "and full elsewhere; half needs a GPU",
+        choices=("auto", "full", "half"),
+    )
     max_voxels: int = setting(
         200_000, "voxels remembered at the finest remembered stride", low=1000, high=5_000_000
     )

@@ -52,6 +52,26 @@ def test_a_gpu_gets_spconv_where_it_is_built_for_gpus(monkeypatch, asked, device
     assert build.sparse_backend(asked, torch.device(device)).name == name
 
 
+@pytest.mark.parametrize(
+    ("asked", "device", "half"),
+    [
+        ("auto", "cuda", True),
+        ("auto", "cpu", False),
+        ("full", "cuda", False),
+        ("full", "cpu", False),
+        ("half", "cuda", True),
+    ],
+)
+def test_the_voxel_parts_are_halved_on_a_gpu_unless_told_otherwise(asked, device, half):
+    assert build.in_half_precision(asked, torch.device(device)) is half
+
+
+def test_half_precision_is_refused_on_a_cpu():
+    given = ("model.network.precision=half", "device=cpu")
+    with pytest.raises(ConfigError, match=r"precision=half.*cpu; set full"):
+        build.online_segmenter(build.load(None, given))
+
+
 def test_a_cpu_build_of_spconv_is_refused_on_a_gpu_with_what_to_install(monkeypatch):
     monkeypatch.setattr(build, "spconv_is_for_gpus", lambda: False)
     with pytest.raises(ConfigError, match=r"pip install.*spconv-cu120"):
@@ -62,7 +82,9 @@ def test_live_settings_of_a_mask_maker_change_and_its_network_stays():
     given = ("model.name=overlap", "masks.name=edge", "device=cpu")
     online = build.online_segmenter(build.load(None, given))
     network = online.mask_maker._network
-    build.reconfigure(online, build.load(None, (*given, "masks.edge.level=objects", "model.overlap.cover=0.7")))
+    build.reconfigure(
+        online, build.load(None, (*given, "masks.edge.level=objects", "model.overlap.cover=0.7"))
+    )
     assert online.mask_maker.config.level == "objects"
     assert online.mask_maker._network is network
     assert online.model.config.cover == 0.7
