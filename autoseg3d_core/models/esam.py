@@ -1,4 +1,4 @@
-"""ESAM (Xu et al., EmbodiedSAM, ICLR 2025): decoded queries are merged with tracks frame by frame.
+"""ESAM (Xu et al., EmbodiedSAM, ICLR 2025): decoded queries find their tracks frame by frame.
 
 A query and a track fit by the cosine of their embeddings times the overlap of their predicted boxes, if they
 have one label; a track averages what it is given.

@@ -18,7 +18,7 @@ class EventKind(IntEnum):
 
     CREATED = 0
     CONFIRMED = 1
-    MERGED = 2
+    JOINED = 2
     LOST = 3
     RECOVERED = 4
     REMOVED = 5

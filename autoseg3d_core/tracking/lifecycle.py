@@ -272,5 +272,5 @@ def _events(
     stale = (ended.hits < config.mature_hits) & (ended.misses >= config.tentative_frames)
     for track_id, heir, aged in zip(ended.ids.tolist(), heirs.tolist(), stale.tolist(), strict=True):
         reason = "" if heir != NO_ID else ("age" if aged else "memory_limit")
-        events.append(Event(EventKind.REMOVED if heir == NO_ID else EventKind.MERGED, track_id, heir, reason))
+        events.append(Event(EventKind.REMOVED if heir == NO_ID else EventKind.JOINED, track_id, heir, reason))
     return tuple(events)

@@ -180,7 +180,7 @@ def test_two_tracks_under_one_mask_become_one_and_the_older_id_stays(wall_frame,
     joined = []
     for i in range(1, 5):
         update = online.step(wall_frame(stamp_ns=i))
-        joined += [(e.track_id, e.other_id) for e in update.events if e.kind == EventKind.MERGED]
+        joined += [(e.track_id, e.other_id) for e in update.events if e.kind == EventKind.JOINED]
     assert joined == [(2, 1)]
     assert set(online.map_cloud().ids) == {1}
 

@@ -106,7 +106,7 @@ def test_tracks_seen_together_often_enough_are_joined_into_the_older():
     first = step(memory, [A, B], [(0, 0), (1, 1)], [(1, 2, 1)])
     assert len(first.memory.tracks) == 2
     second = step(first.memory, [A, B], [(0, 0), (1, 1)], [(1, 2, 1)])
-    assert kinds(second) == [("MERGED", 2, 1)]
+    assert kinds(second) == [("JOINED", 2, 1)]
     assert second.ids.tolist() == [1, 1]
     assert (second.old_ids.tolist(), second.new_ids.tolist()) == ([2], [1])
     assert second.memory.tracks.world_reach.tolist() == [[0, 0, 0, 3, 1, 1]]
@@ -144,7 +144,7 @@ def test_a_chain_of_joins_ends_in_the_oldest_id():
     pairs, evidence = [(0, 0), (1, 1), (2, 2)], [(1, 2, 1), (2, 3, 1)]
     memory = step(memory, [A, B, C], pairs, evidence).memory
     change = step(memory, [A, B, C], pairs, evidence)
-    assert kinds(change)[-1] == ("MERGED", 2, 1)
+    assert kinds(change)[-1] == ("JOINED", 2, 1)
     assert change.memory.tracks.ids.tolist() == [1, 3]
 
 
