@@ -1,4 +1,4 @@
-"""The core over recorded or simulated frames: one loop, and sinks that take what comes out of it."""
+"""Recorded or simulated frames: one loop over them, a step for each, and sinks that take what comes of it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,41 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from autoseg3d_core.datasets.sequence import RgbdSequence
-from autoseg3d_core.pipeline import OnlineSegmenter
-from autoseg3d_core.structures import Frame, InputError, SceneUpdate
+from autoseg3d_core.structures import Frame, InputError
 
 UNUSABLE = "unusable"
 """The cause under which a frame counts that could be opened, and not be used."""
 
 
-class Sink(Protocol):
+Made_co = TypeVar("Made_co", covariant=True)
+Made_contra = TypeVar("Made_contra", contravariant=True)
+Made = TypeVar("Made")
+
+
+class Step(Protocol[Made_co]):
+    """Makes something of each frame: `OnlineSegmenter` a scene update, others masks, or nothing."""
+
+    def step(self, frame: Frame, /) -> Made_co:
+        """Return what becomes of a frame; raises `InputError` for one that cannot be used."""
+        ...
+
+
+class Sink(Protocol[Made_contra]):
     """Takes what one run makes of each frame."""
 
-    def take(self, index: int, frame: Frame, update: SceneUpdate) -> None:
-        """Take one frame, by its index in the sequence, and what it changed."""
+    def take(self, index: int, frame: Frame, made: Made_contra, /) -> None:
+        """Take one frame, by its index in the sequence, and what became of it."""
         ...
+
+
+class Unchanged:
+    """A step that makes nothing of frames, for sinks that want the frames alone."""
+
+    def step(self, frame: Frame) -> None:
+        """Do nothing."""
 
 
 @dataclass
@@ -45,8 +64,8 @@ class RunRecord:
 
 def run(
     sequence: RgbdSequence,
-    online: OnlineSegmenter,
-    sinks: Sequence[Sink],
+    online: Step[Made],
+    sinks: Sequence[Sink[Made]],
     indices: Iterable[int] | None = None,
 ) -> RunRecord:
     """Run frames of a sequence, all of them unless `indices` says which, and give each to every sink.

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import add_settings
 from autoseg3d_core.cli.source import add_config_arguments, open_source, scenes_of
-from autoseg3d_core.datasets.prepare import prepare_images, prepare_masks
+from autoseg3d_core.training.prepare import prepare_images, prepare_masks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

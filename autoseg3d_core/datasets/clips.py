@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, Int64
 
 from autoseg3d_core.datasets.masked import TRUTH_MASKS, labels_of, mask_names
-from autoseg3d_core.datasets.posed_images import PosedImages
-from autoseg3d_core.datasets.prepare import MASKS
+from autoseg3d_core.datasets.posed_images import MASKS, PosedImages
 from autoseg3d_core.structures import Frame, FrameTruth, InputError
 
 DIRECTIONS = 48

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Int32
 
-from autoseg3d_core.datasets.prepare import MASKS
+from autoseg3d_core.datasets.posed_images import MASKS
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.structures import Frame, FrameTruth, InputError, SceneTruth
 

@@ -20,6 +20,8 @@ from autoseg3d_core.datasets.rig import Rig
 from autoseg3d_core.datasets.source_options import SourceOptions
 from autoseg3d_core.structures import CameraIntrinsics, Frame, FrameTruth, InputError, SceneTruth
 
+MASKS = "masks"
+"""The folder of masks that were made before, a folder of label images of each name."""
 DEFAULT_RATE_HZ = 15.0
 FOLDERS = {
     "color": (("color", "rgb", "image", "images"), COLOR_ENDINGS),

@@ -10,9 +10,43 @@ import numpy as np
 
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.datasets.truth_file import save_scene_truth
-from autoseg3d_core.structures import Frame, FrameTruth, InputError
+from autoseg3d_core.structures import CameraIntrinsics, Frame, FrameTruth, InputError
 
 JPEG_QUALITY = 92
+
+
+class PosedImagesFolder:
+    """A sink that writes frames, with their truth where the sequence knows it, numbered as they come.
+
+    Raises `InputError` when the folder already holds something. `close` writes what is left.
+    """
+
+    def __init__(self, sequence: RgbdSequence, folder: str | Path) -> None:
+        self._sequence, self._folder = sequence, Path(folder)
+        if self._folder.exists() and any(self._folder.iterdir()):
+            raise InputError(f"{folder} is not empty: name another folder, or delete it")
+        self._stamps: list[int] = []
+        self._camera: CameraIntrinsics | None = None
+
+    def take(self, index: int, frame: Frame, made: object = None) -> None:
+        """Write one frame; a truth that cannot be read is an `InputError`."""
+        truth, number = self._sequence.truth(index), len(self._stamps)
+        _write_frame(self._folder, number, frame)
+        if truth is not None:
+            _write_truth(self._folder / "truth", number, truth)
+        self._stamps.append(frame.stamp_ns)
+        self._camera = self._camera or frame.camera
+
+    def close(self) -> None:
+        """Write the calibration of the first frame, the stamps, and the truth of the scene where known."""
+        camera = self._camera
+        assert camera is not None, "no frame was written"
+        matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
+        np.savetxt(self._folder / "intrinsic.txt", matrix, fmt="%.9g")
+        np.savetxt(self._folder / "timestamps.txt", self._stamps, fmt="%d")
+        scene = self._sequence.scene_truth()
+        if scene is not None:
+            save_scene_truth(self._folder / "truth" / "scene.npz", scene)
 
 
 def write_posed_images(
@@ -22,24 +56,11 @@ def write_posed_images(
 
     Raises `InputError` when the folder already holds something.
     """
-    folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty: name another folder, or delete it")
-    stamps = []
+    written = PosedImagesFolder(sequence, folder)
     for index in range(len(sequence)):
-        frame, truth = sequence[index], sequence.truth(index)
-        _write_frame(folder, index, frame)
-        if truth is not None:
-            _write_truth(folder / "truth", index, truth)
-        stamps.append(frame.stamp_ns)
+        written.take(index, sequence[index])
         watch(index + 1)
-    camera = sequence[0].camera
-    matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
-    np.savetxt(folder / "intrinsic.txt", matrix, fmt="%.9g")
-    np.savetxt(folder / "timestamps.txt", stamps, fmt="%d")
-    scene = sequence.scene_truth()
-    if scene is not None:
-        save_scene_truth(folder / "truth" / "scene.npz", scene)
+    written.close()
 
 
 def _write_frame(folder: Path, index: int, frame: Frame) -> None:

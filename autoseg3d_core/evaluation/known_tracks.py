@@ -21,6 +21,6 @@ class KnownTracks(Rows):
     is_mature: Bool[np.ndarray, " tracks"]
 
     @staticmethod
-    def of(table: TrackTable) -> KnownTracks:
+    def of(table: TrackTable | KnownTracks) -> KnownTracks:
         """Return what a track table says of them."""
         return KnownTracks(table.ids, table.boxes, table.oriented_boxes, table.existence, table.is_mature)

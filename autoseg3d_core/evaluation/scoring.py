@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import sys
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Int32
 
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.datasets.unprojected_truth import unprojected_truth
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
 from autoseg3d_core.evaluation.scene_scores import SceneResult, SceneScorer
-from autoseg3d_core.structures import Frame, InputError, LabelledCloud, SceneTruth, SceneUpdate, TrackTable
+from autoseg3d_core.structures import Frame, InputError, LabelledCloud, SceneTruth, TrackTable
 
 
 def known_truth(sequence: RgbdSequence) -> SceneTruth | None:
     """Return what is really in a scene: as the sequence says, or else as its frames say; None if neither."""
     return sequence.scene_truth() or unprojected_truth(sequence)
+
+
+class HasLabels(Protocol):
+    """What became of a frame, as far as it is scored."""
+
+    @property
+    def label_image(self) -> Int32[np.ndarray, "height width"]:
+        """The track id of each pixel."""
+        ...
 
 
 class Scoring:
@@ -23,7 +36,7 @@ class Scoring:
         self.unscored = 0
         self._sequence, self._scorer = sequence, SceneScorer()
 
-    def take(self, index: int, frame: Frame, update: SceneUpdate) -> None:
+    def take(self, index: int, frame: Frame, update: HasLabels) -> None:
         """Count one frame."""
         try:
             truth = self._sequence.truth(index)
@@ -38,7 +51,7 @@ class Scoring:
             return
         self._scorer.add(truth, update.label_image)
 
-    def result(self, scene_map: LabelledCloud, tracks: TrackTable) -> SceneResult | None:
+    def result(self, scene_map: LabelledCloud, tracks: TrackTable | KnownTracks) -> SceneResult | None:
         """Return the scores of the run with the map that it left, None where nobody knows the scene."""
         truth = known_truth(self._sequence)
         return None if truth is None else self._scorer.result(truth, scene_map, KnownTracks.of(tracks))

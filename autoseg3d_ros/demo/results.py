@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from jaxtyping import Int32
 from rosbags.rosbag2 import Reader
 
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
-from autoseg3d_core.structures import LabelledCloud
+from autoseg3d_core.structures import Frame, LabelledCloud
 from autoseg3d_ros.conversions import stamp_to_ns
 from autoseg3d_ros.demo.recorder import typestore
 from autoseg3d_ros.messages import UNLABELLED_CLASS, points_of
@@ -41,7 +41,7 @@ class PublishedFrame:
     stamp_ns: int
     label_image: Int32[np.ndarray, "height width"]
     cloud: LabelledCloud
-    instances: KnownTracks
+    tracks: KnownTracks
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,27 @@ class Summary:
     events: Counter[str]
     instances: KnownTracks
     map_cloud: LabelledCloud
+
+
+class Published:
+    """A step of a run that returns what the node published about a frame while it ran."""
+
+    def __init__(self, bag: Path, node: str) -> None:
+        self._bag, self._node = bag, node
+        self._now: PublishedFrame | None = None
+
+    def indices(self, stamps_ns: Sequence[int]) -> Iterator[int]:
+        """Return the indices of the frames that it published something about, one before each `step`."""
+        index_of = {stamp: index for index, stamp in enumerate(stamps_ns)}
+        for published in published_frames(self._bag, self._node):
+            if published.stamp_ns in index_of:
+                self._now = published
+                yield index_of[published.stamp_ns]
+
+    def step(self, frame: Frame) -> PublishedFrame:
+        """Return what was published about the frame that `indices` named last."""
+        assert self._now is not None, "step follows indices"
+        return self._now
 
 
 def published_frames(bag: Path, node: str) -> Iterator[PublishedFrame]:

@@ -13,8 +13,9 @@ from autoseg3d_core.datasets.unprojected_truth import unprojected_truth
 from autoseg3d_core.datasets.write_posed_images import write_posed_images
 from autoseg3d_core.evaluation.scoring import Scoring
 from autoseg3d_core.mask_makers.precomputed import PrecomputedMaskMaker
-from autoseg3d_core.running import UNUSABLE, run
-from autoseg3d_core.structures import CameraIntrinsics, Frame, FrameTruth, InputError
+from autoseg3d_core.running import UNUSABLE, Unchanged, run
+from autoseg3d_core.structures import CameraIntrinsics, Frame, FrameTruth, InputError, MaskImage
+from autoseg3d_core.training.prepare import prepare_images, prepare_masks
 
 CAMERA = CameraIntrinsics(60.0, 60.0, 39.5, 29.5, 80, 60)
 LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
@@ -182,3 +183,54 @@ def test_a_replay_on_masks_made_before_says_which(tmp_path, capsys):
     assert (summary["frames"], summary["skipped"]) == (3, {})
     assert main(["replay", str(tmp_path / "board"), "--out", str(tmp_path / "out"), *words[:-1], "none"]) == 2
     assert "has no none masks (but truth-parts, truth-objects)" in capsys.readouterr().err
+
+
+class Widths:
+    """A step that is no segmenter."""
+
+    def step(self, frame):
+        return frame.depth.shape[1]
+
+
+class Collected:
+    def __init__(self):
+        self.taken = []
+
+    def take(self, index, frame, made):
+        self.taken.append((index, made))
+
+
+def test_any_step_runs_and_its_sinks_get_what_it_made():
+    widths, nothing = Collected(), Collected()
+    run(Board(3, broken=(1,)), Widths(), (widths,))
+    run(Board(2), Unchanged(), (nothing,))
+    assert widths.taken == [(0, 80), (2, 80)]
+    assert nothing.taken == [(0, None), (1, None)]
+
+
+class Annotated(Board):
+    """The board with what is known of its scene."""
+
+    def scene_truth(self):
+        return unprojected_truth(Board(1))
+
+
+def test_preparing_leaves_out_what_cannot_be_used_and_numbers_the_rest(tmp_path, capsys):
+    images = prepare_images(lambda: Annotated(5, broken=(1, 3)), tmp_path / "room")
+    assert [frame.stamp_ns for frame in images] == [1, 2 * 10**8 + 1, 4 * 10**8 + 1]
+    assert "frame 3 left out: 3.png" in capsys.readouterr().err
+    assert all(images.truth(i).instance.max() == 7 for i in range(3))
+
+
+def test_masks_are_prepared_for_every_frame_or_not_at_all(tmp_path):
+    images = prepare_images(lambda: Annotated(2), tmp_path / "room")
+    with pytest.raises(InputError, match="not every frame has masks: frame at"):
+        prepare_masks(images, OnlyTheFirst(), "some")
+    assert not (tmp_path / "room" / "masks" / "some").exists()
+
+
+class OnlyTheFirst:
+    def __call__(self, frame):
+        if frame.stamp_ns > 1:
+            raise InputError(f"frame at {frame.stamp_ns} ns comes without a label image")
+        return MaskImage(np.full((60, 80), -1, np.int32), np.zeros(0, np.float32))

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from autoseg3d_core.datasets.prepare import prepare_images, prepare_masks
 from autoseg3d_core.structures import (
     CameraIntrinsics,
     Frame,
@@ -12,6 +11,7 @@ from autoseg3d_core.structures import (
     MaskImage,
     SceneTruth,
 )
+from autoseg3d_core.training.prepare import prepare_images, prepare_masks
 
 CAMERA = CameraIntrinsics(60.0, 60.0, 39.5, 29.5, 80, 60)
 LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])

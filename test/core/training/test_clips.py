@@ -7,10 +7,10 @@ from mask_maker_of import MaskMakerOf
 
 from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.datasets.clips import DIRECTIONS, PreparedScene, outermost, prepared_scenes
-from autoseg3d_core.datasets.prepare import prepare_images, prepare_masks
 from autoseg3d_core.lifting import LiftingConfig
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.training.broken_masks import Breakage, broken_masks, wholeness_of
+from autoseg3d_core.training.prepare import prepare_images, prepare_masks
 from autoseg3d_core.training.samples import BROKEN, Augmentation, ClipSamples, clip_samples
 from autoseg3d_core.training.targets import fragment_objects
 
