@@ -199,6 +199,9 @@ class _Ready:
     def __call__(self, frame: Frame) -> MaskImage:
         return self.masks
 
+    def with_config(self, config: object) -> _Ready:
+        return self
+
     warm_up = __call__
 
 
