@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from autoseg3d_core.mask_makers.interface import MaskMaker
 from autoseg3d_core.models.interface import Model, Sighting
 from autoseg3d_core.report import Reading, label_map, name_owners, report_frame, report_tracks
 from autoseg3d_core.scene_map import MapConfig, SceneMap
+from autoseg3d_core.snapshot.snapshots import load_snapshot, save_snapshot
 from autoseg3d_core.structures import (
     NO_ID,
     NO_VOTE,
@@ -30,10 +32,12 @@ from autoseg3d_core.structures import (
     Frame,
     FrameInstances,
     LabelledCloud,
+    MadeBy,
     MapChange,
     MaskImage,
     Memory,
     SceneUpdate,
+    Snapshot,
     Tracks,
     TrackTable,
 )
@@ -137,6 +141,30 @@ class OnlineSegmenter:
         self.memory, _ = end_tracks(self.memory, gone, "user")
         return True
 
+    def snapshot(self) -> Snapshot:
+        """Return everything that the next frame depends on; costs as much as the map is large."""
+        return Snapshot(self.memory, self.scene.content(), self.frame_index)
+
+    def save(self, path: str | Path, world: str = "") -> None:
+        """Write a snapshot to a file, or leave the file that is there; `world` names the frame of the poses.
+
+        Raises `InputError` for a place that cannot be written.
+        """
+        save_snapshot(path, self.snapshot(), self._made_by(world))
+
+    def load(self, path: str | Path, world: str = "") -> None:
+        """Go on from a snapshot that `save` wrote, in the place of what is there; ids go on after both.
+
+        The next frames have to come with poses in the same world; their stamps may be any. Raises
+        `InputError`, and changes nothing, for a file that is none, is damaged, or was made by something else.
+        """
+        blank = Snapshot.blank(self.model.empty_rows(), self.model.empty_kept(), self.device)
+        found = load_snapshot(path, blank, self._made_by(world))
+        self.scene.restore(found.map)
+        next_id = max(self.memory.next_id, found.memory.next_id)
+        self.memory = dataclasses.replace(found.memory, next_id=next_id)
+        self.frame_index = found.frames
+
     def map_cloud(self) -> LabelledCloud:
         """Return the scene map as a cloud; costs as much as the map is large."""
         return label_map(self.scene, self.memory.tracks)
@@ -146,6 +174,11 @@ class OnlineSegmenter:
         tracks = self.memory.tracks
         unseen = torch.zeros_like(tracks.hits)
         return report_tracks(tracks, unseen, unseen.float(), self._reading())
+
+    def _made_by(self, world: str) -> MadeBy:
+        network, config = self.model.network, self.config.map
+        settings = {"map.voxel_size_m": config.voxel_size_m, "map.object_votes": config.object_votes}
+        return MadeBy(self.model.name, network.weights_sha256 if network else "", settings, world)
 
     def _reading(self) -> Reading:
         return Reading(self.config.tracks.mature_hits, self.model.doubt)

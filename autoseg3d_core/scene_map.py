@@ -9,21 +9,26 @@ costs depends on what it sees; when storage is full, the blocks seen least and l
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.voxels import pack, unpack
-from autoseg3d_core.structures import NO_ID, NO_VOTE, InputError, MapChange, Rows
+from autoseg3d_core.structures import (
+    NO_ID,
+    NO_VOTE,
+    InputError,
+    MapBlocks,
+    MapChange,
+    MapContent,
+    MapVoxels,
+)
 
 BLOCK_BITS = 3
 BLOCK_VOXELS = 1 << (3 * BLOCK_BITS)
 RELABEL_MARGIN_M = 0.3
-FORMAT = "autoseg3d-scene-map-1"
 
 
 @dataclass(frozen=True)
@@ -42,16 +47,6 @@ class MapConfig:
         3, "votes of one sighting of an object; that of nobody's has one", low=1, high=1000
     )
     evict_blocks: int = setting(256, "blocks dropped together when the map is full", low=1, high=100_000)
-
-
-@dataclass(frozen=True, eq=False)
-class MapVoxels(Rows):
-    """Voxels of the scene map that carry an id or were at least seen (id 0)."""
-
-    keys: Int64[Tensor, " voxels"]
-    ids: Int64[Tensor, " voxels"]
-    votes: Int64[Tensor, " voxels"]
-    rgb: UInt8[Tensor, "voxels 3"]
 
 
 class SceneMap:
@@ -152,21 +147,29 @@ class SceneMap:
         ids, votes = self._ids[row, local].long(), self._votes[row, local].long()
         return MapVoxels(keys, ids, votes, self._rgb[row, local])
 
-    def save(self, path: str | Path) -> None:
-        """Write every voxel to a NumPy archive (`.npz`)."""
-        columns = {name: value.cpu().numpy() for name, value in vars(self.voxels()).items()}
-        np.savez_compressed(path, format=FORMAT, voxel_size_m=self.config.voxel_size_m, **columns)
+    def content(self) -> MapContent:
+        """Return all that the map holds; costs as much as the map is large."""
+        seen, times = self._last_seen[self._rows], self._times_seen[self._rows]
+        return MapContent(MapBlocks(self._keys, seen, times), self.voxels())
 
-    def load(self, path: str | Path) -> None:
-        """Replace the content by that of a file made by `save`; raises `InputError` for another file."""
-        saved = _read(path, self.config.voxel_size_m)
+    def restore(self, content: MapContent) -> None:
+        """Hold what another map held, and nothing else; raises `InputError` where there is no room for it."""
+        count, room = len(content.blocks), self.config.max_blocks
+        if count > room:
+            raise InputError(
+                f"the saved scene map has {count} blocks: set map.max_blocks={count}, now {room}"
+            )
         self.clear()
-        keys = saved.keys.to(self.device)
-        self._make_room(keys, now=0)
-        address, known = self._locate(keys)
-        self._ids.view(-1)[address[known]] = saved.ids.to(self.device)[known].int()
-        self._votes.view(-1)[address[known]] = saved.votes.to(self.device)[known].short()
-        self._rgb.view(-1, 3)[address[known]] = saved.rgb.to(self.device)[known]
+        rows, self._free = self._free[:count], self._free[count:]
+        order = torch.argsort(content.blocks.keys)
+        self._keys, self._rows = content.blocks.keys[order], rows[order]
+        self._last_seen[rows], self._times_seen[rows] = content.blocks.last_seen, content.blocks.times_seen
+        self._ids[rows], self._votes[rows] = 0, -1
+        address, known = self._locate(content.voxels.keys)
+        address, voxels = address[known], content.voxels[known]
+        self._ids.view(-1)[address] = voxels.ids.int()
+        self._votes.view(-1)[address] = voxels.votes.short()
+        self._rgb.view(-1, 3)[address] = voxels.rgb
 
     def _locate(self, keys: Tensor) -> tuple[Tensor, Tensor]:
         """Return the flat storage address of each voxel, and whether the map holds its block."""
@@ -271,19 +274,3 @@ def _change(keys: Tensor, old_ids: Tensor, was_firm: Tensor, new_ids: Tensor, is
         torch.cat([-one[lost], one[gained]]),
         torch.cat([-was_firm[lost].long(), is_firm[gained].long()]),
     )
-
-
-def _read(path: str | Path, voxel_size_m: float) -> MapVoxels:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if str(archive["format"]) != FORMAT:
-                raise InputError(f"{path}: not a scene map of this version ({FORMAT})")
-            size = float(archive["voxel_size_m"])
-            columns = {name: torch.from_numpy(archive[name]) for name in ("keys", "ids", "votes", "rgb")}
-    except (OSError, KeyError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: cannot be read as a saved scene map: {error}") from error
-    if abs(size - voxel_size_m) > 1e-9:
-        raise InputError(f"{path}: saved with voxels of {size} m; set map.voxel_size_m={size} to load it")
-    return MapVoxels(**columns)

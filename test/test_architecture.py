@@ -8,8 +8,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    ("structures", "errors", "config", "timing", "resources"),
-    ("geometry", "sparse", "image_formats"),
+    ("structures", "errors", "config", "timing", "resources", "atomic_file"),
+    ("geometry", "sparse", "image_formats", "snapshot"),
     ("lifting", "label_image", "mask_makers", "modules", "tracking", "scene_map"),
     ("models", "datasets", "simulation", "visualization"),
     ("pipeline", "report", "checkpoints", "evaluation", "plausibility"),

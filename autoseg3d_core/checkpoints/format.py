@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from autoseg3d_core.atomic_file import replacing
 from autoseg3d_core.structures import InputError
 
 FORMAT = "autoseg3d"
@@ -28,7 +29,7 @@ class Checkpoint:
 
 
 def save(path: str | Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint file, readable by whom the umask lets read files."""
+    """Write a checkpoint file, whole or not at all, readable by whom the umask lets read files."""
     about = {
         "format": FORMAT,
         "version": str(VERSION),
@@ -36,7 +37,8 @@ def save(path: str | Path, checkpoint: Checkpoint) -> None:
         "source": checkpoint.source,
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
-    Path(path).write_bytes(to_bytes(tensors, metadata=about))
+    with replacing(path) as file:
+        file.write(to_bytes(tensors, metadata=about))
 
 
 def load(path: str | Path) -> Checkpoint:

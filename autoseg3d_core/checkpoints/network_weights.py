@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg3d_core.checkpoints.format import Checkpoint, fill, load
+from autoseg3d_core.checkpoints.weights import sha256_of
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.network_shape import PARTS, NetworkShape
 from autoseg3d_core.sparse.layers import TORCH, Backend
@@ -15,7 +16,9 @@ from autoseg3d_core.structures import InputError
 
 def load_network(path: str | Path, backend: Backend = TORCH, without: Collection[str] = ()) -> Network:
     """Return a file's network, some parts left out; raises `InputError` for a file without one."""
-    return network_of(load(path), path, backend, without)
+    network = network_of(load(path), path, backend, without)
+    network.weights_sha256 = sha256_of(Path(path))
+    return network
 
 
 def network_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from autoseg3d_core import build
-from autoseg3d_core.cli.arguments import add_settings, positive, results_folder
+from autoseg3d_core.cli.arguments import add_settings, positive, results_folder, whole
 from autoseg3d_core.cli.bench import stage_times
 from autoseg3d_core.cli.replay_sinks import Notes, Pictures, RerunFrames
 from autoseg3d_core.cli.score_table import score_tables
@@ -32,7 +33,7 @@ from autoseg3d_core.evaluation.scoring import Scoring
 from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.running import Sink
 from autoseg3d_core.running import run as run_frames
-from autoseg3d_core.structures import TrackTable
+from autoseg3d_core.structures import InputError, TrackTable
 from autoseg3d_core.visualization.picture_file import write_picture
 from autoseg3d_core.visualization.ply import write_ply
 from autoseg3d_core.visualization.report import text_table
@@ -54,6 +55,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, help="folder for the results, made anew")
     parser.add_argument("--limit", type=positive, help="stop after this many frames")
     parser.add_argument("--stride", type=positive, default=1, help="take every n-th frame")
+    parser.add_argument("--start", type=whole, default=0, metavar="FRAME", help="the first frame, from 0 on")
+    parser.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="go on from a snapshot: its map, tracks and ids; it has to be of the same model, weights and "
+        "world. With a file that does not fit nothing is run",
+    )
+    parser.add_argument(
+        "--save", metavar="FILE", help="write a snapshot in the end, to go on from with --resume"
+    )
     add_settings(parser, "--simulation", "settings of a simulated scene")
     parser.add_argument(
         "--masks",
@@ -69,14 +80,21 @@ def run(args: argparse.Namespace) -> int:
     """Replay, score where the truth is known, and write the results."""
     sequence = open_source(args.source, tuple(args.simulation), source_options(args))
     look_over(args.source, sequence, args.strict)
+    indices = range(args.start, len(sequence), args.stride)[: args.limit]
+    if not indices:
+        raise InputError(f"--start {args.start}: {args.source} has {len(sequence)} frames")
     if args.masks is not None:
         sequence = MaskedSequence(sequence, args.masks)
     config = build.load(args.config, tuple(args.set))
     online = online_for(config, sequence)
+    if args.resume:
+        online.load(args.resume)
+        print(f"{args.resume}: {len(online.track_table())} tracks after {online.frame_index} frames")
     out = results_folder(args.out, RESULTS)
+    if args.save and not os.access(Path(args.save).resolve().parent, os.W_OK):
+        raise InputError(f"--save {args.save}: its folder is not there, or cannot be written")
     model = build.description(config, online.device, args.masks)
     print(model)
-    indices = range(0, len(sequence), args.stride)[: args.limit]
     pictured = [indices[i] for i in np.linspace(0, len(indices) - 1, PICTURES).round().astype(int)]
     notes, scoring = Notes(), Scoring(sequence)
     rerun = RerunLog(out / "recording.rrd") if args.rerun else None
@@ -90,6 +108,9 @@ def run(args: argparse.Namespace) -> int:
     if rerun is not None:
         rerun.log_map(online.map_cloud())
         rerun.close()
+    if args.save and not record.interrupted:  # in the middle of a frame nobody vouches for the map
+        online.save(args.save)
+        print(f"saved {args.save}; to go on: --resume {args.save} --start {notes.last + args.stride}")
     result = scoring.result(online.map_cloud(), online.track_table())
     scores = None if result is None else pooled([result])
     summary = {

@@ -32,17 +32,19 @@ class Labelled(HasLabels, Protocol):
 
 
 class Notes:
-    """Counts events, and collects timings and how the camera was held."""
+    """Counts events, and collects timings, how the camera was held, and the index of the last frame."""
 
     def __init__(self) -> None:
         self.events: Counter[str] = Counter()
         self.timings: list[dict[str, float]] = []
         self.camera_up = np.zeros(3)
+        self.last = -1
 
     def take(self, index: int, frame: Frame, update: SceneUpdate) -> None:
         """Take one frame."""
         self.events.update(event.kind.name.lower() for event in update.events)
         self.timings.append(update.timings_ms)
+        self.last = index
         self.camera_up -= frame.world_from_camera[:3, 1]
 
 

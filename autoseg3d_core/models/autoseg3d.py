@@ -23,7 +23,7 @@ from autoseg3d_core.config import ConfigError, setting
 from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.map_evidence import with_map_evidence
-from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network import Network, NetworkMemory
 from autoseg3d_core.models.perception import DOUBT, NetworkConfig, Perception
 from autoseg3d_core.modules.track_association import PairLogits, TrackAssociation
 from autoseg3d_core.structures import (
@@ -98,6 +98,7 @@ class Comparison:
 class AutoSeg3D:
     """Runs the network on each frame, and scores its instances against active and dormant tracks."""
 
+    name = "autoseg3d"
     decides_all = True
     doubt = DOUBT
 
@@ -123,6 +124,10 @@ class AutoSeg3D:
     def empty_rows(self) -> TrackRows:
         """Return a table without rows of what a track remembers."""
         return self._perception.empty_rows()
+
+    def empty_kept(self) -> NetworkMemory:
+        """Return what the network keeps of a scene that it has not seen."""
+        return self._perception.empty_kept()
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the features of the cloud's points."""

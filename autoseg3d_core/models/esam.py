@@ -16,7 +16,7 @@ from torch import Tensor
 from autoseg3d_core.errors import ConfigError
 from autoseg3d_core.geometry.boxes import box_iou_3d
 from autoseg3d_core.models.interface import Sighting
-from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network import Network, NetworkMemory
 from autoseg3d_core.models.perception import DOUBT, NetworkConfig, Perception
 from autoseg3d_core.modules.embedding_head import EmbeddingHead
 from autoseg3d_core.structures import (
@@ -44,6 +44,7 @@ class Esam:
     Raises `ConfigError` for a network that has no boxes or no embedding head.
     """
 
+    name = "esam"
     decides_all = True
     doubt = DOUBT
 
@@ -60,6 +61,10 @@ class Esam:
     def empty_rows(self) -> TrackRows:
         """Return a table without rows of what a track remembers."""
         return self._perception.empty_rows()
+
+    def empty_kept(self) -> NetworkMemory:
+        """Return what the network keeps of a scene that it has not seen."""
+        return self._perception.empty_kept()
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the features of the cloud's points."""

@@ -8,7 +8,7 @@ What a model says of an instance (`FrameInstances.description`), what a track re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Int64
 from torch import Tensor
@@ -36,11 +36,12 @@ class Sighting:
 class Model(Protocol):
     """Finds the objects of a frame, and says how well each fits the tracks.
 
-    `label_names` names the labels of its instances. `decides_all` tells whether a point on no instance is
-    nobody's, or merely not known. `doubt` is the number of frames after which a track is half as sure as its
-    mean score; 0 where being seen often proves nothing.
+    `name` is what the config calls it. `label_names` names the labels of its instances. `decides_all` tells
+    whether a point on no instance is nobody's, or merely not known. `doubt` is the number of frames after
+    which a track is half as sure as its mean score; 0 where being seen often proves nothing.
     """
 
+    name: str
     decides_all: bool
     doubt: float
     label_names: tuple[str, ...]
@@ -52,6 +53,13 @@ class Model(Protocol):
 
     def empty_rows(self) -> TrackRows:
         """Return what the model remembers of each track as a table without rows."""
+        ...
+
+    def empty_kept(self) -> Any:
+        """Return what the model keeps (`Memory.kept`) of a scene that it has not seen, None for nothing.
+
+        It can be saved if it is a dataclass of tensors, numbers and tables: see `snapshot/tables.py`.
+        """
         ...
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:

@@ -48,7 +48,8 @@ class NetworkMemory:
 class Network(nn.Module):
     """U-Net, fragment pooling and decoder, with the parts that its shape names around them.
 
-    `label_names` names its classes, where somebody has; a class-agnostic network has none.
+    `label_names` names its classes, where somebody has; a class-agnostic network has none. `weights_sha256`
+    is that of the file its weights come from, empty for one that comes from none.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.shape, self.label_names = shape, tuple(label_names)
+        self.weights_sha256 = ""
         around = Around(SHAPES[shape.unet], shape.query_channels, backend)
         self.unet = SparseUNet(around.unet, backend=backend)
         self.pooling = shape.decoder.pooling(around)
@@ -78,9 +80,9 @@ class Network(nn.Module):
 
     def new_memory(self, max_voxels: int = 200_000) -> NetworkMemory:
         """Return a memory for this network that has seen nothing; the cap is that of its finest level."""
-        adapter = self.part(VoxelMemoryAdapter)
-        levels = 0 if adapter is None else len(adapter.levels)
-        return NetworkMemory(VoxelMemory.empty(levels, max_voxels))
+        adapter, recent = self.part(VoxelMemoryAdapter), self.part(RecentQueries)
+        voxels = VoxelMemory(()) if adapter is None else adapter.new_memory(max_voxels)
+        return NetworkMemory(voxels, None if recent is None else recent.none_yet())
 
     def forward(
         self, clouds: Sequence[FragmentCloud], memories: Sequence[NetworkMemory]

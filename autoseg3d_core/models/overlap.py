@@ -68,6 +68,7 @@ class OverlapConfig:
 class Overlap:
     """Joins the fragments of a frame to tracks by the voxels that they share."""
 
+    name = "overlap"
     network = None
     decides_all = False
     doubt = 0.0  # floors and walls are seen more often than any object
@@ -79,6 +80,9 @@ class Overlap:
     def empty_rows(self) -> NoRows:
         """Return a table of nothing: what is known of a track is on the map."""
         return NoRows.of(0)
+
+    def empty_kept(self) -> None:
+        """Return nothing: there is no network that could keep anything."""
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the cloud as it is: there is no network."""

@@ -73,11 +73,15 @@ class Perception:
         like = self.network.decoder.norm.weight.new_zeros
         return self._describe(like(0, self.network.shape.query_channels), like(0, 6).float())
 
+    def empty_kept(self) -> NetworkMemory:
+        """Return what the network keeps of a scene that it has not seen."""
+        return self.network.new_memory(self.config.max_voxels)
+
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the cloud as the network sees it, each point with its features."""
         if len(cloud) == 0:
             return EncodedCloud(cloud, cloud.xyz.new_zeros(0, 0)), memory
-        kept = memory.kept or self.network.new_memory(self.config.max_voxels)
+        kept = memory.kept or self.empty_kept()
         scene = add_leftovers(move_to_scene(cloud, memory.origin), self.config.leftovers)
         (features,), (voxels,) = self.network.encode([scene], [kept.voxels])
         return EncodedCloud(scene, features), dataclasses.replace(

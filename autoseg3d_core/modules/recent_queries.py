@@ -14,13 +14,14 @@ from torch import Tensor, nn
 
 from autoseg3d_core.modules.attention import MultiHeadAttention
 from autoseg3d_core.modules.part import Around
+from autoseg3d_core.structures import Rows
 
 LARGEST_SCALE = 10.0
 """Per metre; a scale never falls below 0, where distance would speak for a pair."""
 
 
 @dataclass(frozen=True, eq=False)
-class Recent:
+class Recent(Rows):
     """The fragments of the frame before: their vectors and their centres in the scene frame."""
 
     features: Float[Tensor, "fragments channels"]
@@ -89,6 +90,11 @@ class RecentQueries(nn.Module):
         self.attention = MultiHeadAttention(channels, heads)
         nn.init.zeros_(self.attention.out.weight)
         nn.init.zeros_(self.attention.out.bias)
+
+    def none_yet(self) -> Recent:
+        """Return the fragments of a frame without any."""
+        weight = self.attention.out.weight
+        return Recent(weight.new_zeros(0, weight.shape[0]), weight.new_zeros(0, 3))
 
     def forward(
         self,

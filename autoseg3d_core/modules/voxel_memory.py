@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -31,14 +32,6 @@ class VoxelMemory:
 
     stores: tuple[VoxelStore, ...]
 
-    @staticmethod
-    def empty(levels: int = 4, max_voxels: int = 200_000) -> VoxelMemory:
-        """Return a memory that has seen nothing; the cap is that of the first level, halved with each.
-
-        As channels double with each level, all levels then take the same number of bytes at most.
-        """
-        return VoxelMemory(tuple(VoxelStore(max(max_voxels >> level, 1)) for level in range(levels)))
-
 
 @dataclass(frozen=True)
 class VoxelMemoryShape:
@@ -55,6 +48,15 @@ class VoxelMemoryAdapter(nn.Module):
     def __init__(self, channels: Sequence[int], backend: Backend = TORCH) -> None:
         super().__init__()
         self.levels = nn.ModuleList(LevelAdapter(width, backend) for width in channels)
+
+    def new_memory(self, max_voxels: int = 200_000) -> VoxelMemory:
+        """Return a memory that has seen nothing; the cap is that of the first level, halved with each.
+
+        As channels double with each level, all levels then take the same number of bytes at most.
+        """
+        adapters = [cast(LevelAdapter, adapter) for adapter in self.levels]
+        stores = (adapter.new_store(max(max_voxels >> level, 1)) for level, adapter in enumerate(adapters))
+        return VoxelMemory(tuple(stores))
 
     def forward(
         self, levels: Sequence[SparseTensor], memories: Sequence[VoxelMemory]
@@ -84,6 +86,11 @@ class LevelAdapter(nn.Module):
         self.mix = nn.Linear(3 * channels, channels, bias=False)
         self.norm = Norm(channels)
         nn.init.zeros_(self.norm.weight)  # kernels of zero, as published, would never get a gradient
+
+    def new_store(self, max_voxels: int) -> VoxelStore:
+        """Return a store of this stride that remembers nothing."""
+        nothing = VoxelRows.empty(self.mix.out_features, self.mix.weight.detach())
+        return VoxelStore(max_voxels, nothing=nothing)
 
     def forward(
         self, tensor: SparseTensor, stores: Sequence[VoxelStore]

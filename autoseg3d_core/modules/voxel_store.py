@@ -1,19 +1,22 @@
 """The voxels that a network remembers at one stride, in spatial tiles: work is done on the near ones only.
 
 A store is a value: accumulating returns a new one that shares the tiles that did not change. When it
-holds more voxels than its cap, the tiles that no frame touched for the longest are dropped.
+holds more voxels than its cap, the tiles that no frame touched for the longest are dropped. To be saved, a
+store lays itself out as tables.
 """
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from autoseg3d_core.sparse.tensor import pack_cells, unpack_keys
+from autoseg3d_core.structures import InputError, Rows
 
 TILE_BITS = 5
 """A tile is a cube of 32 cells along each side."""
@@ -22,23 +25,22 @@ TileIndex = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class VoxelRows:
+class VoxelRows(Rows):
     """Voxels and what is remembered of each; the keys are those of cells of batch 0, unique and sorted."""
 
     keys: Int64[Tensor, " voxels"]
     features: Float[Tensor, "voxels channels"]
-
-    def __len__(self) -> int:
-        return len(self.keys)
 
     @property
     def cells(self) -> Int64[Tensor, "voxels 3"]:
         """The cell of each voxel."""
         return unpack_keys(self.keys)[:, 1:]
 
-    def where(self, kept: Bool[Tensor, " voxels"]) -> VoxelRows:
-        """Return the rows that are kept."""
-        return VoxelRows(self.keys[kept], self.features[kept])
+    @staticmethod
+    def empty(channels: int = 0, like: Tensor | None = None) -> VoxelRows:
+        """Return a table without rows, of the type and on the device of a tensor."""
+        like = torch.zeros(0) if like is None else like
+        return VoxelRows(like.new_zeros(0, dtype=torch.int64), like.new_zeros(0, channels))
 
 
 def rows_of(cells: Int64[Tensor, "voxels 3"], features: Float[Tensor, "voxels channels"]) -> VoxelRows:
@@ -55,10 +57,30 @@ class Tile:
 
 
 @dataclass(frozen=True, eq=False)
+class TileRows(Rows):
+    """Tiles in the order in which frames last touched them: where, when, and how many voxels each has."""
+
+    index: Int64[Tensor, "tiles 3"]
+    touched: Int64[Tensor, " tiles"]
+    voxels: Int64[Tensor, " tiles"]
+
+
+@dataclass(frozen=True, eq=False)
+class StoreTables:
+    """All that a store holds, as tables: its tiles, their voxels one tile after another, and its counters."""
+
+    tiles: TileRows
+    voxels: VoxelRows
+    time: int
+    dropped: int
+
+
+@dataclass(frozen=True, eq=False)
 class VoxelStore:
     """What is remembered at one stride; `time` counts the frames that were accumulated.
 
-    Tiles stand in the order in which frames last touched them.
+    Tiles stand in the order in which frames last touched them. `nothing` has the columns of the voxels,
+    without rows.
     """
 
     max_voxels: int
@@ -66,6 +88,7 @@ class VoxelStore:
     voxels: int = 0
     time: int = 0
     dropped: int = 0
+    nothing: VoxelRows = field(default_factory=VoxelRows.empty)
 
     @property
     def is_empty(self) -> bool:
@@ -94,9 +117,38 @@ class VoxelStore:
         near = _joined([self.tiles[tile].rows for tile in self._near(low, high)])
         cells = near.cells
         inside = ((cells >= low) & (cells <= high)).all(dim=1)
-        kept = near.where(inside)
+        kept = near[inside]
         order = torch.argsort(kept.keys)
         return VoxelRows(kept.keys[order], kept.features[order])
+
+    def laid_out(self) -> StoreTables:
+        """Return all that is remembered as tables; the cap is a setting, and none of it."""
+        whole: dict[str, Any] = {"dtype": torch.int64, "device": self.nothing.keys.device}
+        tiles = TileRows(
+            torch.tensor(list(self.tiles), **whole).view(-1, 3),
+            torch.tensor([tile.touched for tile in self.tiles.values()], **whole),
+            torch.tensor([len(tile.rows) for tile in self.tiles.values()], **whole),
+        )
+        voxels = _joined([self.nothing, *(tile.rows for tile in self.tiles.values())])
+        return StoreTables(tiles, voxels, self.time, self.dropped)
+
+    def filled_with(self, tables: StoreTables) -> VoxelStore:
+        """Return a store of this cap that remembers what the tables say.
+
+        Raises `InputError` where tiles and voxels do not go together.
+        """
+        sizes = tables.tiles.voxels.tolist()
+        if min(sizes, default=1) < 1 or sum(sizes) != len(tables.voxels):
+            raise InputError("its tiles have other voxels than those there are")
+        parts = zip(
+            tables.tiles.index.tolist(),
+            tables.tiles.touched.tolist(),
+            tables.voxels.keys.split(sizes),
+            tables.voxels.features.split(sizes),
+            strict=True,
+        )
+        tiles = {(x, y, z): Tile(VoxelRows(k.clone(), f.clone()), at) for (x, y, z), at, k, f in parts}
+        return replace(self, tiles=tiles, voxels=len(tables.voxels), time=tables.time, dropped=tables.dropped)
 
     def _near(self, low: Tensor, high: Tensor) -> list[TileIndex]:
         first = (torch.ceil(low).long() >> TILE_BITS).tolist()
@@ -137,7 +189,7 @@ def _maximum(old: VoxelRows, new: VoxelRows) -> VoxelRows:
     known = old.keys[place] == new.keys
     at = place[known]
     raised = torch.maximum(old.features[at], new.features[known])
-    return _joined([VoxelRows(old.keys, old.features.index_copy(0, at, raised)), new.where(~known)])
+    return _joined([VoxelRows(old.keys, old.features.index_copy(0, at, raised)), new[~known]])
 
 
 def _split(rows: VoxelRows, tile_of_row: Tensor, tiles: list[TileIndex], time: int) -> dict[TileIndex, Tile]:

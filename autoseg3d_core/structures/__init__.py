@@ -31,6 +31,11 @@ from autoseg3d_core.structures.sentinels import NOBODY as NOBODY
 from autoseg3d_core.structures.sentinels import THE_MAP as THE_MAP
 from autoseg3d_core.structures.sentinels import UNLABELLED as UNLABELLED
 from autoseg3d_core.structures.sentinels import UNNUMBERED as UNNUMBERED
+from autoseg3d_core.structures.snapshot import MadeBy as MadeBy
+from autoseg3d_core.structures.snapshot import MapBlocks as MapBlocks
+from autoseg3d_core.structures.snapshot import MapContent as MapContent
+from autoseg3d_core.structures.snapshot import MapVoxels as MapVoxels
+from autoseg3d_core.structures.snapshot import Snapshot as Snapshot
 from autoseg3d_core.structures.tracks import EXTENT_BINS as EXTENT_BINS
 from autoseg3d_core.structures.tracks import EXTENT_DIRECTIONS as EXTENT_DIRECTIONS
 from autoseg3d_core.structures.tracks import MapChange as MapChange

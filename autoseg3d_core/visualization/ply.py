@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autoseg3d_core.atomic_file import replacing
 from autoseg3d_core.structures import InputError, LabelledCloud
 
 VERTEX = np.dtype([("xyz", "<f4", 3), ("rgb", "u1", 3), ("instance", "<i4"), ("label", "<i4")])
@@ -29,7 +30,7 @@ def write_ply(path: str | Path, cloud: LabelledCloud) -> None:
     vertices = np.zeros(len(cloud), VERTEX)
     vertices["xyz"], vertices["rgb"] = cloud.xyz, cloud.rgb
     vertices["instance"], vertices["label"] = cloud.ids, cloud.labels
-    with Path(path).open("wb") as file:
+    with replacing(path) as file:
         file.write(HEADER.format(count=len(cloud)).encode())
         file.write(vertices.tobytes())
 

@@ -23,7 +23,7 @@ from slow_twins.voxels import (
 from autoseg3d_core.geometry.groups import group_mean
 from autoseg3d_core.geometry.voxels import unpack, voxelize
 from autoseg3d_core.modules.sparse_unet import SparseUNet, Stage, UNetShape
-from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
+from autoseg3d_core.modules.voxel_memory import VoxelMemoryAdapter
 from autoseg3d_core.sparse.tensor import SparseTensor, sparse_tensor
 
 SHAPE = UNetShape(
@@ -94,7 +94,7 @@ def test_every_stage_of_the_unet_is_the_dense_one():
 def test_the_voxel_memory_is_the_dense_one_at_every_frame_and_level():
     net = random_weights(SparseUNet(SHAPE), seed=1)
     adapter = random_weights(VoxelMemoryAdapter(SHAPE.remembered_channels), seed=2)
-    memories, dense_memories = [VoxelMemory.empty()], [{} for _ in SHAPE.down]
+    memories, dense_memories = [adapter.new_memory()], [{} for _ in SHAPE.down]
     for frame, shift in enumerate((0.0, 0.13, 0.9, 0.2)):
         levels = net.encode(net.stem(frame_tensor(frame, shift)[0]))
         adapted, memories = adapter(levels, memories)

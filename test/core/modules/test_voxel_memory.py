@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
+from autoseg3d_core.modules.voxel_memory import VoxelMemoryAdapter
 from autoseg3d_core.modules.voxel_store import VoxelStore, rows_of
 from autoseg3d_core.sparse.tensor import sparse_batch, sparse_tensor
 
@@ -128,7 +128,8 @@ def filled_adapter() -> VoxelMemoryAdapter:
 def test_a_new_adapter_changes_nothing_but_remembers():
     cells = some_rows(0).cells
     levels = levels_of(cells, 0)
-    adapted, [memory] = VoxelMemoryAdapter((4, 6)).eval()(levels, [VoxelMemory.empty(2)])
+    adapter = VoxelMemoryAdapter((4, 6)).eval()
+    adapted, [memory] = adapter(levels, [adapter.new_memory()])
     for level, out, store in zip(levels, adapted, memory.stores, strict=True):
         assert torch.equal(level.features, out.features)
         assert store.voxels == len(level)
@@ -136,7 +137,8 @@ def test_a_new_adapter_changes_nothing_but_remembers():
 
 def test_a_new_adapter_learns_with_all_of_its_parts():
     torch.manual_seed(0)
-    adapter, memories = VoxelMemoryAdapter((4, 6)).train(), [VoxelMemory.empty(2)]
+    adapter = VoxelMemoryAdapter((4, 6)).train()
+    memories = [adapter.new_memory()]
     optimizer = torch.optim.SGD(adapter.parameters(), lr=1e-3)
     for _ in range(2):  # the first step opens the way to the kernels
         optimizer.zero_grad()
@@ -147,7 +149,8 @@ def test_a_new_adapter_learns_with_all_of_its_parts():
 
 
 def test_a_batch_of_two_scenes_is_two_scenes():
-    adapter, start = filled_adapter(), VoxelMemory.empty(2)
+    adapter = filled_adapter()
+    start = adapter.new_memory()
     clouds = [
         [some_rows(10 * scene + t, shift=(9 * t, 5 * scene, 0)).cells for t in range(3)] for scene in (0, 1)
     ]
@@ -171,7 +174,8 @@ def test_a_batch_of_two_scenes_is_two_scenes():
 
 
 def test_an_empty_frame_first_or_between_does_not_fail():
-    adapter, memories = filled_adapter(), [VoxelMemory.empty(2)]
+    adapter = filled_adapter()
+    memories = [adapter.new_memory()]
     none = torch.zeros(0, 3, dtype=torch.int64)
     for cells in (none, some_rows(0).cells, none, some_rows(1).cells):
         outs, memories = adapter(levels_of(cells, 1), memories)
@@ -180,7 +184,8 @@ def test_an_empty_frame_first_or_between_does_not_fail():
 
 
 def test_gradients_reach_the_adapter_through_what_it_remembered():
-    adapter, memories = filled_adapter().train(), [VoxelMemory.empty(2)]
+    adapter = filled_adapter().train()
+    memories = [adapter.new_memory()]
     total = torch.zeros(())
     for t in range(2):
         outs, memories = adapter(levels_of(some_rows(t).cells, t), memories)
@@ -191,4 +196,4 @@ def test_gradients_reach_the_adapter_through_what_it_remembered():
 
 @pytest.mark.parametrize(("level", "cap"), [(0, 1000), (1, 500), (3, 125)])
 def test_every_level_may_take_the_same_number_of_bytes(level, cap):
-    assert VoxelMemory.empty(4, max_voxels=1000).stores[level].max_voxels == cap
+    assert VoxelMemoryAdapter((4, 6, 8, 8)).new_memory(max_voxels=1000).stores[level].max_voxels == cap

@@ -1,0 +1,1 @@
+"""Snapshots on disk: everything that a restart needs, in one file that is whole or not there."""
