@@ -99,11 +99,8 @@ class _Filling:
         first = 1 if is_column else 0
         fits = found.dtype == like.dtype and found.dim() == like.dim()
         if not fits or found.shape[first:] != like.shape[first:]:
-            here, wanted = (
-                _words(found, [*found.shape]),
-                _words(like, [*["any"] * first, *like.shape[first:]]),
-            )
-            raise InputError(f"{name} is {here}, not {wanted}")
+            wanted = _words(like, ["any"] * first + [*like.shape[first:]])
+            raise InputError(f"{name} is {_words(found, [*found.shape])}, not {wanted}")
         return found.to(like.device, copy=True)  # in memory of its own, aligned as torch does
 
 
