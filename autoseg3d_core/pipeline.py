@@ -31,6 +31,7 @@ from autoseg3d_core.structures import (
     EventKind,
     Frame,
     FrameInstances,
+    InputError,
     LabelledCloud,
     MadeBy,
     MapChange,
@@ -160,7 +161,10 @@ class OnlineSegmenter:
         """
         blank = Snapshot.blank(self.model.empty_rows(), self.model.empty_kept(), self.device)
         found = load_snapshot(path, blank, self._made_by(world))
-        self.scene.restore(found.map)
+        try:
+            self.scene.restore(found.map)
+        except InputError as error:
+            raise InputError(f"{path} does not fit: {error}") from error
         next_id = max(self.memory.next_id, found.memory.next_id)
         self.memory = dataclasses.replace(found.memory, next_id=next_id)
         self.frame_index = found.frames

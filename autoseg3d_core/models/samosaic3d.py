@@ -27,7 +27,7 @@ from autoseg3d_core.models.autoseg3d import QueryRows
 from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.map_evidence import shared_voxels, with_map_evidence
-from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.network import Network, NetworkMemory
 from autoseg3d_core.models.perception import DOUBT, NetworkConfig, Perception
 from autoseg3d_core.models.selection import SelectionConfig
 from autoseg3d_core.modules.scene_matching import SceneMatching, Things, in_short_memory
@@ -115,6 +115,7 @@ class Samosaic3D:
     Raises `ConfigError` for a network without scene matching.
     """
 
+    name = "samosaic3d"
     decides_all = True
     doubt = DOUBT
 
@@ -136,6 +137,10 @@ class Samosaic3D:
         """Return a table without rows of what a track remembers."""
         none = cast(QueryRows, self._perception.empty_rows())
         return ThingRows(none.queries, none.scene_boxes, none.scene_boxes.new_zeros(0, self._classes))
+
+    def empty_kept(self) -> NetworkMemory:
+        """Return what the network keeps of a scene that it has not seen."""
+        return self._perception.empty_kept()
 
     def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
         """Return the features of the cloud's points."""

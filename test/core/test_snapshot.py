@@ -166,7 +166,7 @@ def test_what_was_there_before_is_gone_after_loading(saved, walked, wall_frame, 
     online.load(saved)
     assert is_same(state_of(online), state_of(walked))
     online.remove(1)  # the map that was loaded can be written
-    assert set(online.map_cloud().ids) == {2}
+    assert set(online.map_cloud().ids) == {0, 2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,7 +229,7 @@ class Renamed(Overlap):
         ({"model": Renamed(OverlapConfig())}, "was made by model.name=overlap, and this is another"),
         ({"voxel_size_m": 0.05}, r"was made with map\.voxel_size_m=0\.04: set this to load it"),
         ({"object_votes": 5}, r"was made with map\.object_votes=3: set this"),
-        ({"max_blocks": 64}, r"the saved map has \d+ blocks: set map\.max_blocks=\d+, now 64"),
+        ({"max_blocks": 64}, r"the saved scene map has \d+ blocks: set map\.max_blocks=\d+, now 64"),
     ],
 )
 def test_a_snapshot_of_another_model_or_map_is_refused(saved, wall_frame, halves, options, words):
@@ -356,7 +356,7 @@ def test_a_place_that_cannot_be_written_is_an_input_error(tmp_path, walked, save
 def test_replay_goes_on_from_what_it_saved(tmp_path, capsys):
     def replay(out, *words):
         given = ["replay", str(RECORDING), "--masks", "truth-parts", "--out", str(tmp_path / out)]
-        few = ["--set", "model.name=overlap", "lifting.points=500", "device=cpu"]
+        few = ["--set", "model.name=overlap", "lifting.points=500", "tracks.mature_hits=1"]
         code = main([*given, "--stride", "20", *words, *few])
         return code, capsys.readouterr()
 
