@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -241,10 +240,6 @@ class _Ready:
         return self
 
     warm_up = __call__
-
-    def with_config(self, config: Any) -> _Ready:
-        """Return itself: there is nothing to set."""
-        return self
 
 
 def _made_up() -> tuple[Frame, MaskImage]:
