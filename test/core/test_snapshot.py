@@ -16,7 +16,9 @@ from autoseg3d_core.checkpoints import format as weights_format
 from autoseg3d_core.checkpoints.network_weights import load_network
 from autoseg3d_core.geometry.transforms import pose_from_quaternion
 from autoseg3d_core.lifting import LiftingConfig
+from autoseg3d_core.models.esam import Esam
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
+from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
 from autoseg3d_core.resources import resource_path
 from autoseg3d_core.scene_map import MapConfig
@@ -170,18 +172,19 @@ def test_a_snapshot_of_another_world_is_refused_where_both_have_names(tmp_path, 
         pipeline(halves).load(tmp_path / "a", world="odom")
 
 
-def test_a_snapshot_of_other_weights_is_refused(tmp_path):
+def test_a_snapshot_of_other_weights_is_refused(tmp_path, halves):
     ours = resource_path("weights/esam-edge.safetensors")
     checkpoint = weights_format.load(ours)
     name = next(iter(checkpoint.tensors))
     tensors = {**checkpoint.tensors, name: checkpoint.tensors[name] * 1.001}
     weights_format.save(tmp_path / "b.safetensors", dataclasses.replace(checkpoint, tensors=tensors))
-    online = networked("esam")
-    online.model.network = load_network(ours)
-    online.save(tmp_path / "a")
-    online.model.network = load_network(tmp_path / "b.safetensors")
+    first, other = (
+        pipeline(halves, Esam(load_network(path), NetworkConfig()))
+        for path in (ours, tmp_path / "b.safetensors")
+    )
+    first.save(tmp_path / "a")
     with pytest.raises(InputError, match=r"other weights \(sha256 [0-9a-f]{12}\.\.\., and now"):
-        online.load(tmp_path / "a")
+        other.load(tmp_path / "a")
 
 
 def rewritten(path, change, version=None):
