@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, UInt8
 
 from autoseg3d_core import image_formats
+from autoseg3d_core.geometry import calibration
 from autoseg3d_core.geometry.transforms import is_rigid, pose_from_quaternion
 from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
 
@@ -71,8 +72,8 @@ def frame_from_messages(
     check_sizes(rgb, depth, camera, names)
     labels = None if messages.masks is None else decode_labels(messages.masks, names.masks, depth.shape)
     if distortion is not None:
-        rgb, depth = image_formats.undistort(rgb, depth, camera, distortion)
-        labels = labels if labels is None else image_formats.undistort_labels(labels, camera, distortion)
+        rgb, depth = calibration.undistort(rgb, depth, camera, distortion)
+        labels = labels if labels is None else calibration.undistort_labels(labels, camera, distortion)
     # A view of the message would be read-only, and gone with it.
     rgb = rgb if rgb.flags.writeable else rgb.copy()
     return Frame(rgb, depth, camera, world_from_camera, messages.stamp_ns, labels)
@@ -180,7 +181,7 @@ def _as_cv_bridge_reads(message: Any) -> Any:
 def intrinsics(info: Any, topic: str) -> tuple[CameraIntrinsics, Any]:
     """Return the pinhole camera of a CameraInfo and its lens distortion, None where rectified."""
     try:
-        return image_formats.camera_intrinsics(
+        return calibration.camera_intrinsics(
             info.width,
             info.height,
             info.k,

@@ -11,9 +11,9 @@ LAYERS = (
     ("structures", "errors", "config", "timing", "resources", "atomic_file"),
     ("geometry", "sparse", "image_formats", "snapshot"),
     ("lifting", "label_image", "mask_makers", "modules", "tracking", "scene_map"),
-    ("models", "datasets", "simulation", "visualization"),
+    ("models", "datasets", "visualization"),
     ("pipeline", "report", "checkpoints", "evaluation", "plausibility"),
-    ("build", "running"),
+    ("build", "running", "simulation"),
     ("training",),
     ("cli",),
 )

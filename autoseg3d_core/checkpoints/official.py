@@ -17,9 +17,9 @@ from autoseg3d_core.checkpoints import format as our_format
 from autoseg3d_core.checkpoints.published_models import PublishedModel, model_of
 from autoseg3d_core.checkpoints.published_names import our_tensors
 from autoseg3d_core.checkpoints.tensors_only import read_tensors
+from autoseg3d_core.datasets.label_names import SCANNET
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.network_shape import NetworkShape
-from autoseg3d_core.simulation.labels import SCANNET
 from autoseg3d_core.structures import InputError
 
 BACKBONE = "backbone."

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from autoseg3d_core.datasets.label_names import SCANNET
 from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.modules.embedding_head import EmbeddingShape
 from autoseg3d_core.modules.image_features import ImageFeaturesShape
 from autoseg3d_core.modules.query_decoder import QueriesShape
 from autoseg3d_core.modules.voxel_memory import VoxelMemoryShape
-from autoseg3d_core.simulation.labels import SCANNET
 from autoseg3d_core.structures import InputError
 
 SEQUENCE_GROUPS = ("memory.", "merge_head.", "decoder.out_reg.")

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from autoseg3d_core.datasets.source_options import SourceOptions
+from autoseg3d_core.geometry.calibration import Distortion, undistort
 from autoseg3d_core.geometry.camera import resized
 from autoseg3d_core.geometry.registration import registered
-from autoseg3d_core.image_formats import Distortion, undistort
 from autoseg3d_core.structures import CameraIntrinsics, InputError
 
 LONGEST_SIDE = 640

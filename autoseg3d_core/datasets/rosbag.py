@@ -13,7 +13,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from autoseg3d_core import image_formats
 from autoseg3d_core.datasets import bag_images
 from autoseg3d_core.datasets.bag_index import BagIndex, Stamped
 from autoseg3d_core.datasets.bag_poses import BagPoses
@@ -22,6 +21,7 @@ from autoseg3d_core.datasets.pairing import pair_stamps
 from autoseg3d_core.datasets.rig import Rig, of_size, on_one_grid, told
 from autoseg3d_core.datasets.source_options import SourceOptions, world_from_camera
 from autoseg3d_core.datasets.truth_file import load_scene_truth
+from autoseg3d_core.geometry import calibration
 from autoseg3d_core.geometry.transforms import check_pose
 from autoseg3d_core.structures import CameraIntrinsics, Frame, FrameTruth, InputError, SceneTruth
 
@@ -101,7 +101,7 @@ class RosbagSequence:
         labels = self._labels_at(stamp)
         if labels is not None and rig.distortion is not None:
             straight = of_size(rig.color, labels.shape, f"{self.path}: {self._mask_topic}")
-            labels = image_formats.undistort_labels(labels, straight, rig.distortion)
+            labels = calibration.undistort_labels(labels, straight, rig.distortion)
         source = f"{self.path}: {self.topics.depth} and {self.topics.color}"
         rgb, depth, camera = on_one_grid(rig, rgb, depth, source)
         if labels is not None and labels.shape != depth.shape:
@@ -180,10 +180,10 @@ class RosbagSequence:
 
     def _calibration(
         self, topic: str, stamp_ns: int, image: str
-    ) -> tuple[CameraIntrinsics, image_formats.Distortion | None]:
+    ) -> tuple[CameraIntrinsics, calibration.Distortion | None]:
         info = self._bag.read(self._nearest(topic, stamp_ns))
         try:
-            return image_formats.camera_intrinsics(
+            return calibration.camera_intrinsics(
                 info.width,
                 info.height,
                 info.k,
@@ -192,7 +192,7 @@ class RosbagSequence:
                 info.distortion_model,
                 info.roi,
                 (info.binning_x, info.binning_y),
-                image_formats.is_rectified_topic(image),
+                calibration.is_rectified_topic(image),
             )
         except InputError as error:
             raise InputError(f"{self.path}: {topic}: {error}") from error

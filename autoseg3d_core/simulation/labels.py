@@ -1,28 +1,9 @@
-"""The names of the classes; a label is a position in them."""
+"""The names of the classes of simulated things: those of ScanNet, and more; a label is a position in them."""
 
 from __future__ import annotations
 
-SCANNET = (
-    "cabinet",
-    "bed",
-    "chair",
-    "sofa",
-    "table",
-    "door",
-    "window",
-    "bookshelf",
-    "picture",
-    "counter",
-    "desk",
-    "curtain",
-    "refrigerator",
-    "shower curtain",
-    "toilet",
-    "sink",
-    "bathtub",
-    "otherfurniture",
-)
-"""The 18 classes of ScanNet's instance benchmark, in its order."""
+from autoseg3d_core.datasets.label_names import SCANNET
+
 SMALL = (
     "lamp",
     "plant",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from autoseg3d_core import image_formats as f
+from autoseg3d_core.geometry import calibration as c
 from autoseg3d_core.structures import CameraIntrinsics, InputError
 
 RNG = np.random.default_rng(0)
@@ -189,14 +190,14 @@ P = (480.0, 0, 310, 0, 0, 490, 230, 0, 0, 0, 1, 0)
 
 
 def test_a_rectified_camera_uses_its_projection_matrix():
-    assert f.camera_intrinsics(640, 480, K, (0.0,) * 5, P) == (
+    assert c.camera_intrinsics(640, 480, K, (0.0,) * 5, P) == (
         CameraIntrinsics(480, 490, 310, 230, 640, 480),
         None,
     )
 
 
 def test_a_rectified_image_is_not_straightened_twice():
-    camera, distortion = f.camera_intrinsics(640, 480, K, (0.1, 0, 0, 0), P, "odd", is_rectified=True)
+    camera, distortion = c.camera_intrinsics(640, 480, K, (0.1, 0, 0, 0), P, "odd", is_rectified=True)
     assert (camera.fx, camera.cx, distortion) == (480, 310, None)
 
 
@@ -211,7 +212,7 @@ def test_a_rectified_image_is_not_straightened_twice():
     ],
 )
 def test_rectified_images_are_told_by_their_topic(topic, expected):
-    assert f.is_rectified_topic(topic) is expected
+    assert c.is_rectified_topic(topic) is expected
 
 
 def test_a_turn_noted_in_a_jpeg_is_not_carried_out():
@@ -224,14 +225,14 @@ def test_a_turn_noted_in_a_jpeg_is_not_carried_out():
 
 
 def test_a_distorted_camera_uses_its_own_matrix_and_says_how_it_bends():
-    camera, distortion = f.camera_intrinsics(640, 480, K, (0.1, 0, 0, 0, 0), P, "plumb_bob")
+    camera, distortion = c.camera_intrinsics(640, 480, K, (0.1, 0, 0, 0, 0), P, "plumb_bob")
     assert camera == CameraIntrinsics(500, 510, 320, 240, 640, 480)
-    assert distortion == f.Distortion("plumb_bob", (0.1, 0, 0, 0, 0))
+    assert distortion == c.Distortion("plumb_bob", (0.1, 0, 0, 0, 0))
 
 
 def test_region_of_interest_and_binning_are_applied():
     roi = SimpleNamespace(x_offset=100, y_offset=40, width=400, height=300)
-    camera, _ = f.camera_intrinsics(640, 480, K, (), (), "", roi, (2, 2))
+    camera, _ = c.camera_intrinsics(640, 480, K, (), (), "", roi, (2, 2))
     assert camera == CameraIntrinsics(250, 255, 110, 100, 200, 150)
 
 
@@ -245,27 +246,27 @@ def test_region_of_interest_and_binning_are_applied():
 )
 def test_a_useless_calibration_is_refused(arguments, message):
     with pytest.raises(InputError, match=message):
-        f.camera_intrinsics(*arguments)
+        c.camera_intrinsics(*arguments)
 
 
-@pytest.mark.parametrize("model", f.DISTORTION_MODELS)
+@pytest.mark.parametrize("model", c.DISTORTION_MODELS)
 def test_without_coefficients_undistorting_changes_nothing(model):
     camera = CameraIntrinsics(50.0, 50.0, 3.5, 2.5, 8, 6)
-    rgb, depth = f.undistort(RGB, (MM / 1000).astype(np.float32), camera, f.Distortion(model, (0.0,) * 4))
+    rgb, depth = c.undistort(RGB, (MM / 1000).astype(np.float32), camera, c.Distortion(model, (0.0,) * 4))
     assert np.array_equal(rgb, RGB)
     assert np.allclose(depth, MM / 1000)
 
 
 def test_a_straight_line_seen_through_a_bent_lens_is_straight_again():
     camera = CameraIntrinsics(100.0, 100.0, 79.5, 59.5, 160, 120)
-    bend = f.Distortion("plumb_bob", (-0.3, 0.05, 0.0, 0.0))
+    bend = c.Distortion("plumb_bob", (-0.3, 0.05, 0.0, 0.0))
     rays = np.array([[(c - 79.5) / 100, 0.4, 1.0] for c in range(20, 140)])
     matrix = np.array([[100, 0, 79.5], [0, 100, 59.5], [0, 0, 1.0]])
     seen = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), matrix, np.array(bend.coefficients))[0][:, 0]
     image = np.zeros((120, 160, 3), np.uint8)
     for x, y in seen.round().astype(int):
         image[y - 1 : y + 2, x - 1 : x + 2] = 255
-    straight, _ = f.undistort(image, np.ones((120, 160), np.float32), camera, bend)
+    straight, _ = c.undistort(image, np.ones((120, 160), np.float32), camera, bend)
     rows = straight[:, 25:135, 0].astype(float)
     heights = (rows * np.arange(120)[:, None]).sum(0) / rows.sum(0)
     assert abs(heights - (0.4 * 100 + 59.5)).max() < 1.0
@@ -289,8 +290,8 @@ def test_a_colour_image_is_no_label_image():
 def test_label_images_are_straightened_without_inventing_labels():
     camera = CameraIntrinsics(50.0, 50.0, 20.0, 15.0, 40, 30)
     labels = (np.arange(40) // 10 * 1000 + 5).astype(np.int32) * np.ones((30, 1), np.int32)
-    straight = f.undistort_labels(labels, camera, f.Distortion("plumb_bob", (0.2, 0, 0, 0, 0)))
+    straight = c.undistort_labels(labels, camera, c.Distortion("plumb_bob", (0.2, 0, 0, 0, 0)))
     assert set(np.unique(straight)) <= {0, *np.unique(labels)}
     assert straight[15, 20] == labels[15, 20]
-    same = f.undistort_labels(labels, camera, f.Distortion("plumb_bob", (0, 0, 0, 0, 0)))
+    same = c.undistort_labels(labels, camera, c.Distortion("plumb_bob", (0, 0, 0, 0, 0)))
     assert np.array_equal(same, labels)

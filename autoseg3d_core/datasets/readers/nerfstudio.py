@@ -18,7 +18,7 @@ from autoseg3d_core.datasets.numbered_files import LAST_NUMBER
 from autoseg3d_core.datasets.recording import Findings, FrameFiles, Habits, Recording
 from autoseg3d_core.datasets.rig import Rig
 from autoseg3d_core.datasets.source_options import SourceOptions
-from autoseg3d_core.image_formats import Distortion
+from autoseg3d_core.geometry.calibration import Distortion
 from autoseg3d_core.structures import CameraIntrinsics, InputError
 
 NEEDS = "transforms.json"

@@ -17,8 +17,8 @@ from autoseg3d_core.datasets.pairing import pair_stamps
 from autoseg3d_core.datasets.recording import Findings, FrameFiles, Habits, Recording
 from autoseg3d_core.datasets.rig import Rig
 from autoseg3d_core.datasets.source_options import SourceOptions
+from autoseg3d_core.geometry.calibration import Distortion
 from autoseg3d_core.geometry.trajectory import poses_at
-from autoseg3d_core.image_formats import Distortion
 from autoseg3d_core.structures import CameraIntrinsics, InputError
 
 NEEDS = "rgb.txt, depth.txt and groundtruth.txt"

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from autoseg3d_core.datasets.label_names import SCANNET
 from autoseg3d_core.simulation import (
     furniture_seats,
     furniture_small,
@@ -16,7 +17,7 @@ from autoseg3d_core.simulation import (
     furniture_wet,
 )
 from autoseg3d_core.simulation.camera_paths import camera_path
-from autoseg3d_core.simulation.labels import LABEL_NAMES, LABEL_OF, SCANNET
+from autoseg3d_core.simulation.labels import LABEL_NAMES, LABEL_OF
 from autoseg3d_core.simulation.palette import Palette
 from autoseg3d_core.simulation.parts import Material, Placed, Thing, box
 from autoseg3d_core.simulation.rooms import draw_house
