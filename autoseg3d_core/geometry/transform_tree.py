@@ -66,10 +66,6 @@ class TransformTree:
         """Return the names of all frames, sorted."""
         return sorted({*self._edges, *(edge.parent for edge in self._edges.values())})
 
-    def root_of(self, frame: str) -> str:
-        """Return the frame at the top of the tree that this frame belongs to."""
-        return self.chain(frame)[-1]
-
     def is_fixed(self, frame: str) -> bool:
         """Tell whether all transforms from a frame up to its root are static."""
         return all(self._edges[name].static for name in self.chain(frame)[:-1])

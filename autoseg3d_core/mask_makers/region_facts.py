@@ -9,8 +9,6 @@ from jaxtyping import Float32, Int32
 
 from autoseg3d_core.mask_makers.region_tree import Pairs, RegionTree
 
-SHAPE_FACTS = 21
-
 
 @dataclass(frozen=True, eq=False)
 class View:

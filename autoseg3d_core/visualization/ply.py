@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from autoseg3d_core.atomic_file import replacing
-from autoseg3d_core.structures import InputError, LabelledCloud
+from autoseg3d_core.structures import LabelledCloud
 
 VERTEX = np.dtype([("xyz", "<f4", 3), ("rgb", "u1", 3), ("instance", "<i4"), ("label", "<i4")])
 HEADER = """ply
@@ -33,20 +33,3 @@ def write_ply(path: str | Path, cloud: LabelledCloud) -> None:
     with replacing(path) as file:
         file.write(HEADER.format(count=len(cloud)).encode())
         file.write(vertices.tobytes())
-
-
-def read_ply(path: str | Path) -> LabelledCloud:
-    """Read a file made by `write_ply`; raises `InputError` for another one."""
-    data = Path(path).read_bytes()
-    header, _, body = data.partition(b"end_header\n")
-    lines = header.decode(errors="replace").splitlines()
-    count = next((int(line.split()[2]) for line in lines if line.startswith("element vertex")), -1)
-    if HEADER.format(count=count).splitlines()[:-1] != lines or len(body) != count * VERTEX.itemsize:
-        raise InputError(f"{path}: not a labelled cloud as autoseg3d writes it")
-    vertices = np.frombuffer(body, VERTEX)
-    return LabelledCloud(
-        vertices["xyz"].copy(),
-        vertices["rgb"].copy(),
-        vertices["instance"].astype(np.int64),
-        vertices["label"].astype(np.int64),
-    )

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from autoseg3d_core.datasets.ply_vertices import read_vertices
 from autoseg3d_core.structures import InputError, LabelledCloud
-from autoseg3d_core.visualization.ply import read_ply
 from autoseg3d_ros.map_files import write_map
 
 
@@ -22,11 +22,11 @@ def cloud():
 
 def test_a_ply_holds_every_point(tmp_path, cloud, tracks_table):
     path = write_map(tmp_path / "map.ply", "", False, cloud, tracks_table([3]))
-    points = read_ply(path)
-    assert points.ids.tolist() == [3, 0]
-    assert points.labels.tolist() == [-1, 2]
-    assert np.array_equal(points.xyz, cloud.xyz)
-    assert np.array_equal(points.rgb, cloud.rgb)
+    points = read_vertices(path)
+    assert points["instance"].tolist() == [3, 0]
+    assert points["label"].tolist() == [-1, 2]
+    assert np.array_equal(np.stack([points[axis] for axis in "xyz"], axis=1), cloud.xyz)
+    assert np.array_equal(np.stack([points[c] for c in ("red", "green", "blue")], axis=1), cloud.rgb)
 
 
 def test_an_npz_holds_points_and_tracks(tmp_path, cloud, tracks_table):
