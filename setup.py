@@ -54,6 +54,7 @@ setup(
         "jaxtyping>=0.2.25",
         "numpy>=1.23",
         "opencv-python-headless>=4.6,<5",  # cv_bridge fails beside OpenCV 5
+        "pooch>=1.5",
         "pyyaml>=5.4",
         "safetensors>=0.4",
         "scipy>=1.9",

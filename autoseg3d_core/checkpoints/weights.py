@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,34 +82,27 @@ def weights_path(name: str) -> Path:
 
 
 def fetch(name: str, sha256: str = "") -> tuple[Path, str]:
-    """Fetch published weights into the cache; return the file and its sha256.
+    """Fetch published weights into the cache, unless they are there; return the file and its sha256.
 
     Raises `InputError` for an unknown name, when it cannot be reached, and for another sha256 than the one
     that is given; nothing is kept then.
     """
+    import pooch  # here, because only who fetches needs it
+
     if name not in PUBLISHED:
         raise InputError(f"no weights called {name!r} to fetch: there are {', '.join(PUBLISHED)}")
-    published = PUBLISHED[name]
-    target = cache_folder() / published.file_name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".part")
+    published, folder = PUBLISHED[name], cache_folder()
+    pooch.get_logger().setLevel("WARNING")
+    expected = f"sha256:{sha256.lower()}" if sha256 else None
     try:
-        with urllib.request.urlopen(published.url, timeout=60) as source, partial.open("wb") as file:
-            shutil.copyfileobj(source, file)
-            expected = int(source.headers.get("Content-Length") or file.tell())
-            if file.tell() != expected:
-                raise OSError(f"the connection ended after {file.tell()} of {expected} bytes")
-    except (urllib.error.URLError, OSError) as error:
-        partial.unlink(missing_ok=True)
+        target = Path(pooch.retrieve(published.url, expected, published.file_name, folder))
+    except OSError as error:
         raise InputError(
-            f"{published.url} cannot be fetched ({error}): fetch it elsewhere and put it into {target.parent}"
+            f"{published.url} cannot be fetched ({error}): fetch it elsewhere and put it into {folder}"
         ) from error
-    found = sha256_of(partial)
-    if sha256 and found != sha256.lower():
-        partial.unlink()
-        raise InputError(f"{published.url} has the sha256 {found}, not {sha256}: do not trust it")
-    partial.replace(target)
-    return target, found
+    except ValueError as error:
+        raise InputError(f"{published.url} has not the sha256 {sha256}: do not trust it ({error})") from error
+    return target, sha256_of(target)
 
 
 def sha256_of(path: Path) -> str:

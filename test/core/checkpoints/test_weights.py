@@ -1,4 +1,6 @@
 import hashlib
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -7,15 +9,42 @@ from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.structures import InputError
 
 
+class Shelf(SimpleHTTPRequestHandler):
+    """Serves one file, whole or cut off, and counts how often it was asked."""
+
+    content, cut, asked = b"weights", False, 0
+
+    def do_GET(self):
+        Shelf.asked += 1
+        if self.path != "/thing.pt":
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.content) + 5 * Shelf.cut))
+        self.end_headers()
+        self.wfile.write(self.content)
+
+    def log_message(self, *words):
+        pass
+
+
 @pytest.fixture
 def published(tmp_path, monkeypatch):
     """Publish one file on this machine, with a cache of its own."""
-    (tmp_path / "shelf").mkdir()
-    (tmp_path / "shelf" / "thing.pt").write_bytes(b"weights")
-    entry = weights.PublishedWeights((tmp_path / "shelf" / "thing.pt").as_uri(), "a licence", "a thing")
-    monkeypatch.setattr(weights, "PUBLISHED", {"thing": entry})
-    monkeypatch.setenv("AUTOSEG3D_WEIGHTS", str(tmp_path / "cache"))
-    return tmp_path
+    monkeypatch.setattr(Shelf, "asked", 0)
+    monkeypatch.setattr(Shelf, "cut", False)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Shelf) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        entries = {
+            name: weights.PublishedWeights(url + f"{name}.pt", "a licence", "a thing")
+            for name in ("thing", "gone")
+        }
+        monkeypatch.setattr(weights, "PUBLISHED", entries)
+        monkeypatch.setenv("AUTOSEG3D_WEIGHTS", str(tmp_path / "cache"))
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        yield tmp_path
+        server.shutdown()
 
 
 def test_fetched_weights_are_found_by_name(published, capsys):
@@ -38,10 +67,24 @@ def test_the_right_sha256_is_taken_in_any_case(published):
     weights.fetch("thing", hashlib.sha256(b"weights").hexdigest().upper())
 
 
+def test_what_was_fetched_before_is_not_fetched_again(published):
+    digest = hashlib.sha256(b"weights").hexdigest()
+    for sha256 in ("", digest, ""):
+        assert weights.fetch("thing", sha256) == (published / "cache" / "thing.pt", digest)
+    assert Shelf.asked == 1
+
+
 def test_what_cannot_be_reached_says_where_to_put_the_file(published):
-    (published / "shelf" / "thing.pt").unlink()
-    with pytest.raises(InputError, match="put it into"):
+    with pytest.raises(InputError, match=r"404.*put it into"):
+        weights.fetch("gone")
+    assert list((published / "cache").iterdir()) == []
+
+
+def test_a_connection_that_ends_early_leaves_nothing(published, monkeypatch):
+    monkeypatch.setattr(Shelf, "cut", True)
+    with pytest.raises(InputError, match="cannot be fetched"):
         weights.fetch("thing")
+    assert list((published / "cache").iterdir()) == []
 
 
 def test_weights_are_listed_with_their_licences(published, capsys):
