@@ -47,6 +47,7 @@ BUNDLED = {
     "masks-edge": "2D masks from colour and depth, trained on simulated rooms; needs nothing but torch",
     "fastsam-edge": "a small FastSAM for 320 pixels, trained on simulated rooms",
     "autoseg3d-edge": "AutoSeg3D on the edge U-Net, trained on simulated rooms",
+    "samosaic3d-edge": "SAMosaic3D by pairs on the same U-Net, trained on simulated rooms",
     "esam-edge": "ESAM on the same U-Net and the same rooms, to compare with",
 }
 """What comes with the package, and what it is: docs/models/NAME.md has the card."""

@@ -28,16 +28,18 @@ def with_map_evidence(
     memory: Memory,
     sighting: Sighting,
     weight: float,
+    full: float = 1.0,
 ) -> Float[Tensor, "instances tracks"]:
     """Return the mean of the affinity and of the share of an instance's known voxels that are each track's.
 
-    The share weighs `weight` where the map gives all of an instance's voxels to tracks, and less the fewer it
-    does: what nobody has seen before says nothing. Beyond the papers, in which appearance and boxes decide.
+    The share weighs `weight` where the map gives at least the share `full` of an instance's voxels to tracks,
+    and less the fewer it does: what nobody has seen before says nothing. Beyond the papers, in which
+    appearance and boxes decide.
     """
     if weight == 0:
         return affinity
     shared = shared_voxels(instances, memory, sighting).to(affinity.dtype)
     known = shared.sum(dim=1, keepdim=True)
     size = group_size(sighting.owner, len(instances))[:, None].clamp(min=1)
-    weight_of = weight * known / size  # (instances, 1)
+    weight_of = weight * (known / size / full).clamp(max=1)  # (instances, 1)
     return affinity + weight_of * (shared / known.clamp(min=1) - affinity)

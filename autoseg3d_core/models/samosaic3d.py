@@ -5,9 +5,10 @@ over goes to the long memory by the overlap of boxes (`modules/scene_matching.py
 query, refined by the short memory, its box in the scene frame, and the probability of each class; all are
 running means.
 
-Beyond the paper, what the scene map says of an instance's voxels counts beside both (`map_evidence.py`), two
-tracks that one instance covers become one, and nothing is kept for ever: the cap on tracks ends what was seen
-least and longest ago, and an event says so.
+Beyond the paper, what the scene map says of an instance's voxels comes before both where it knows them
+(`map_evidence.py`), what looks alike is one only where boxes meet, two tracks that one instance covers become
+one, and nothing is kept for ever: the cap on tracks ends what was seen least and longest ago, and an event
+says so.
 """
 
 from __future__ import annotations
@@ -64,11 +65,23 @@ class SamosaicConfig:
         high=1.0,
         live=True,
     )
+    near: bool = setting(
+        True,
+        "an instance can join a track of the short memory only where their boxes meet; as published anywhere",
+        live=True,
+    )
     map_weight: float = setting(
-        0.5,
+        1.0,
         "how much the voxels that an instance shares with a track count beside scores and boxes (0 as "
         "published)",
         low=0.0,
+        high=1.0,
+        live=True,
+    )
+    map_share: float = setting(
+        0.3,
+        "they count fully when the map gives this share of the instance's voxels to tracks, else less",
+        low=0.01,
         high=1.0,
         live=True,
     )
@@ -155,8 +168,8 @@ class Samosaic3D:
     def associate(self, instances: FrameInstances, memory: Memory, sighting: Sighting) -> Association:
         """Return scores for the short memory (stage 0), and overlaps for the long one (stage 1)."""
         found = self.conclude(self.compare(instances, memory.tracks), memory.tracks)
-        weight = self.samosaic.map_weight
-        affinity = with_map_evidence(found.affinity, instances, memory, sighting, weight)
+        weight, full = self.samosaic.map_weight, self.samosaic.map_share
+        affinity = with_map_evidence(found.affinity, instances, memory, sighting, weight, full)
         evidence = self._evidence(instances, memory, sighting)
         return dataclasses.replace(found, affinity=affinity, evidence=evidence)
 
@@ -176,10 +189,10 @@ class Samosaic3D:
 
     def conclude(self, match: Match, tracks: Tracks) -> Association:
         """Return the association that follows from what the pairs score."""
-        short = match.short
-        affinity = match.overlap.masked_scatter(
-            short.expand_as(match.overlap), match.logits.sigmoid().to(match.overlap.dtype)
-        )
+        short, score = match.short, match.logits.sigmoid().to(match.overlap.dtype)
+        if self.samosaic.near:
+            score = score * (match.overlap[:, short] > 0)
+        affinity = match.overlap.masked_scatter(short.expand_as(match.overlap), score)
         nothing = TogetherVotes.empty(affinity.device)
         return Association(affinity, match.to_remember, nothing, (~short).long())
 

@@ -10,7 +10,13 @@ from autoseg3d_core.datasets.open_sequence import open_sequence
 from autoseg3d_core.resources import resource_path
 
 MEGABYTE = 1e6
-LARGEST_MB = {"masks-edge": 8, "fastsam-edge": 8, "autoseg3d-edge": 12, "esam-edge": 12}
+LARGEST_MB = {
+    "masks-edge": 8,
+    "fastsam-edge": 8,
+    "autoseg3d-edge": 12,
+    "samosaic3d-edge": 12,
+    "esam-edge": 12,
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +55,7 @@ def test_masks_edge_is_the_default_and_finds_masks_at_both_levels(frames, level)
     assert np.isfinite(masks.score).all()
 
 
-@pytest.mark.parametrize("model", ["esam", "autoseg3d"])
+@pytest.mark.parametrize("model", ["esam", "autoseg3d", "samosaic3d"])
 def test_each_network_finds_its_weights_and_keeps_ids(frames, model):
     settings = (f"model.name={model}", "masks.name=geometric", "device=cpu")
     online = build.online_segmenter(build.load(None, settings))

@@ -10,6 +10,7 @@ from autoseg3d_core.mask_makers.precomputed import PrecomputedMaskMaker
 from autoseg3d_core.simulation.settings import SimulationConfig
 
 pytest.importorskip("mujoco")
+SEED = 5103
 LEAST_PIXELS = 150
 """A part with fewer pixels is not counted."""
 
@@ -23,8 +24,6 @@ def room():
     yield MaskedSequence(sequence, "truth-parts")
     sequence.close()
 
-
-SEED = 5101
 
 
 def furniture_of_parts(truth):
@@ -60,5 +59,5 @@ def share_of_whole_things(room, model):
 
 def test_chairs_tables_and_shelves_come_out_as_one_object_each(room):
     assembled, apart = (share_of_whole_things(room, model) for model in ("samosaic3d", "overlap"))
-    assert assembled > 0.6
-    assert apart < 0.3
+    assert assembled > 0.65
+    assert assembled > apart + 0.35, "joining what overlaps leaves most things in pieces"
