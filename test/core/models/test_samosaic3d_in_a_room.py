@@ -25,7 +25,6 @@ def room():
     sequence.close()
 
 
-
 def furniture_of_parts(truth):
     """Return the pixels of each object of which two parts or more are seen."""
     found = []
