@@ -61,7 +61,11 @@ class MasksConfig:
 class ModelConfig:
     """Which model, and the settings of each."""
 
-    name: str = setting("autoseg3d", "the model", choices=("overlap", "esam", "autoseg3d", "samosaic3d"))
+    name: str = setting(
+        "autoseg3d",
+        "what finds objects and tracks them",
+        choices=("overlap", "esam", "autoseg3d", "samosaic3d"),
+    )
     class_names: bool = setting(
         False,
         'call objects by the class that the network takes them for, else all of them "object"; the bundled '

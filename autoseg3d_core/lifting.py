@@ -22,15 +22,17 @@ FARTHEST_M = 20_000.0
 class LiftingConfig:
     """Which pixels of a frame become points."""
 
-    points: int = setting(12_000, "points drawn from each frame", low=100, high=1_000_000, live=True)
+    points: int = setting(
+        12_000, "points drawn from each frame", unit="points", low=100, high=1_000_000, live=True
+    )
     min_depth_m: float = setting(0.1, "nearer readings are ignored", unit="m", low=0.0, high=10.0, live=True)
     max_depth_m: float = setting(
         6.0, "farther readings are ignored", unit="m", low=0.1, high=100.0, live=True
     )
     edge_tolerance: float = setting(
         0.03,
-        "a depth edge is a step by more than this share of the depth; readings that stray there (flying "
-        "between two surfaces, alone, or spilled over the edge of their mask) are ignored, 0: off",
+        "step of the depth, as a share of it, that is an edge; readings that stray at edges (between two "
+        "surfaces, alone, or over the border of their mask) are ignored; 0 ignores none",
         low=0.0,
         high=1.0,
         live=True,

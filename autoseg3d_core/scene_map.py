@@ -38,15 +38,24 @@ class MapConfig:
     voxel_size_m: float = setting(0.04, "edge of a voxel of the scene map", unit="m", low=0.005, high=0.5)
     max_blocks: int = setting(
         40_000,
-        "blocks of 8x8x8 voxels held at most, 4.6 kB each; the least seen go first",
+        "most blocks of 8x8x8 voxels held at a time, 4.6 kB each; the least seen go first",
+        unit="blocks",
         low=64,
         high=4_000_000,
     )
-    max_votes: int = setting(60, "votes a voxel can gather for its track", low=1, high=10_000)
-    object_votes: int = setting(
-        3, "votes of one sighting of an object; that of nobody's has one", low=1, high=1000
+    max_votes: int = setting(
+        60, "most votes that a voxel gathers for its track", unit="votes", low=1, high=10_000
     )
-    evict_blocks: int = setting(256, "blocks dropped together when the map is full", low=1, high=100_000)
+    object_votes: int = setting(
+        3,
+        "votes of a voxel seen on an object; one seen on no object votes once",
+        unit="votes",
+        low=1,
+        high=1000,
+    )
+    evict_blocks: int = setting(
+        256, "blocks dropped at a time when the map is full", unit="blocks", low=1, high=100_000
+    )
 
 
 class SceneMap:

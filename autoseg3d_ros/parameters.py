@@ -72,7 +72,9 @@ class SyncConfig:
     """How colour and depth are put together by their stamps."""
 
     slop_s: float = setting(0.02, "largest difference of stamps within one set", unit="s", low=1e-6, high=5.0)
-    queue_size: int = setting(10, "messages kept per input while waiting for the others", low=1, high=1000)
+    queue_size: int = setting(
+        10, "messages kept per input while waiting for the others", unit="messages", low=1, high=1000
+    )
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,9 @@ class DiagnosticsConfig:
         0.5, "warn when outputs are older than this when published", unit="s", low=0.0, live=True
     )
     age_error_s: float = setting(2.0, "error when outputs are older than this", unit="s", low=0.0, live=True)
-    failures_in_a_row: int = setting(10, "deactivate after this many failed frames in a row", low=1)
+    failures_in_a_row: int = setting(
+        10, "deactivate after this many failed frames in a row", unit="frames", low=1
+    )
 
 
 @dataclass(frozen=True)

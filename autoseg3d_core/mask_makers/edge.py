@@ -52,9 +52,13 @@ class EdgeConfig:
     weights: str = setting("masks-edge", "the bundled ones, or the path of a file")
     size: int = setting(320, "longer side of the network's input", unit="px", low=64, high=1280)
     level: str = setting("parts", "what a mask is: a part or a whole object", choices=LEVELS, live=True)
-    min_score: float = setting(0.15, "least score of a mask", low=0.0, high=1.0, live=True)
+    min_score: float = setting(0.15, "masks with a lower score are left out", low=0.0, high=1.0, live=True)
     min_share: float = setting(
-        0.0005, "share of the image below which a mask is left out", low=0.0, high=0.5, live=True
+        0.0005,
+        "masks that cover less than this share of the image are left out",
+        low=0.0,
+        high=0.5,
+        live=True,
     )
 
 

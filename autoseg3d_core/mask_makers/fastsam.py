@@ -37,12 +37,24 @@ class FastSamConfig:
         "fastsam-edge", "the bundled ones, a fetched name (`autoseg3d weights`), or the path of a file"
     )
     size: int = setting(320, "longer side of the network's input", unit="px", low=64, high=2048)
-    confidence: float = setting(0.25, "least score of a mask", low=0.0, high=1.0, live=True)
-    iou: float = setting(0.7, "boxes that overlap more are one mask", low=0.0, high=1.0, live=True)
-    retry_iou: float = setting(0.7, "the same for a second try when nothing was found", low=0.0, high=1.0)
-    max_masks: int = setting(150, "masks per frame", low=1, high=1000, live=True)
+    confidence: float = setting(0.25, "masks with a lower score are left out", low=0.0, high=1.0, live=True)
+    iou: float = setting(
+        0.7,
+        "of two masks whose boxes overlap more than this (IoU), the worse is left out",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    retry_iou: float = setting(
+        0.7, "masks.fastsam.iou of the second try, made when the first finds nothing", low=0.0, high=1.0
+    )
+    max_masks: int = setting(150, "most masks of a frame", unit="masks", low=1, high=1000, live=True)
     min_share: float = setting(
-        0.0005, "share of the image below which a mask is left out", low=0.0, high=0.5, live=True
+        0.0005,
+        "masks that cover less than this share of the image are left out",
+        low=0.0,
+        high=0.5,
+        live=True,
     )
     features: bool = setting(False, "hand on the features after layer 14, for weights that want them (+FF)")
     fine: bool = setting(False, "assemble masks at the image's size, not at the network's", live=True)

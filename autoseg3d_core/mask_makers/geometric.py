@@ -27,7 +27,7 @@ STRONGEST = 3.0
 class GeometricConfig:
     """What makes a border; each cue is 1 at its threshold."""
 
-    width: int = setting(320, "images are worked on at this width", unit="px", low=80, high=1920)
+    width: int = setting(320, "width at which images are worked on", unit="px", low=80, high=1920)
     window: int = setting(7, "size of the window that fits a surface", unit="px", low=3, high=31)
     step: float = setting(
         0.012, "jump of inverse depth that is a border", unit="1/m", low=1e-4, high=1.0, live=True
@@ -35,7 +35,9 @@ class GeometricConfig:
     concave: float = setting(
         0.26, "inward bend (about the sine of its angle) that is a border", low=0.01, high=2.0, live=True
     )
-    color: float = setting(30.0, "change of colour (CIELAB) that is a border", low=1.0, high=500.0, live=True)
+    color: float = setting(
+        30.0, "change of colour that is a border", unit="CIELAB", low=1.0, high=500.0, live=True
+    )
     join: float = setting(
         0.7,
         "regions are joined when their border is weaker than this on average",
@@ -44,7 +46,11 @@ class GeometricConfig:
         live=True,
     )
     min_share: float = setting(
-        0.0008, "share of the image below which a region is no mask", low=0.0, high=0.5, live=True
+        0.0008,
+        "regions that cover less than this share of the image are left out",
+        low=0.0,
+        high=0.5,
+        live=True,
     )
 
 

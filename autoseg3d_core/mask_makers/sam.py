@@ -21,13 +21,23 @@ class SamConfig:
     """Which weights, and how densely and strictly masks are asked for; the defaults are SAM's own."""
 
     weights: str = setting("mobile-sam", "a fetched name (`autoseg3d weights`) or the path of a .pt")
-    points_per_side: int = setting(32, "the image is asked at this grid of points", low=1, high=128)
-    quality: float = setting(0.88, "least quality that the network expects of a mask", low=-10.0, high=1.0)
+    points_per_side: int = setting(
+        32, "points along each side of the grid at which masks are sought", unit="points", low=1, high=128
+    )
+    quality: float = setting(0.88, "masks whose predicted IoU is lower are left out", low=-10.0, high=1.0)
     stability: float = setting(
-        0.95, "least stability of a mask under another threshold", low=0.0, high=1.0, live=True
+        0.95,
+        "masks are left out when cut lower and higher they overlap less than this (IoU)",
+        low=0.0,
+        high=1.0,
+        live=True,
     )
     min_share: float = setting(
-        0.0005, "share of the image below which a mask is left out", low=0.0, high=0.5, live=True
+        0.0005,
+        "masks that cover less than this share of the image are left out",
+        low=0.0,
+        high=0.5,
+        live=True,
     )
 
 

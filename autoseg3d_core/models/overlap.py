@@ -41,24 +41,28 @@ class OverlapConfig:
         high=1.0,
         live=True,
     )
-    min_points: int = setting(25, "a fragment with fewer points is ignored", low=1, high=100_000, live=True)
+    min_points: int = setting(
+        25, "fragments with fewer points are left out", unit="points", low=1, high=100_000, live=True
+    )
     min_seen_voxels: int = setting(
         5,
-        "a fragment joins a track only on this many voxels that the map knows",
+        "a fragment joins a track only when the map knows at least so many of its voxels",
+        unit="voxels",
         low=1,
         high=10_000,
         live=True,
     )
     cover: float = setting(
         0.6,
-        "a fragment covers a track when it holds this share of the track's visible voxels",
+        "a fragment covers a track when it holds at least this share of the track's visible voxels",
         low=0.5,
         high=1.0,
         live=True,
     )
     min_visible_voxels: int = setting(
         15,
-        "a track is judged by what covers it only while this many of its voxels are visible",
+        "what covers a track is judged only while at least so many of its voxels are visible",
+        unit="voxels",
         low=1,
         high=10_000,
         live=True,

@@ -52,9 +52,13 @@ class NetworkConfig:
         choices=("auto", "full", "half"),
     )
     max_voxels: int = setting(
-        200_000, "voxels remembered at the finest remembered stride", low=1000, high=5_000_000
+        200_000,
+        "most voxels remembered, at the finest remembered stride",
+        unit="voxels",
+        low=1000,
+        high=5_000_000,
     )
-    leftovers: int = setting(20, "fragments made of the points on no mask", low=1, high=200)
+    leftovers: int = setting(20, "fragments made of the points on no mask", unit="fragments", low=1, high=200)
     selection: SelectionConfig = section(SelectionConfig)
 
 

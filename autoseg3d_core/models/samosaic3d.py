@@ -50,7 +50,7 @@ class SamosaicConfig:
     """How instances find their tracks (samosaic3d)."""
 
     short_memory: int = setting(
-        50, "tracks in the short memory: those found last", low=1, high=10_000, live=True
+        50, "tracks in the short memory: those found last", unit="tracks", low=1, high=10_000, live=True
     )
     min_match: float = setting(
         0.5, "an instance joins a track of the short memory above this score", low=0.0, high=1.0, live=True

@@ -23,14 +23,18 @@ class SelectionConfig:
         "a query stands for every class apart, as published for class-aware weights; else for its best class",
         live=True,
     )
-    top_k: int = setting(60, "candidates kept per frame, by class score", low=1, high=1000, live=True)
-    suppress: bool = setting(True, "lower the score of a mask that overlaps a better one", live=True)
-    mask_threshold: float = setting(0.5, "a point is on a mask above this", low=0.0, high=1.0, live=True)
+    top_k: int = setting(
+        60, "most candidates of a frame, by class score", unit="candidates", low=1, high=1000, live=True
+    )
+    suppress: bool = setting(True, "lower the scores of masks that overlap better ones", live=True)
+    mask_threshold: float = setting(
+        0.5, "a point is on a mask when its probability is higher", low=0.0, high=1.0, live=True
+    )
     score_threshold: float = setting(
-        0.5, "an instance is kept above this score", low=0.0, high=1.0, live=True
+        0.5, "an instance is kept when its score is higher", low=0.0, high=1.0, live=True
     )
     min_points: int = setting(
-        30, "an instance is kept above this many points", unit="points", low=0, high=100_000, live=True
+        30, "an instance is kept when it has more points", unit="points", low=0, high=100_000, live=True
     )
     exclusive: bool = setting(
         True,
@@ -45,7 +49,7 @@ class SelectionConfig:
     )
     split_share: float = setting(
         0.3,
-        "but for 2D masks of which this share is surely of another instance than most; 1 splits none",
+        "whole_fragments: a 2D mask is split when this share of it is surely another instance; 1 splits none",
         low=0.01,
         high=1.0,
         live=True,

@@ -37,37 +37,58 @@ class TracksConfig:
     """When a track is trusted, sleeps, joins and ends."""
 
     mature_hits: int = setting(
-        3, "a track seen in this many frames is confirmed", low=1, high=1000, live=True
+        3,
+        "a track is confirmed once it was seen in this many frames",
+        unit="frames",
+        low=1,
+        high=1000,
+        live=True,
     )
     dormant_after_frames: int = setting(
-        15, "a track unseen for this many frames is lost, but can be recalled", low=1, high=100_000, live=True
+        15,
+        "a track is lost, and can still come back, once it was unseen for so long",
+        unit="frames",
+        low=1,
+        high=100_000,
+        live=True,
     )
     tentative_frames: int = setting(
         30,
-        "a track that is not confirmed ends when unseen for this many frames",
+        "a track that is not yet confirmed ends once it was unseen for so long",
+        unit="frames",
         low=1,
         high=100_000,
         live=True,
     )
     max_tracks: int = setting(
-        1000, "tracks held at most; the least seen go first", low=10, high=100_000, live=True
+        1000,
+        "most tracks held at a time; the least seen go first",
+        unit="tracks",
+        low=10,
+        high=100_000,
+        live=True,
     )
     join_votes: int = setting(
         5,
-        "two tracks become one when one fragment covered both in this many more frames than not",
+        "two tracks become one when one mask covered both in so many more frames than not",
+        unit="frames",
         low=1,
         high=10_000,
         live=True,
     )
     join_share: float = setting(
         0.3,
-        "and when those votes are this share of the frames that saw the younger",
+        "two tracks become one only when so large a share of the younger one's frames speaks for it",
         low=0.0,
         high=1.0,
         live=True,
     )
     blend: float = setting(
-        0.05, "least weight of a new observation in a track's running means", low=0.0, high=1.0, live=True
+        0.05,
+        "least weight of a new observation in the running means of a track; 0 is the plain mean",
+        low=0.0,
+        high=1.0,
+        live=True,
     )
 
 

@@ -121,3 +121,15 @@ def test_entries_walk_every_setting_with_its_type_and_meaning():
         "inner.size": (float, 1.0, False),
         "inner.kind": (str, "round", True),
     }
+
+
+@pytest.mark.parametrize("entry", list(c.entries(build.Config())), ids=lambda entry: entry.key)
+def test_every_setting_says_what_it_means_in_a_sentence_and_numbers_have_a_unit_and_a_range(entry):
+    about = entry.about
+    assert 10 < len(about.description) < 200
+    assert not about.description.endswith(".")
+    if entry.kind in (int, float):
+        assert about.low is not None
+        assert about.high is not None
+    if entry.kind is int and entry.key != "masks.precomputed.void":  # a value of pixels
+        assert about.unit, "a whole number counts something"
