@@ -55,8 +55,8 @@ class Affinities:
     whether a pixel lies on an object at all, `features` what the decoder made of it, both at half.
     """
 
-    near: Float[Tensor, "batch levels directions height width"]
-    far: Float[Tensor, "batch levels directions rows columns"]
+    near: Float[Tensor, "batch levels near height width"]
+    far: Float[Tensor, "batch levels far rows columns"]
     foreground: Float[Tensor, "batch rows columns"]
     features: Float[Tensor, "batch channels rows columns"]
 

@@ -65,7 +65,7 @@ def facts_of(
     )
 
 
-def _columns(view: View) -> Float32[np.ndarray, "pixels columns"]:
+def _columns(view: View) -> Float32[np.ndarray, "pixels facts"]:
     """Return what is summed over regions: 1, foreground, both affinities, known, inverse depth, features."""
     depth = view.inverse_depth[::2, ::2]
     near = view.near[..., ::2, ::2].min(axis=1)
@@ -76,7 +76,7 @@ def _columns(view: View) -> Float32[np.ndarray, "pixels columns"]:
 
 
 def _sums(
-    labels: Int32[np.ndarray, "rows columns"], count: int, columns: Float32[np.ndarray, "pixels columns"]
+    labels: Int32[np.ndarray, "rows columns"], count: int, columns: Float32[np.ndarray, "pixels facts"]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the sums of columns over each region, and its lowest and highest row and column."""
     order = np.argsort(labels.ravel().astype(np.int16), kind="stable")

@@ -14,6 +14,8 @@ from jaxtyping import Bool, Float, Float32, Int32, UInt8
 
 Rgb = UInt8[np.ndarray, "height width 3"]
 Labels = Int32[np.ndarray, "height width"]
+Foreign = UInt8[np.ndarray, "foreign_height foreign_width 3"]
+Crop = tuple[UInt8[np.ndarray, "rows columns 3"], Int32[np.ndarray, "rows columns"]]
 GRAY = 114
 """The colour beyond the image's border, as ultralytics pads."""
 SMALLEST_CROP = 0.35
@@ -27,8 +29,8 @@ def augmented(
     labels: Labels,
     size: tuple[int, int],
     rng: np.random.Generator,
-    foreign: Callable[[], Rgb],
-) -> tuple[Rgb, Labels]:
+    foreign: Callable[[], Foreign],
+) -> Crop:
     """Return a crop of a frame at `size` (rows, columns) with another look; `foreign` lends textures."""
     rgb, labels = _cropped(rgb, labels, size, rng)
     if rng.random() < 0.5:
@@ -43,9 +45,7 @@ def augmented(
     return _with_other_looks(picture, rng), labels
 
 
-def _cropped(
-    rgb: Rgb, labels: Labels, size: tuple[int, int], rng: np.random.Generator
-) -> tuple[UInt8[np.ndarray, "rows columns 3"], Int32[np.ndarray, "rows columns"]]:
+def _cropped(rgb: Rgb, labels: Labels, size: tuple[int, int], rng: np.random.Generator) -> Crop:
     """Return a random window at the given size; it may reach beyond the image, where it is gray."""
     height, width = labels.shape
     scale = rng.uniform(SMALLEST_CROP, 1.15)
@@ -65,7 +65,7 @@ def _cropped(
 
 
 def _retextured(
-    picture: Float32[np.ndarray, "height width 3"], labels: Labels, rng: np.random.Generator, foreign: Rgb
+    picture: Float32[np.ndarray, "height width 3"], labels: Labels, rng: np.random.Generator, foreign: Foreign
 ) -> Float32[np.ndarray, "height width 3"]:
     """Give some parts, and perhaps what is no part, the texture of another picture, keeping their shading."""
     ids = np.unique(labels)
@@ -79,7 +79,7 @@ def _retextured(
 
 
 def _with_occluders(
-    picture: Float32[np.ndarray, "height width 3"], labels: Labels, rng: np.random.Generator, foreign: Rgb
+    picture: Float32[np.ndarray, "height width 3"], labels: Labels, rng: np.random.Generator, foreign: Foreign
 ) -> tuple[Float32[np.ndarray, "height width 3"], Labels]:
     """Put polygons before the scene, of one colour or with the texture of another picture; each is a part."""
     height, width = labels.shape
@@ -113,7 +113,7 @@ def _with_sheets(
     shade = rng.uniform(150, 255)
     for number in range(int(rng.integers(1, 6))):
         spot = int(rng.integers(len(rows)))
-        sheet = _Sheet(slant @ _turn(rng.normal(0, 0.4)), np.array([columns[spot], rows[spot]]))
+        sheet = _Sheet(slant @ _turn(rng.normal(0, 0.4)), np.array([columns[spot], rows[spot]], float))
         inside = sheet.painted(labels.shape, _CORNERS)
         color = np.clip(shade + rng.normal(0, 12, 3), 60, 255) * np.clip(light, 0.5, 1.3)
         picture[inside] = color[inside]
@@ -127,7 +127,7 @@ def _with_sheets(
     return picture, labels
 
 
-_CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+_CORNERS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], float)
 
 
 @dataclass(frozen=True)
