@@ -1,4 +1,4 @@
-.PHONY: setup test demo lint clean
+.PHONY: setup test demo lint mutate clean
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN = scripts/with_ros
 
@@ -15,6 +15,14 @@ lint: setup
 
 test: lint
 	@$(RUN) python -m pytest
+
+# How many small mutations of the core the tests notice (CONTRIBUTING.md); hours for all, so a sample.
+SAMPLE ?= 200
+SEED ?= 1
+JOBS ?= 2
+mutate: setup
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r scripts/requirements/mutation.txt
+	@$(RUN) python scripts/mutate.py --sample $(SAMPLE) --seed $(SEED) --jobs $(JOBS)
 
 clean:
 	rm -rf build out .pytest_cache .ruff_cache .mypy_cache
