@@ -177,3 +177,21 @@ def test_a_point_projects_back_to_its_pixel_wherever_the_camera_is(wall_frame, c
     torch.testing.assert_close(column, (cloud.pixel % 160).double(), rtol=0, atol=1e-3)
     torch.testing.assert_close(row, (cloud.pixel // 160).double(), rtol=0, atol=1e-3)
     torch.testing.assert_close(seen[:, 2], torch.full((500,), 2.0, dtype=torch.float64), rtol=0, atol=1e-5)
+
+
+def test_readings_at_the_limits_are_points_and_those_just_beyond_are_none(wall_frame):
+    config = LiftingConfig(points=100_000, min_depth_m=0.5, max_depth_m=4.0)
+    for depth, count in ((0.5, 160 * 120), (4.0, 160 * 120), (0.4999, 0), (4.0001, 0)):
+        assert len(lift(wall_frame(depth=depth), NO_MASKS, config)) == count
+
+
+def test_a_camera_may_be_twenty_kilometres_from_the_origin_and_no_metre_more(wall_frame):
+    check_frame(wall_frame(world_from_camera=at(20_000, 0, -20_000)))
+    with pytest.raises(InputError, match="20 km"):
+        check_frame(wall_frame(world_from_camera=at(0, 20_001, 0)))
+
+
+def test_points_at_depth_edges_do_not_take_the_place_of_others(wall_frame):
+    frame = wall_frame()
+    frame.depth[:, ::8] = 1.0  # a fence: three columns of eight lie at its edges
+    assert len(lift(frame, NO_MASKS, LiftingConfig(points=4000))) == 4000

@@ -3,7 +3,6 @@ import torch
 
 from autoseg3d_core.geometry.voxels import pack
 from autoseg3d_core.scene_map import MapConfig, SceneMap
-from autoseg3d_core.structures import InputError
 
 WHOLE_SPACE = torch.tensor([[-1e6, -1e6, -1e6, 1e6, 1e6, 1e6]])
 
@@ -135,28 +134,6 @@ def test_a_frame_larger_than_the_map_is_cut_and_nothing_fails():
     assert len(scene) == 64
 
 
-def test_a_saved_map_loads_to_the_same_voxels(tmp_path):
-    scene = SceneMap(MapConfig())
-    vote(scene, cube(-5, 5), 3)
-    vote(scene, cube(-2, 2), 3)
-    scene.save(tmp_path / "map.npz")
-    again = SceneMap(MapConfig())
-    again.load(tmp_path / "map.npz")
-    for name, column in vars(scene.voxels()).items():
-        assert torch.equal(column, getattr(again.voxels(), name)), name
-
-
-def test_a_file_that_is_no_map_is_refused(tmp_path):
-    (tmp_path / "junk.npz").write_bytes(b"junk")
-    scene = SceneMap(MapConfig())
-    for name in ("junk.npz", "nowhere.npz"):
-        with pytest.raises(InputError, match=name):
-            scene.load(tmp_path / name)
-    scene.save(tmp_path / "map.npz")
-    with pytest.raises(InputError, match=r"map\.voxel_size_m=0\.04"):
-        SceneMap(MapConfig(voxel_size_m=0.05)).load(tmp_path / "map.npz")
-
-
 def test_a_voxel_takes_its_first_colour_over_and_a_quarter_of_each_later_one():
     scene, keys = SceneMap(MapConfig()), cube(0, 1)
     for rgb, expected in (([200, 100, 40], [200, 100, 40]), ([0, 100, 80], [150, 100, 50])):
@@ -175,3 +152,20 @@ def test_what_was_seen_often_outlasts_what_was_seen_later_but_once(sightings, mo
     assert len(scene) == 64
     assert bool((scene.ids_at(often) == 1).all()) == stays
     assert bool((scene.ids_at(once) == 2).all()) != stays
+
+
+def test_a_block_takes_four_and_a_half_kilobytes():
+    scene = SceneMap(MapConfig())
+    assert scene.bytes_held == 0
+    vote(scene, cube(0, 9), 1)
+    assert len(scene) == 8
+    assert scene.bytes_held == 8 * 512 * (4 + 2 + 3)  # the id, the votes and the colour of each voxel
+
+
+def test_a_join_reaches_a_hand_beyond_the_box_of_what_was_seen():
+    scene, box = SceneMap(MapConfig(voxel_size_m=0.1)), torch.tensor([[0.2, 0, 0, 0.6, 0.5, 0.5]])
+    near, far = pack(torch.tensor([[8, 0, 0], [-1, 0, 0]])), pack(torch.tensor([[16, 0, 0], [-9, 0, 0]]))
+    vote(scene, torch.cat([near, far]), 1)
+    scene.relabel(torch.tensor([1]), torch.tensor([2]), box)  # blocks end at multiples of 0.8 m
+    assert (scene.ids_at(near) == 2).all()
+    assert (scene.ids_at(far) == 1).all()

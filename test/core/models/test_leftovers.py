@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -66,3 +67,20 @@ def test_without_loose_points_nothing_changes():
 
 def test_points_of_one_place_and_colour_make_one_cluster():
     assert len(k_means(torch.ones(40, 6), 5).unique()) == 1
+
+
+def slow_clusters(rows, clusters):
+    """Lloyd's algorithm from rows spread evenly over the list, one row at a time."""
+    centers = [rows[round(i * (len(rows) - 1) / (clusters - 1))] for i in range(clusters)]
+    for round_number in range(9):
+        nearest = [int(np.argmin([np.linalg.norm(row - center) for center in centers])) for row in rows]
+        for number in range(clusters if round_number < 8 else 0):
+            members = [row for row, own in zip(rows, nearest, strict=True) if own == number]
+            centers[number] = np.mean(members, axis=0) if members else centers[number]
+    return nearest
+
+
+def test_loose_points_are_clustered_by_eight_rounds_from_rows_spread_evenly():
+    rows = torch.rand(80, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    rows[30:] = rows[30:] ** 4  # rounds matter: the clusters are not those of the start
+    assert k_means(rows, 7).tolist() == slow_clusters(rows.numpy(), 7)

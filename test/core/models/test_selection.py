@@ -136,3 +136,40 @@ def test_no_queries_give_no_instances(points):
     out = select_instances(prediction(queries=0, points=points), cloud(points), SelectionConfig())
     assert len(out) == 0
     assert out.masks.shape == (0, points)
+
+
+def test_as_objects_of_any_class_queries_have_their_best_class_and_the_score_of_being_one():
+    given = prediction()
+    said = given.class_logits.softmax(1)
+    soft = given.mask_logits.sigmoid()
+    surety = torch.stack([row[row > 0.5].mean() for row in soft])
+    expected = (1 - said[:, -1]) * surety
+    out = best_candidates(given, 50, per_class=False)
+    assert len(out.query) == 12
+    assert (out.scores[:-1] >= out.scores[1:]).all()
+    torch.testing.assert_close(out.scores, expected[out.query], rtol=1e-4, atol=1e-5)
+    assert torch.equal(out.labels, said[:, :-1].argmax(1)[out.query])
+    best_four = best_candidates(given, 4, per_class=False).query.tolist()
+    assert set(best_four) == set((1 - said[:, -1]).topk(4).indices.tolist())
+
+
+def test_what_only_just_reaches_a_limit_stays_below_it():
+    half = said([0.5, 0.75, 0.75, 0.0625])
+    on_half = dataclasses.replace(OPEN, mask_threshold=0.5)
+    assert select_instances(half, cloud(4), on_half).masks.tolist() == [[False, True, True, False]]
+    for exclusive in (False, True):
+        config = dataclasses.replace(on_half, exclusive=exclusive)
+        sizes = [
+            len(select_instances(half, cloud(4), dataclasses.replace(config, min_points=n))) for n in (1, 2)
+        ]
+        assert sizes == [1, 0]
+    score = float(select_instances(half, cloud(4), on_half).scores[0])
+    assert len(select_instances(half, cloud(4), dataclasses.replace(on_half, score_threshold=score))) == 0
+
+
+@pytest.mark.parametrize(("points", "left"), [(2, 1), (3, 2)])
+def test_a_mask_needs_three_tenths_of_its_points_for_itself(points, left):
+    first = [0.9] * (10 - points) + [0.6] * points
+    second = [0.7] * 10
+    config = dataclasses.replace(OPEN, mask_threshold=0.5, suppress=False, exclusive=True)
+    assert len(select_instances(said(first, second), cloud(10), config)) == left

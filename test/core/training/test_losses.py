@@ -147,3 +147,12 @@ def test_any_track_of_an_object_will_do():
     expected = -(share[0, :2].sum().log() + share[1, 2].log()) / 2
     torch.testing.assert_close(losses.share_loss(logits, two), expected)
     assert losses.share_loss(logits, torch.zeros(2, 3, dtype=torch.bool)) == 0
+
+
+def test_the_confidence_of_known_pairs_counts_alike_and_of_others_not_at_all():
+    logits = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, -2.0]], dtype=torch.float64)
+    same = torch.tensor([[True, False, True], [False, True, False]])
+    known = torch.tensor([[True, True, False], [False, False, True]])
+    expected = -np.mean([np.log(expit(2.0)), np.log(1 - expit(-1.0)), np.log(1 - expit(-2.0))])
+    assert float(losses.confidence_loss(logits, same, known)) == pytest.approx(expected)
+    assert float(losses.confidence_loss(logits, same, known & False)) == 0
