@@ -73,7 +73,7 @@ class ModelConfig:
     )
     overlap: OverlapConfig = section(OverlapConfig)
     autoseg3d: AutoSeg3DConfig = section(AutoSeg3DConfig)
-    samosaic: SamosaicConfig = section(SamosaicConfig)
+    samosaic3d: SamosaicConfig = section(SamosaicConfig)
     network: NetworkConfig = section(NetworkConfig)
 
 
@@ -152,8 +152,8 @@ def learned_assigner(settings: AutoSeg3DConfig) -> Assigner:
 def samosaic3d(config: Config, network: Network | None = None) -> tuple[Samosaic3D, Assigner]:
     """Return SAMosaic3D around a network, or around the one that the config names, and its assigner."""
     network = network or load_from(config)
-    model = Samosaic3D(network, config.model.network, config.model.samosaic)
-    return model, in_two_stages(config.model.samosaic)
+    model = Samosaic3D(network, config.model.network, config.model.samosaic3d)
+    return model, in_two_stages(config.model.samosaic3d)
 
 
 UNNAMED = "object"

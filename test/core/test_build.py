@@ -1,3 +1,4 @@
+import dataclasses
 import sys
 
 import pytest
@@ -93,3 +94,9 @@ def test_live_settings_of_a_mask_maker_change_and_its_network_stays():
 @pytest.mark.parametrize("name", sorted(build.MASK_MAKERS))
 def test_every_mask_maker_has_a_section_of_its_name(name):
     assert hasattr(build.MasksConfig(), name)
+
+
+def test_what_one_model_alone_reads_stands_under_its_name():
+    model = build.ModelConfig()
+    sections = {name for name, value in vars(model).items() if dataclasses.is_dataclass(value)}
+    assert sections - {"network"} == build.MODELS.keys() - {"esam"}  # which reads nothing that others do not

@@ -68,7 +68,7 @@ def networked(name):
     """A small network of random weights, all of whose queries become instances."""
     settings = (f"model.name={name}", "device=cpu", "lifting.points=200", "tracks.mature_hits=2")
     loose = ("score_threshold=0.0", "min_points=0", "mask_threshold=0.4", "top_k=6", "exclusive=false")
-    sections = ("model.network.selection", "model.samosaic.selection")
+    sections = ("model.network.selection", "model.samosaic3d.selection")
     config = build.load(None, (*settings, *(f"{part}.{word}" for part in sections for word in loose)))
     network = random_weights(Network(SHAPES[name]), seed=3).float() if name in SHAPES else None
     model, assigner = build.MODELS[name](config, network)
