@@ -7,36 +7,43 @@ from pathlib import Path
 
 import numpy as np
 
+from autoseg3d_core.atomic_file import replacing
 from autoseg3d_core.structures import InputError, LabelledCloud, TrackTable
 from autoseg3d_core.visualization.ply import write_ply
 
-FORMATS = ("ply", "npz", "json")
+SNAPSHOT = "snapshot"
+FORMATS = (SNAPSHOT, "ply", "npz", "json")
 
 
-def write_map(
-    path: Path, file_format: str, overwrite: bool, cloud: LabelledCloud, tracks: TrackTable
-) -> Path:
-    """Write the map as ply (points), npz (points and tracks) or json (tracks); return the full path.
+def format_for(path: Path, file_format: str, overwrite: bool) -> str:
+    """Return the format to write, an empty one taken from the path's ending.
 
-    An empty format is taken from the path's ending. Raises `InputError` for an unknown format, a file that
-    exists, or a place that cannot be written.
+    Raises `InputError` for an unknown format, and for a file that exists and is not to be replaced.
     """
     chosen = (file_format or path.suffix).lower().lstrip(".")
     if chosen not in FORMATS:
         raise InputError(f"format {chosen!r}: use one of {', '.join(FORMATS)}")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists: give another path or set overwrite")
+    return chosen
+
+
+def write_map(path: Path, file_format: str, cloud: LabelledCloud, tracks: TrackTable) -> None:
+    """Write the map as ply (points), npz (points and tracks) or json (tracks), whole or not at all.
+
+    Raises `InputError` for a place that cannot be written.
+    """
     try:
-        if chosen == "ply":
+        if file_format == "ply":
             write_ply(path, cloud)
-        elif chosen == "npz":
-            with path.open("wb") as file:
+            return
+        with replacing(path) as file:
+            if file_format == "npz":
                 np.savez_compressed(file, **npz_columns(cloud, tracks))  # type: ignore[arg-type]
-        else:
-            path.write_text(json.dumps(track_rows(tracks), indent=1), encoding="utf-8")
+            else:
+                file.write(json.dumps(track_rows(tracks), indent=1).encode())
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error}") from error
-    return path.resolve()
 
 
 def npz_columns(cloud: LabelledCloud, tracks: TrackTable) -> dict[str, np.ndarray]:

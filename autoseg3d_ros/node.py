@@ -32,7 +32,8 @@ from autoseg3d_ros.process import Ending, ros_process, spin
 from autoseg3d_ros.publisher import ScenePublisher
 from autoseg3d_ros.segmenter import BuiltSegmenter, build_segmenter
 from autoseg3d_ros.services import SceneServices
-from autoseg3d_ros.session import Session
+from autoseg3d_ros.session import SavedMap, Session
+from autoseg3d_ros.snapshot_keeper import SnapshotKeeper
 from autoseg3d_ros.worker import Job, Worker, WorkerStoppedError
 
 TICK_S = 1.0
@@ -60,6 +61,7 @@ class SegmenterNode(LifecycleNode):
         self._ledger: FrameLedger | None = None
         self._diagnostics: Diagnostics | None = None
         self._session: Session | None = None
+        self._keeper: SnapshotKeeper | None = None
         self._poses: PoseSource | None = None
         self._source: FrameSource | None = None
         self._worker: Worker[PosedMessages] | None = None
@@ -141,6 +143,8 @@ class SegmenterNode(LifecycleNode):
         timer = self.create_timer(TICK_S, self._tick)
         self._configured = [publisher.close, diagnostics.close, lambda: self.destroy_timer(timer)]
         self._configured.append(SceneServices(self, self).close)
+        self._keeper = SnapshotKeeper(lambda: self.settings.node.snapshot, self._session, self.get_logger())
+        self._keeper.load()
 
     def _start_working(self) -> None:
         assert self._session is not None
@@ -170,17 +174,19 @@ class SegmenterNode(LifecycleNode):
             # The thread may still write into the session, so nobody else may use it any more.
             self.get_logger().error(f"the worker is still busy after {STOP_TIMEOUT_S} s; configure again")
             self._epoch = self._session.epoch + 1 if self._session else self._epoch
-            self._session = None
+            self._session = self._keeper = None
         return has_stopped
 
     def _release(self) -> None:
         """Undo configuring; safe to call twice."""
+        if self._keeper is not None:
+            self._keeper.save_in_the_end()
         if self._session is not None:
             self._session.reset("lifecycle")
             self._epoch = self._session.epoch
         if self._built is not None:
             self._first_id = self._built.next_id()
-        self._built = self._session = None
+        self._built = self._session = self._keeper = None
         while self._configured:
             self._configured.pop()()
         self._ledger = self._diagnostics = None
@@ -228,6 +234,8 @@ class SegmenterNode(LifecycleNode):
         elif not self._is_refreshing:
             self._is_refreshing = True
             self._worker.submit(Job(self._refresh, lambda _: None, self._on_refresh_failed))
+        if self._worker is not None and self._keeper is not None and self._keeper.is_due():
+            self._hand_over(self._keeper.save)
 
     def _refresh(self) -> None:
         self._is_refreshing = False
@@ -296,6 +304,13 @@ class SegmenterNode(LifecycleNode):
         if self._ledger is not None:
             self._ledger.counts.start_epoch()
         return session.reset(reason)
+
+    def load_map(self, path: str) -> SavedMap:
+        """Go on from a snapshot; raises `InputError`, and goes on as it was, for one that does not fit."""
+        loaded = self.session().load_map(path)
+        if self._ledger is not None:
+            self._ledger.counts.start_epoch()
+        return loaded
 
 
 def run(node: SegmenterNode, ending: Ending) -> int:

@@ -154,6 +154,22 @@ class DiagnosticsConfig:
 
 
 @dataclass(frozen=True)
+class SnapshotConfig:
+    """When the node itself saves and loads map, tracks and ids."""
+
+    file: str = setting("", "snapshot of map, tracks and ids; its folder has to exist")
+    load: bool = setting(False, "begin with what the file holds; empty where it cannot be loaded")
+    every_s: float = setting(
+        0.0, "save to the file this often while frames come; 0: never", unit="s", low=0.0, live=True
+    )
+    at_shutdown: bool = setting(False, "save to the file when the node is cleaned up or ends", live=True)
+
+    def __post_init__(self) -> None:
+        if not self.file and (self.load or self.every_s > 0 or self.at_shutdown):
+            raise ValueError("name the file to save to and load from: snapshot.file")
+
+
+@dataclass(frozen=True)
 class NodeConfig:
     """All that the node itself can be told; the core's sections come besides."""
 
@@ -170,6 +186,7 @@ class NodeConfig:
     markers: MarkersConfig = section(MarkersConfig)
     debug: DebugConfig = section(DebugConfig)
     diagnostics: DiagnosticsConfig = section(DiagnosticsConfig)
+    snapshot: SnapshotConfig = section(SnapshotConfig)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from autoseg3d.srv import GetInstances, RemoveInstance, SaveMap
+from autoseg3d.srv import GetInstances, LoadMap, RemoveInstance, SaveMap
 from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
-from autoseg3d_ros.session import Session
+from autoseg3d_ros.session import SavedMap, Session
 
 ResultT = TypeVar("ResultT")
 
@@ -30,6 +30,10 @@ class Host(Protocol):
         """Forget everything; return what was cleared."""
         ...
 
+    def load_map(self, path: str) -> SavedMap:
+        """Go on from a snapshot; raises `InputError`, and changes nothing, for one that does not fit."""
+        ...
+
     def enable(self, is_enabled: bool) -> bool:
         """Take frames or ignore them; False when the node is not active."""
         ...
@@ -46,6 +50,7 @@ class SceneServices:
                 (Trigger, "reset", self._reset),
                 (SetBool, "enable", self._enable),
                 (SaveMap, "save_map", self._save_map),
+                (LoadMap, "load_map", self._load_map),
                 (GetInstances, "get_instances", self._get_instances),
                 (RemoveInstance, "remove_instance", self._remove_instance),
             )
@@ -79,6 +84,15 @@ class SceneServices:
             return _refused(response, error)
         response.success, response.message = True, f"wrote {saved.path}"
         response.instances, response.points = int(saved.instances), int(saved.points)
+        return response
+
+    async def _load_map(self, request: Any, response: Any) -> Any:
+        try:
+            loaded = await self._host.on_worker(lambda: self._host.load_map(request.path))
+        except Exception as error:
+            return _refused(response, error)
+        response.success, response.message = True, f"loaded {loaded.path}"
+        response.instances, response.points = int(loaded.instances), int(loaded.points)
         return response
 
     async def _get_instances(self, request: Any, response: Any) -> Any:

@@ -21,7 +21,7 @@ from autoseg3d_core.structures import (
 )
 from autoseg3d_ros.conversions import TopicNames, frame_from_messages, implausible_depth
 from autoseg3d_ros.frame_source import PosedMessages
-from autoseg3d_ros.map_files import write_map
+from autoseg3d_ros.map_files import SNAPSHOT, format_for, write_map
 from autoseg3d_ros.memory_use import release_gpu
 from autoseg3d_ros.messages import Occasion
 from autoseg3d_ros.outcomes import FrameReport, Outcome
@@ -41,6 +41,14 @@ class Segmenter(Protocol):
 
     def reset(self) -> None:
         """Forget the scene; ids go on."""
+        ...
+
+    def save(self, path: Path, world: str) -> None:
+        """Write a snapshot; raises `InputError` where it cannot be written."""
+        ...
+
+    def load(self, path: Path, world: str) -> None:
+        """Go on from a snapshot; raises `InputError`, and changes nothing, for one that does not fit."""
         ...
 
     def remove(self, track_id: int) -> bool:
@@ -71,7 +79,7 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True)
 class SavedMap:
-    """What was written to a file."""
+    """What was written to a file, or read from it."""
 
     path: Path
     instances: int
@@ -171,12 +179,7 @@ class Session:
         """Forget tracks and map and start a new epoch; return what was cleared, for people."""
         tracks, points = len(self._segmenter.track_table()), len(self._segmenter.map_cloud())
         self._segmenter.reset()
-        self.epoch += 1
-        self._frames = 0
-        self._last = None
-        occasion = self._occasion(self._now_ns())
-        self._publisher.event(occasion, Event(EventKind.RESET, 0, reason=reason))
-        self._publisher.cleared(occasion)
+        self._begin_epoch(reason)
         return f"cleared {tracks} tracks and {points} map points; epoch {self.epoch} begins"
 
     def remove(self, track_id: int) -> bool:
@@ -188,10 +191,31 @@ class Session:
         return True
 
     def save_map(self, path: str, file_format: str, overwrite: bool) -> SavedMap:
-        """Write the map and the tracks; raises `InputError` for a path or format that cannot be used."""
+        """Write the map and the tracks; raises `InputError` for a path or format that cannot be used.
+
+        An empty path is that of the parameter, whose file is replaced by a snapshot.
+        """
         cloud, tracks = self._segmenter.map_cloud(), self._segmenter.track_table()
-        written = write_map(Path(path).expanduser(), file_format, overwrite, cloud, tracks)
-        return SavedMap(written, len(tracks), len(cloud))
+        target = self._path(path)
+        kind = format_for(target, file_format if path else SNAPSHOT, overwrite or not path)
+        if kind == SNAPSHOT:
+            self._segmenter.save(target, self._world)
+        else:
+            write_map(target, kind, cloud, tracks)
+        return SavedMap(target.resolve(), len(tracks), len(cloud))
+
+    def load_map(self, path: str) -> SavedMap:
+        """Go on from a snapshot, in a new epoch; an empty path is that of the parameter.
+
+        Raises `InputError`, and goes on as it was, for a file that does not fit.
+        """
+        source = self._path(path)
+        self._segmenter.load(source, self._world)
+        self._begin_epoch("load_map")
+        self._publisher.map_points(self._occasion(self._now_ns()), self._segmenter.map_cloud)
+        return SavedMap(
+            source.resolve(), len(self._segmenter.track_table()), len(self._segmenter.map_cloud())
+        )
 
     def instances(self, track_ids: list[int], include_points: bool) -> tuple[Any, Any]:
         """Return the tracks asked for (all when none are named) as InstanceArray, and their map points."""
@@ -227,9 +251,31 @@ class Session:
         self._publisher.scene(occasion, update, frame)
         self._publisher.map_points(occasion, self._segmenter.map_cloud)
 
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Return the epoch, and how many frames it has had."""
+        return self.epoch, self._frames
+
+    @property
+    def _world(self) -> str:
+        return self._settings.node.target_frame.lstrip("/")
+
+    def _path(self, path: str) -> Path:
+        chosen = path or self._settings.node.snapshot.file
+        if not chosen:
+            raise InputError("give a path, or set the parameter snapshot.file")
+        return Path(chosen).expanduser()
+
+    def _begin_epoch(self, reason: str) -> None:
+        self.epoch += 1
+        self._frames = 0
+        self._last = None
+        occasion = self._occasion(self._now_ns())
+        self._publisher.event(occasion, Event(EventKind.RESET, 0, reason=reason))
+        self._publisher.cleared(occasion)
+
     def _occasion(self, stamp_ns: int) -> Occasion:
-        target = self._settings.node.target_frame.lstrip("/")
-        return Occasion(stamp_ns, target, self._camera_frame, self.epoch, self._frames)
+        return Occasion(stamp_ns, self._world, self._camera_frame, self.epoch, self._frames)
 
     def _look_at(self, frame: Frame) -> None:
         if self._camera not in (None, frame.camera):

@@ -5,6 +5,7 @@ Without rclpy or the built messages none of these tests can be collected; the re
 
 import importlib.util
 import itertools
+import json
 import os
 import time
 from dataclasses import dataclass, field
@@ -117,6 +118,17 @@ class FakeSegmenter:
     def reset(self):
         self.resets += 1
         self.ids = []
+
+    def save(self, path, world):
+        path.write_text(json.dumps({"ids": self.ids, "world": world}))
+
+    def load(self, path, world):
+        from autoseg3d_core.structures import InputError
+
+        try:
+            self.ids = json.loads(path.read_text())["ids"]
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} is no snapshot") from error
 
     def remove(self, track_id):
         if track_id not in self.ids:

@@ -1,10 +1,11 @@
 """The node over real DDS with a fake segmenter: services, parameters, lifecycle."""
 
+import json
 import time
 
 import pytest
 from autoseg3d.msg import InstanceEvent
-from autoseg3d.srv import GetInstances, RemoveInstance, SaveMap
+from autoseg3d.srv import GetInstances, LoadMap, RemoveInstance, SaveMap
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import PointCloud2
@@ -51,6 +52,65 @@ def test_the_map_is_saved_once_unless_overwritten(make_robot, tmp_path):
     answer = robot.call(SaveMap, "save_map", request)
     assert not answer.success
     assert "overwrite" in answer.message
+
+
+def test_a_saved_snapshot_can_be_loaded_and_one_that_is_none_changes_nothing(make_robot, tmp_path):
+    robot = make_robot().start()
+    robot.play([SECOND, 2 * SECOND])
+    path = str(tmp_path / "room.snapshot")
+    answer = robot.call(SaveMap, "save_map", SaveMap.Request(path=path))
+    assert (answer.success, answer.instances) == (True, 2)
+    robot.call(Trigger, "reset", Trigger.Request())
+    assert robot.segmenter.ids == []
+    answer = robot.call(LoadMap, "load_map", LoadMap.Request(path=path))
+    assert (answer.success, answer.instances, answer.points) == (True, 2, 2)
+    assert robot.segmenter.ids == [1, 2]
+    robot.play([3 * SECOND])
+    assert robot.spin(lambda: len(robot.heard["instances"]) == 3)
+    assert robot.heard["instances"][-1].epoch == 2
+    assert [e.reason for e in robot.heard["events"] if e.type == InstanceEvent.RESET] == [
+        "service",
+        "load_map",
+    ]
+    (tmp_path / "room.snapshot").write_text("junk")
+    answer = robot.call(LoadMap, "load_map", LoadMap.Request(path=path))
+    assert not answer.success
+    assert "is no snapshot" in answer.message
+    assert robot.segmenter.ids == [1, 2, 3]
+
+
+def test_without_a_path_the_services_want_the_parameter(make_robot):
+    robot = make_robot().start()
+    for kind, name in ((SaveMap, "save_map"), (LoadMap, "load_map")):
+        answer = robot.call(kind, name, kind.Request())
+        assert not answer.success
+        assert "snapshot.file" in answer.message
+
+
+def test_what_is_saved_at_shutdown_is_there_at_the_next_start(make_robot, tmp_path):
+    path = tmp_path / "room.snapshot"
+    parameters = {"snapshot.file": str(path), "snapshot.load": True, "snapshot.at_shutdown": True}
+    robot = make_robot(**parameters).start()
+    assert robot.segmenter.ids == []
+    robot.play([SECOND, 2 * SECOND])
+    robot.node.trigger_deactivate()
+    assert not path.exists()
+    robot.node.trigger_cleanup()
+    assert json.loads(path.read_text()) == {"ids": [1, 2], "world": "odom"}
+    robot.node.trigger_configure()
+    assert robot.segmenter.ids == [1, 2]
+
+
+def test_a_file_that_does_not_fit_starts_empty_and_is_kept(make_robot, tmp_path):
+    path = tmp_path / "room.snapshot"
+    path.write_text("of another model")
+    parameters = {"snapshot.file": str(path), "snapshot.load": True, "snapshot.every_s": 0.1}
+    robot = make_robot(**parameters).start()
+    assert robot.segmenter.ids == []
+    robot.play([SECOND])
+    assert robot.spin(lambda: (tmp_path / "room.snapshot.before").exists() and path.exists())
+    assert (tmp_path / "room.snapshot.before").read_text() == "of another model"
+    assert json.loads(path.read_text())["ids"] == [1]
 
 
 def test_instances_can_be_asked_for(make_robot):
