@@ -69,6 +69,15 @@ def test_a_looped_bag_gives_as_many_outputs_in_each_loop_and_a_new_epoch(make_ro
     assert frames[:15] == frames[15:30]
 
 
+def test_a_small_step_of_the_clock_back_is_ridden_out(make_robot):
+    robot = make_robot().start()
+    robot.play([10 * SECOND, 11 * SECOND, 11 * SECOND - SECOND // 5, 12 * SECOND])
+    assert robot.totals() == {"PROCESSED": 4}
+    assert robot.segmenter.resets == 0
+    robot.play([12 * SECOND - 1, 5 * SECOND])
+    assert robot.segmenter.resets == 1
+
+
 def test_tracks_can_be_kept_over_a_jump(make_robot):
     robot = make_robot(**{"input.on_time_jump": "keep"}).start()
     robot.play([5 * SECOND, SECOND])
