@@ -195,9 +195,9 @@ class Session:
 
         An empty path is that of the parameter, whose file is replaced by a snapshot.
         """
-        cloud, tracks = self._segmenter.map_cloud(), self._segmenter.track_table()
         target = self._path(path)
         kind = format_for(target, file_format if path else SNAPSHOT, overwrite or not path)
+        cloud, tracks = self._segmenter.map_cloud(), self._segmenter.track_table()
         if kind == SNAPSHOT:
             self._segmenter.save(target, self._world)
         else:

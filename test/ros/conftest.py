@@ -52,7 +52,7 @@ def tracks_table():
             existence=np.full(count, 0.5, np.float32),
             boxes=np.concatenate([low, low + 1], axis=1),
             oriented_boxes=np.concatenate(
-                [low + 0.5, low * 0 + (2.0, 1.0, 0.5), [QUARTER_TURN] * count], axis=1
+                [low + 0.5, low * 0 + (2.0, 1.0, 0.5), np.tile(QUARTER_TURN, (count, 1))], axis=1
             ),
             centroids=low + 0.5,
             hits=ones * 3,
