@@ -211,11 +211,15 @@ class FrameSource:
             self._sink.lost(FrameReport(stamp_ns, "", Outcome.DROPPED_SYNC, reason))
 
     def _on_jump(self, back_ns: int) -> None:
-        config = self.config.input
+        config, back_s = self.config.input, back_ns / 1e9
+        if back_s < config.time_jump_s:
+            self._node.get_logger().warning(
+                f"stamps went back by {back_s:.2f} s, less than input.time_jump_s: ridden out"
+            )
+            return
         self._node.get_logger().warning(
-            f"stamps went back by {back_ns / 1e9:.2f} s (looped bag, restarted simulation, clock set): "
-            f"tracks and map {'go' if config.starts_anew(back_ns) else 'stay'} (input.on_time_jump is "
-            f"{config.on_time_jump}, input.time_jump_s {config.time_jump_s:g})"
+            f"stamps went back by {back_s:.2f} s (looped bag or restarted simulation): "
+            f"input.on_time_jump is {config.on_time_jump}"
         )
         for item in self._waiting:
             self._give_up(item, Outcome.DROPPED_NO_TF, "time started again before its pose came")

@@ -205,8 +205,8 @@ class SegmenterNode(LifecycleNode):
             self._ledger.report(report)
 
     def time_jumped(self, back_ns: int) -> None:
-        """Start anew after a jump back in time, if it is large and so configured."""
-        if self.settings.node.input.starts_anew(back_ns) and self._session is not None:
+        """Start anew after a jump back in time, if so configured."""
+        if self.settings.node.input.on_time_jump == "reset" and self._session is not None:
             self._hand_over(lambda: self.reset("time_jump"))
 
     def _on_busy(self, frame: PosedMessages) -> None:

@@ -63,15 +63,15 @@ class InputConfig:
         "reset", "tracks and map when stamps go backwards, as in a looped bag", choices=("reset", "keep")
     )
     time_jump_s: float = setting(
-        1.0, "stamps that go back by less are ridden out: tracks and map stay", unit="s", low=0.1, live=True
+        1.0,
+        "stamps that go back by less are ridden out: poses, tracks and map stay",
+        unit="s",
+        low=0.1,
+        live=True,
     )
     clock_warning_s: float = setting(
         10.0, "warn when a stamp is further than this from the node's clock", unit="s", low=0.0, live=True
     )
-
-    def starts_anew(self, back_ns: int) -> bool:
-        """Tell whether tracks and map go when stamps step back so far."""
-        return self.on_time_jump == "reset" and back_ns >= self.time_jump_s * 1e9
 
 
 @dataclass(frozen=True)
