@@ -92,7 +92,7 @@ class SamosaicConfig:
         high=1.0,
         live=True,
     )
-    selection: SelectionConfig = section(SelectionConfig, score_threshold=0.3, whole_fragments=True)
+    selection: SelectionConfig = section(SelectionConfig, score_threshold=0.2, whole_fragments=True)
 
 
 @dataclass(frozen=True, eq=False)
