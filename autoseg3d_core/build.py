@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from autoseg3d_core.carving import CarvingConfig
 from autoseg3d_core.checkpoints.affinity_weights import load_affinity_network
 from autoseg3d_core.checkpoints.mask_network import mask_network
 from autoseg3d_core.checkpoints.network_weights import load_network
@@ -88,6 +89,7 @@ class Config:
     model: ModelConfig = section(ModelConfig)
     tracks: TracksConfig = section(TracksConfig)
     map: MapConfig = section(MapConfig)
+    carving: CarvingConfig = section(CarvingConfig)
 
 
 def _geometric(config: Config) -> MaskMaker:
@@ -251,7 +253,7 @@ def label_names(config: Config, model: Model) -> tuple[str, ...]:
 
 def pipeline_config(config: Config) -> PipelineConfig:
     """Return the policies around the model."""
-    return PipelineConfig(lifting=config.lifting, origin=config.origin, tracks=config.tracks, map=config.map)
+    return PipelineConfig(config.lifting, config.origin, config.tracks, config.map, config.carving)
 
 
 def reconfigure(pipeline: OnlineSegmenter, config: Config) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from autoseg3d_core import timing
+from autoseg3d_core.carving import CarvingConfig, FreeSpace
 from autoseg3d_core.config import section
 from autoseg3d_core.geometry.groups import group_majority, group_mean
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
@@ -20,7 +21,7 @@ from autoseg3d_core.lifting import LiftingConfig, check_frame, lift
 from autoseg3d_core.mask_makers.interface import MaskMaker
 from autoseg3d_core.models.interface import Model, Sighting
 from autoseg3d_core.report import Reading, label_map, name_owners, report_frame, report_tracks
-from autoseg3d_core.scene_map import MapConfig, SceneMap
+from autoseg3d_core.scene_map import MapConfig, SceneMap, centers_of
 from autoseg3d_core.snapshot.snapshots import load_snapshot, save_snapshot
 from autoseg3d_core.structures import (
     NO_ID,
@@ -46,6 +47,7 @@ from autoseg3d_core.tracking.assignment import Assigner
 from autoseg3d_core.tracking.boxes import measure_boxes
 from autoseg3d_core.tracking.extent import Ruler, count_voxels
 from autoseg3d_core.tracking.lifecycle import Advance, TracksConfig, advance, end_tracks
+from autoseg3d_core.tracking.presence import count_carved, is_seen_through
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class PipelineConfig:
     origin: OriginConfig = section(OriginConfig)
     tracks: TracksConfig = section(TracksConfig)
     map: MapConfig = section(MapConfig)
+    carving: CarvingConfig = section(CarvingConfig)
 
 
 class OnlineSegmenter:
@@ -98,11 +101,13 @@ class OnlineSegmenter:
             assignment = self.assigner(association.affinity, association.stage)
         with timer.stage(timing.ADVANCE):
             change = advance(memory, instances, association, assignment, self.config.tracks, frame.stamp_ns)
+        with timer.stage(timing.CARVE):
+            free = self._free_in(frame)
         with timer.stage(timing.INTEGRATE):
             rgb = group_mean(cloud.rgb, voxels.point_voxel, len(voxels))
             held = torch.where(change.ids == NO_ID, NO_VOTE, change.ids)  # an object without a track
             ids = name_owners(owner, held, NO_ID if self.model.decides_all else NO_VOTE)
-            self.memory, evicted = self._integrate(change, voxels, ids, rgb)
+            self.memory, evicted = self._integrate(change, voxels, ids, rgb, free)
         with timer.stage(timing.REPORT):
             update = report_frame(frame, masks, cloud, instances, change.ids, self.memory, self._reading())
         self.frame_index += 1
@@ -137,8 +142,7 @@ class OnlineSegmenter:
         gone = self.memory.tracks.ids == track_id
         if not bool(gone.any()):
             return False
-        old = self.memory.tracks[gone]
-        self.scene.relabel(old.ids, torch.zeros_like(old.ids), old.world_reach)
+        self._erase(self.memory.tracks[gone])
         self.memory, _ = end_tracks(self.memory, gone, "user")
         return True
 
@@ -212,19 +216,45 @@ class OnlineSegmenter:
         voxels: Voxels,
         ids: Int64[Tensor, " voxels"],
         rgb: Float[Tensor, "voxels 3"],
+        free: Int64[Tensor, " free"],
     ) -> tuple[Memory, tuple[Event, ...]]:
         """Write a frame into the scene map; return the memory that follows and what had to go."""
         relabelled = self.scene.relabel(change.old_ids, change.new_ids, change.old_tracks.world_reach)
         color = (rgb * 255).to(torch.uint8)
         voted, blocks = self.scene.integrate(voxels.keys, ids, color, self.frame_index)
-        tracks = self._measure(change.memory, relabelled.append(voted))
-        memory = dataclasses.replace(change.memory, tracks=tracks)
+        carved = self.scene.take_votes(free, self.config.carving.votes)
+        tracks = self._measure(change.memory, relabelled.append(voted).append(carved))
+        tracks = count_carved(tracks, carved)
+        memory, gone = self._let_go(dataclasses.replace(change.memory, tracks=tracks))
+        tracks = memory.tracks
         if blocks == 0:
-            return memory, ()
+            return memory, gone
         forgotten = (tracks.voxels <= 0) & (tracks.misses > 0)
         memory, events = end_tracks(memory, forgotten, "memory_limit")
         room = Event(EventKind.REMOVED, THE_MAP, NO_ID, f"memory_limit: {blocks} blocks of the scene map")
-        return memory, (room, *events)
+        return memory, (*gone, room, *events)
+
+    def _free_in(self, frame: Frame) -> Int64[Tensor, " free"]:
+        """Return the voxels of tracks that a frame sees through."""
+        carving, scene = self.config.carving, self.scene
+        if carving.votes == 0 or len(scene) == 0:
+            return torch.zeros(0, dtype=torch.int64, device=self.device)
+        size = scene.config.voxel_size_m
+        free = FreeSpace.of(frame, carving, size, self.device)
+        keys = scene.owned_in(free.cubes_in_view(scene.block_edge_m), carving.max_blocks, self.frame_index)
+        return keys[free.sees_through(centers_of(keys, size))]
+
+    def _let_go(self, memory: Memory) -> tuple[Memory, tuple[Event, ...]]:
+        """Return the memory without the tracks whose places are empty, and what is said of them."""
+        gone = is_seen_through(memory.tracks, self.config.carving.gone_share)
+        if not bool(gone.any()):
+            return memory, ()
+        self._erase(memory.tracks[gone])
+        return end_tracks(memory, gone, "its place is empty", EventKind.GONE)
+
+    def _erase(self, tracks: Tracks) -> None:
+        """Take the ids of tracks off the scene map."""
+        self.scene.relabel(tracks.ids, torch.zeros_like(tracks.ids), tracks.world_reach)
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,7 @@ from autoseg3d_core.structures import (
     Tracks,
     TrackTable,
 )
+from autoseg3d_core.tracking.presence import presence_of
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def report_tracks(
         centroids=tracks.centroids.cpu().numpy(),
         hits=tracks.hits.cpu().numpy(),
         misses=tracks.misses.cpu().numpy(),
+        presence=presence_of(tracks).cpu().numpy(),
         is_mature=(tracks.hits >= reading.mature_hits).cpu().numpy(),
         frame_points=points.cpu().numpy(),
         map_voxels=tracks.voxels.clamp(min=0).cpu().numpy(),

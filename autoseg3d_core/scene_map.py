@@ -148,6 +148,33 @@ class SceneMap:
         keys = self._voxel_keys(blocks[block], local)
         return _change(keys, here[hit], firm[hit], there[hit], firm[hit] & (there[hit] > 0))
 
+    def owned_in(self, blocks: Int64[Tensor, " blocks"], most: int, turn: int) -> Int64[Tensor, " voxels"]:
+        """Return the keys of the voxels that carry an id, in the blocks of these keys that are held.
+
+        Of more than `most` blocks those are taken whose turn it is: successive turns come to all of them.
+        """
+        place = torch.searchsorted(self._keys, blocks).clamp(max=max(len(self) - 1, 0))
+        held = place[self._keys[place] == blocks] if len(self) else place[:0]
+        apart = -(-len(held) // most)
+        held = held[turn % apart :: apart] if apart > 1 else held
+        block, local = (self._ids[self._rows[held]] > 0).nonzero(as_tuple=True)
+        return self._voxel_keys(held[block], local)
+
+    def take_votes(self, keys: Int64[Tensor, " voxels"], votes: int) -> MapChange:
+        """Take votes from voxels that the map holds; those left without any are nobody's from then on."""
+        address, known = self._locate(keys)
+        address, keys = address[known], keys[known]
+        ids, held = self._ids.view(-1)[address].long(), self._votes.view(-1)[address].long()
+        left = torch.where(held < 0, held, (held - votes).clamp(min=0))
+        kept = torch.where(left > 0, ids, NO_ID)
+        self._ids.view(-1)[address], self._votes.view(-1)[address] = kept.int(), left.short()
+        return _change(keys, ids, self._is_firm(held), kept, self._is_firm(left))
+
+    @property
+    def block_edge_m(self) -> float:
+        """The edge of a block in metres."""
+        return self.config.voxel_size_m * (1 << BLOCK_BITS)
+
     def voxels(self) -> MapVoxels:
         """Return every voxel seen so far; costs as much as the map is large."""
         seen = self._votes[self._rows] >= 0  # (blocks, BLOCK_VOXELS)
@@ -248,7 +275,7 @@ class SceneMap:
 
     def _blocks_in(self, boxes: Tensor) -> Tensor:
         """Return the places in the directory of the blocks that touch any of the boxes."""
-        edge = self.config.voxel_size_m * (1 << BLOCK_BITS)
+        edge = self.block_edge_m
         low = unpack(self._keys).float() * edge - RELABEL_MARGIN_M
         high = low + edge + 2 * RELABEL_MARGIN_M
         touches = (low[:, None] <= boxes[None, :, 3:]) & (high[:, None] >= boxes[None, :, :3])

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     ("structures", "errors", "config", "timing", "resources", "atomic_file"),
     ("geometry", "sparse", "image_formats", "snapshot"),
-    ("lifting", "label_image", "mask_makers", "modules", "tracking", "scene_map"),
+    ("lifting", "label_image", "mask_makers", "modules", "tracking", "scene_map", "carving"),
     ("models", "datasets", "visualization"),
     ("pipeline", "report", "checkpoints", "evaluation", "plausibility"),
     ("build", "running", "simulation"),

@@ -47,5 +47,6 @@ from autoseg3d_core.structures.truth import FrameTruth as FrameTruth
 from autoseg3d_core.structures.truth import SceneTruth as SceneTruth
 from autoseg3d_core.structures.updates import Event as Event
 from autoseg3d_core.structures.updates import EventKind as EventKind
+from autoseg3d_core.structures.updates import Presence as Presence
 from autoseg3d_core.structures.updates import SceneUpdate as SceneUpdate
 from autoseg3d_core.structures.updates import TrackTable as TrackTable

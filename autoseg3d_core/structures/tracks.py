@@ -75,8 +75,9 @@ class NoRows(TrackRows):
 class Tracks(Rows):
     """The objects with an identity over time, a row each, in order of birth.
 
-    `hits` counts the frames that saw the track, `misses` the frames since the last that did, and
-    `voxels` the voxels of the scene map that carry its id. `label_votes` is by how much the scores that spoke
+    `hits` counts the frames that saw the track, `misses` the frames since the last that did, `voxels` the
+    voxels of the scene map that carry its id, and `carved` those taken from it since by frames that saw
+    through them. `label_votes` is by how much the scores that spoke
     for its label outweigh those that spoke for others. `world_reach` is the box of all that was ever taken
     for it. `extent` counts its firm voxels along each direction (`tracking/extent.py`), and `boxes` and
     `oriented_boxes` are what the counts say (`tracking/boxes.py`). Ids ascend.
@@ -95,6 +96,7 @@ class Tracks(Rows):
     hits: Int64[Tensor, " tracks"]
     misses: Int64[Tensor, " tracks"]
     voxels: Int64[Tensor, " tracks"]
+    carved: Int64[Tensor, " tracks"]
     first_seen_ns: Int64[Tensor, " tracks"]
     last_seen_ns: Int64[Tensor, " tracks"]
 
@@ -117,6 +119,7 @@ class Tracks(Rows):
             hits=torch.zeros(0, **whole),
             misses=torch.zeros(0, **whole),
             voxels=torch.zeros(0, **whole),
+            carved=torch.zeros(0, **whole),
             first_seen_ns=torch.zeros(0, **whole),
             last_seen_ns=torch.zeros(0, **whole),
         )

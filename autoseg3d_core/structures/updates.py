@@ -23,6 +23,18 @@ class EventKind(IntEnum):
     RECOVERED = 4
     REMOVED = 5
     RESET = 6
+    GONE = 7
+
+
+class Presence(IntEnum):
+    """Whether an object is where it was last seen; the numbers are those of Instance.msg.
+
+    It is seen now, or its place was looked at since and is empty, or its place was not looked at.
+    """
+
+    PRESENT = 0
+    ABSENT = 1
+    UNSEEN = 2
 
 
 @dataclass(frozen=True)
@@ -40,8 +52,8 @@ class TrackTable(Rows):
     """The tracks as NumPy columns, for whoever looks at a `SceneUpdate`.
 
     `score` is of this frame (0 where unobserved), `existence` the running confidence in [0, 1) that there is
-    such an object, `frame_points` counts this frame's cloud points and `map_voxels` the voxels of the scene
-    map.
+    such an object, `presence` is a `Presence`, `frame_points` counts this frame's cloud points and
+    `map_voxels` the voxels of the scene map.
     """
 
     ids: Int64[np.ndarray, " tracks"]
@@ -53,6 +65,7 @@ class TrackTable(Rows):
     centroids: Float32[np.ndarray, "tracks 3"]
     hits: Int64[np.ndarray, " tracks"]
     misses: Int64[np.ndarray, " tracks"]
+    presence: Int64[np.ndarray, " tracks"]
     is_mature: Bool[np.ndarray, " tracks"]
     frame_points: Int64[np.ndarray, " tracks"]
     map_voxels: Int64[np.ndarray, " tracks"]

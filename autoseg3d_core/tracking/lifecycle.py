@@ -151,13 +151,13 @@ def rename(
 
 
 def end_tracks(
-    memory: Memory, gone: Bool[Tensor, " tracks"], reason: str
+    memory: Memory, gone: Bool[Tensor, " tracks"], reason: str, kind: EventKind = EventKind.REMOVED
 ) -> tuple[Memory, tuple[Event, ...]]:
     """Return the memory without the marked tracks, and an event for each."""
     ended = memory.tracks.ids[gone]
     together = memory.together
     kept = ~torch.isin(together.older, ended) & ~torch.isin(together.younger, ended)
-    events = tuple(Event(EventKind.REMOVED, track_id, NO_ID, reason) for track_id in ended.tolist())
+    events = tuple(Event(kind, track_id, NO_ID, reason) for track_id in ended.tolist())
     return dataclasses.replace(memory, tracks=memory.tracks[~gone], together=together[kept]), events
 
 
@@ -182,6 +182,7 @@ def _bear(
         hits=none,
         misses=none,
         voxels=none,
+        carved=none,
         first_seen_ns=stamp,
         last_seen_ns=stamp,
     )

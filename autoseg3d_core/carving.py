@@ -1,0 +1,145 @@
+"""Free space: which places a frame's depth sees through, so that the map forgets what is no longer there.
+
+Projective carving, as Curless and Levoy (1996) do it for surfaces. A place is free only where everything
+around it in the image was measured and is farther away; how far around follows from the size of a voxel and
+the error of the pose. So holes, edges, grazing rays and noise make nothing free.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from autoseg3d_core.config import setting
+from autoseg3d_core.geometry.transforms import inverse_rigid
+from autoseg3d_core.geometry.voxels import pack
+from autoseg3d_core.structures import CameraIntrinsics, Frame
+
+TILE = 8
+"""Depth is looked at in tiles of so many pixels squared."""
+MOST_TILES = 8
+"""What would need a wider neighbourhood than this, because it is too near, is never free."""
+LEAST_MEASURED = 0.9
+"""A tile with a smaller share of measured pixels is unknown."""
+
+
+@dataclass(frozen=True)
+class CarvingConfig:
+    """When the map forgets what a frame sees through."""
+
+    votes: int = setting(
+        3,
+        "votes that a voxel of the map loses in a frame that sees through it; 0 leaves the map as it is",
+        low=0,
+        high=1000,
+        live=True,
+    )
+    margin_m: float = setting(
+        0.08, "a place is seen through where depth is farther by this", unit="m", low=0.0, high=1.0, live=True
+    )
+    margin_share: float = setting(0.02, "and by this share of the distance", low=0.0, high=0.5, live=True)
+    pose_error_m: float = setting(
+        0.03, "error of the camera's place to reckon with", unit="m", low=0.0, high=0.5, live=True
+    )
+    pose_error_deg: float = setting(
+        1.5, "error of its direction to reckon with", unit="deg", low=0.0, high=10.0, live=True
+    )
+    farthest_m: float = setting(
+        4.0, "beyond this nothing is seen through", unit="m", low=0.5, high=20.0, live=True
+    )
+    max_blocks: int = setting(
+        256, "blocks of the map looked at in a frame; where more are in view, in turn", low=1, high=100_000
+    )
+    gone_share: float = setting(
+        0.8, "an object is gone when this share of its voxels was seen through", low=0.1, high=1.0, live=True
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class FreeSpace:
+    """What one frame sees through: the least depth in tiles of its image and in growing squares of them.
+
+    `nearest[r]` is over the tiles up to `r` away, 0 where any of these is unknown or outside the image.
+    """
+
+    nearest: Float[Tensor, "radii rows columns"]
+    camera: CameraIntrinsics
+    camera_from_world: Float64[np.ndarray, "4 4"]
+    config: CarvingConfig
+    voxel_size_m: float
+
+    @staticmethod
+    def of(
+        frame: Frame, config: CarvingConfig, voxel_size_m: float, device: torch.device | str = "cpu"
+    ) -> FreeSpace:
+        """Return what a frame sees through; `voxel_size_m` is that of the map's voxels."""
+        tiles = torch.from_numpy(_tiles(frame.depth)).to(device)
+        padded = functional.pad(-tiles[None], (MOST_TILES,) * 4)  # outside nothing is known: 0
+        rows, columns = tiles.shape
+        nearest = []
+        for radius in range(MOST_TILES + 1):
+            wide = functional.max_pool2d(padded, 2 * radius + 1, stride=1)[0]
+            skip = MOST_TILES - radius
+            nearest.append(-wide[skip : skip + rows, skip : skip + columns])
+        pose = inverse_rigid(frame.world_from_camera)
+        return FreeSpace(torch.stack(nearest), frame.camera, pose, config, voxel_size_m)
+
+    def cubes_in_view(self, edge_m: float) -> Int64[Tensor, " cubes"]:
+        """Return the keys of all cubes of a grid in the world that the camera can see through."""
+        camera, far = self.camera, self.config.farthest_m
+        corners = [
+            [(u - camera.cx) / camera.fx * far, (v - camera.cy) / camera.fy * far, far]
+            for u in (0, camera.width)
+            for v in (0, camera.height)
+        ]
+        world = inverse_rigid(self.camera_from_world)
+        reach = np.array([[0, 0, 0], *corners]) @ world[:3, :3].T + world[:3, 3]
+        low, high = (np.floor(end / edge_m).astype(int) for end in (reach.min(axis=0), reach.max(axis=0)))
+        axes = [torch.arange(a, b + 1, device=self.nearest.device) for a, b in zip(low, high, strict=True)]
+        cells = torch.cartesian_prod(*axes)
+        x, y, z = self._in_camera((cells.double() + 0.5) * edge_m).T
+        slack = edge_m * math.sqrt(3) / 2
+        inside = (z > -slack) & (z < far + slack)
+        for side, focal, middle, size in (
+            (x, camera.fx, camera.cx, camera.width),
+            (y, camera.fy, camera.cy, camera.height),
+        ):
+            for sign, edge in ((-1, middle), (1, size - middle)):  # how far outside this side of the frustum
+                inside &= (sign * side * focal - z * edge) / math.hypot(focal, edge) < slack
+        return pack(cells[inside])
+
+    def sees_through(self, xyz: Float[Tensor, "points 3"]) -> Bool[Tensor, " points"]:
+        """Tell which points of the world, the middles of voxels, are surely empty."""
+        config, camera = self.config, self.camera
+        x, y, z = self._in_camera(xyz.double()).T
+        ahead = z.clamp(min=1e-3)
+        column, row = x * camera.fx / ahead + camera.cx, y * camera.fy / ahead + camera.cy
+        around = (self.voxel_size_m * math.sqrt(3) / 2 + config.pose_error_m) / ahead
+        pixels = camera.fx * (around + math.tan(math.radians(config.pose_error_deg)))
+        radius = torch.ceil(pixels / TILE).long()
+        _, rows, columns = self.nearest.shape
+        tile_row, tile_column = torch.floor(row / TILE).long(), torch.floor(column / TILE).long()
+        seen = (tile_row >= 0) & (tile_row < rows) & (tile_column >= 0) & (tile_column < columns)
+        seen &= (z > 0) & (z < config.farthest_m) & (radius <= MOST_TILES)
+        place = (radius * rows + tile_row) * columns + tile_column
+        nearest = self.nearest.flatten()[torch.where(seen, place, 0)]
+        return seen & (nearest > z + config.margin_m + config.margin_share * z)
+
+    def _in_camera(self, xyz: Float64[Tensor, "points 3"]) -> Float64[Tensor, "points 3"]:
+        pose = torch.from_numpy(self.camera_from_world).to(xyz.device)
+        return xyz @ pose[:3, :3].T + pose[:3, 3]
+
+
+def _tiles(depth: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "rows columns"]:
+    """Return the least depth of each tile, 0 where too little of it was measured; the rest is left out."""
+    rows, columns = (size // TILE for size in depth.shape)
+    tiles = depth[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE)
+    known = np.isfinite(tiles) & (tiles > 0)
+    least = np.where(known, tiles, np.float32(np.inf)).min(axis=(1, 3))
+    return np.where(known.mean(axis=(1, 3)) >= LEAST_MEASURED, least, np.float32(0))

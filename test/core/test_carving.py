@@ -1,0 +1,244 @@
+"""Free space: what is seen through loses its votes; holes, edges, grazing rays and noise carve nothing."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from mask_maker_of import MaskMakerOf
+from scipy.spatial.transform import Rotation
+
+from autoseg3d_core.carving import CarvingConfig, FreeSpace
+from autoseg3d_core.geometry.voxels import cells_of, pack
+from autoseg3d_core.lifting import LiftingConfig
+from autoseg3d_core.models.overlap import Overlap, OverlapConfig
+from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
+from autoseg3d_core.scene_map import MapConfig, SceneMap
+from autoseg3d_core.structures import CameraIntrinsics, EventKind, Frame, MaskImage, Presence
+from autoseg3d_core.tracking.assignment import ManyToOne
+
+CAMERA = CameraIntrinsics(140.0, 140.0, 79.5, 59.5, 160, 120)
+VOXEL = 0.04
+ROOM = np.array([[-2.5, -2.5, 0.0], [2.5, 2.5, 2.6]])
+CUPBOARD, TABLE, CRATE = (
+    np.array(box)
+    for box in (
+        [[1.6, -0.6, 0.0], [2.1, 0.6, 1.8]],
+        [[-0.2, 1.2, 0.0], [1.0, 1.9, 0.75]],
+        [[-1.8, -0.9, 0.0], [-1.2, -0.3, 0.6]],
+    )
+)
+
+
+def looking(yaw_deg, pitch_deg=20.0, place=(0.0, 0.0, 1.4)):
+    """A camera that looks so far around and so far down."""
+    level = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], float)  # optical axes: z along the world's x
+    turn = Rotation.from_euler("zy", [yaw_deg, pitch_deg], degrees=True).as_matrix()
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = turn @ level, place
+    return pose
+
+
+def view(pose, things, told=None, stamp_ns=1, depth_noise=0.0, random=None):
+    """What a camera sees of boxes in a room: depth by a ray per pixel, and who is where, walls 0."""
+    row, column = np.mgrid[: CAMERA.height, : CAMERA.width]
+    rays = np.stack(
+        [(column - CAMERA.cx) / CAMERA.fx, (row - CAMERA.cy) / CAMERA.fy, np.ones(row.shape)], axis=2
+    )
+    rays = rays @ pose[:3, :3].T
+    with np.errstate(divide="ignore"):
+        ends = (ROOM[:, None, None] - pose[:3, 3]) / rays
+    depth, ids = ends.max(axis=0).min(axis=2), np.zeros(row.shape, np.int32)
+    for name, box in things.items():
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ends = (box[:, None, None] - pose[:3, 3]) / rays
+        near, far = ends.min(axis=0).max(axis=2), ends.max(axis=0).min(axis=2)
+        hit = (near < far) & (near > 0) & (near < depth)
+        depth, ids = np.where(hit, near, depth), np.where(hit, name, ids)
+    if random is not None:
+        depth = depth + random.normal(0, 1, depth.shape) * depth_noise * depth**2
+    frame = Frame(
+        np.full((*row.shape, 3), 128, np.uint8),
+        depth.astype(np.float32),
+        CAMERA,
+        pose if told is None else told,
+        stamp_ns,
+    )
+    return dataclasses.replace(frame, label_image=ids)
+
+
+def masks_of(frame):
+    names, index = np.unique(frame.label_image, return_inverse=True)
+    index = index.reshape(frame.label_image.shape) - (names[0] == 0)
+    return MaskImage(index.astype(np.int32), np.ones(int((names > 0).sum()), np.float32))
+
+
+def segmenter(**carving):
+    config = PipelineConfig(
+        lifting=LiftingConfig(points=3000, edge_tolerance=0.0), carving=CarvingConfig(**carving)
+    )
+    return OnlineSegmenter(MaskMakerOf(masks_of), Overlap(OverlapConfig()), ManyToOne(0.3), config)
+
+
+def jittered(pose, random, place_m=0.01, degrees=0.5):
+    told = pose.copy()
+    told[:3, :3] = (
+        Rotation.from_rotvec(np.radians(degrees) * random.normal(size=3)).as_matrix() @ pose[:3, :3]
+    )
+    told[:3, 3] += place_m * random.normal(size=3)
+    return told
+
+
+def free_space(depth, **config):
+    frame = Frame(np.zeros((*depth.shape, 3), np.uint8), depth, CAMERA, np.eye(4), 1)
+    return FreeSpace.of(frame, CarvingConfig(**config), VOXEL)
+
+
+def on_axis(*depths):
+    return torch.tensor([[0.0, 0.0, z] for z in depths])
+
+
+def wall(depth=3.0):
+    return np.full((CAMERA.height, CAMERA.width), depth, np.float32)
+
+
+def test_what_lies_before_a_wall_is_seen_through_and_the_wall_and_what_lies_behind_it_is_not():
+    seen = free_space(wall()).sees_through(on_axis(1.0, 2.0, 2.8, 2.95, 3.0, 3.2, -1.0))
+    assert seen.tolist() == [True, True, True, False, False, False, False]
+
+
+def test_nothing_beyond_the_farthest_depth_or_outside_the_image_is_seen_through():
+    free = free_space(wall(9.0), farthest_m=2.0)
+    assert free.sees_through(on_axis(1.9, 2.1)).tolist() == [True, False]
+    assert not free.sees_through(torch.tensor([[5.0, 0, 1.5], [0, -5.0, 1.5], [-0.85, 0, 1.5]])).any()
+
+
+@pytest.mark.parametrize("nothing", [0.0, np.nan, np.inf])
+def test_a_hole_in_depth_carves_nothing_and_single_missing_pixels_do_no_harm(nothing):
+    hole = wall()
+    hole[52:68, 72:88] = nothing
+    assert not free_space(hole).sees_through(on_axis(1.5)).any()
+    sparse = wall()
+    sparse[::5, ::5] = nothing
+    assert free_space(sparse).sees_through(on_axis(1.5)).all()
+
+
+def test_beside_something_nearer_nothing_is_seen_through():
+    edge = wall()
+    edge[:, 84:] = 1.0  # 5 px to the right of the axis
+    assert not free_space(edge).sees_through(on_axis(1.5)).any()
+    edge[:] = 3.0
+    edge[:, 130:] = 1.0
+    assert free_space(edge).sees_through(on_axis(1.5)).all()
+
+
+@pytest.mark.parametrize("yaw", [0.0, 37.0, 160.0])
+def test_the_cubes_in_view_are_those_that_hold_a_place_in_view(yaw):
+    pose = looking(yaw, place=(3.0, -2.0, 1.0))
+    frame = dataclasses.replace(view(looking(0), {}), world_from_camera=pose)
+    free = FreeSpace.of(frame, CarvingConfig(farthest_m=3.0), VOXEL)
+    random = np.random.default_rng(0)
+    ray = np.column_stack(
+        [
+            (random.uniform(0, 160, 4000) - 79.5) / 140,
+            (random.uniform(0, 120, 4000) - 59.5) / 140,
+            np.ones(4000),
+        ]
+    )
+    inside = (ray * random.uniform(0.1, 2.99, (4000, 1))) @ pose[:3, :3].T + pose[:3, 3]
+    cubes = free.cubes_in_view(0.32)
+    assert torch.isin(pack(cells_of(torch.from_numpy(inside), 0.32)), cubes).all()
+    assert 150 < len(cubes) < 1500  # the frustum holds 5.9 m3, which is 180 cubes, and its surface more
+
+
+def test_votes_taken_from_a_voxel_agree_with_counting_and_the_last_one_frees_it():
+    scene = SceneMap(MapConfig(max_votes=9))
+    keys = pack(torch.tensor([[0, 0, 0], [9, 0, 0], [0, 30, 0]]))
+    for now, ids in enumerate(([1, 1, 2], [1, 0, 2], [1, 0, 0])):
+        scene.integrate(keys, torch.tensor(ids), torch.zeros(3, 3, dtype=torch.uint8), now)
+    before = {int(k): (int(i), int(v)) for k, i, v in zip(*_columns(scene), strict=True)}
+    assert [before[int(k)] for k in keys] == [(1, 9), (1, 1), (2, 5)]
+    change = scene.take_votes(torch.cat([keys, pack(torch.tensor([[500, 0, 0], [1, 0, 0]]))]), 4)
+    after = {int(k): (int(i), int(v)) for k, i, v in zip(*_columns(scene), strict=True)}
+    assert [after[int(k)] for k in keys] == [(1, 5), (0, 0), (2, 1)]
+    assert len(after) == len(before)
+    moved = {i: int(change.voxels[change.ids == i].sum()) for i in (1, 2)}
+    firm = {i: int(change.firm[change.ids == i].sum()) for i in (1, 2)}
+    assert (moved, firm) == ({1: -1, 2: 0}, {1: 0, 2: -1})
+
+
+def _columns(scene):
+    voxels = scene.voxels()
+    return voxels.keys, voxels.ids, voxels.votes
+
+
+def test_blocks_that_are_more_than_the_budget_have_their_turns():
+    scene = SceneMap(MapConfig())
+    corners = 8 * torch.cartesian_prod(torch.arange(5), torch.arange(4), torch.arange(3))
+    keys = pack(corners)
+    scene.integrate(keys, torch.ones_like(keys), torch.zeros(len(keys), 3, dtype=torch.uint8), 0)
+    blocks = torch.cat([pack(corners // 8), pack(torch.tensor([[77, 0, 0]]))])
+    assert torch.equal(scene.owned_in(blocks, 100, 3).sort().values, keys.sort().values)
+    parts = [scene.owned_in(blocks, 16, turn) for turn in range(4)]
+    assert max(len(part) for part in parts) <= 16
+    assert torch.equal(torch.cat(parts).sort().values, keys.sort().values)
+
+
+def test_furniture_taken_out_while_the_camera_looks_elsewhere_is_gone_and_the_rest_stays():
+    online, things = segmenter(), {1: CUPBOARD, 2: TABLE, 3: CRATE}
+    sway, events, stamp = 4.0 * np.sin(np.arange(24)), [], 0
+
+    def look(yaw, frames):
+        nonlocal stamp
+        for i in range(frames):
+            stamp += 1
+            update = online.step(view(looking(yaw + sway[i]), things, stamp_ns=stamp))
+            events.extend(e for e in update.events if e.kind is EventKind.GONE)
+        return update
+
+    ids = {}
+    for name, yaw in ((1, 0.0), (2, 76.0), (3, 200.0)):
+        update = look(yaw, 8)
+        ids[name] = int(update.tracks.ids[update.tracks.misses == 0][0])
+    assert not events
+    del things[1]
+    update = look(76.0, 4)
+    assert not events
+    assert update.tracks.presence[update.tracks.ids == ids[1]] == Presence.UNSEEN
+    presence = set()
+    for _ in range(24):
+        update = look(0.0, 1)
+        presence |= set(update.tracks.presence[update.tracks.ids == ids[1]].tolist())
+        if events:
+            break
+    assert [(e.track_id, e.reason) for e in events] == [(ids[1], "its place is empty")]
+    assert Presence.ABSENT in presence
+    assert ids[1] not in update.tracks.ids
+    assert not (online.scene.voxels().ids == ids[1]).any()
+    assert {ids[2], ids[3]} <= set(update.tracks.ids.tolist())
+    assert look(76.0, 2).tracks.presence[update.tracks.ids == ids[2]] == Presence.PRESENT
+
+
+def test_without_carving_what_was_taken_out_stays():
+    online = segmenter(votes=0)
+    for i in range(30):
+        update = online.step(view(looking(0.0), {1: CUPBOARD} if i < 8 else {}, stamp_ns=i))
+    assert update.tracks.ids.tolist() == [1]
+
+
+def test_a_static_room_with_noise_in_pose_and_depth_loses_nothing():
+    random, online = np.random.default_rng(0), segmenter()
+    things = {1: CUPBOARD, 2: TABLE, 3: CRATE}
+    events = []
+    for i in range(72):
+        pose = looking(10.0 * i, 18 + 8 * np.sin(i / 7), (0.3 * np.sin(i / 11), 0.3 * np.cos(i / 13), 1.4))
+        frame = view(pose, things, jittered(pose, random), i, depth_noise=0.003, random=random)
+        seen = masks_of(frame)
+        if i > 35:  # from here on the mask maker finds nothing: only depth speaks for the objects
+            seen = MaskImage(np.full_like(seen.index, -1), np.zeros(0, np.float32))
+        online.mask_maker = MaskMakerOf(lambda _, masks=seen: masks)
+        events += [e for e in online.step(frame).events if e.kind is EventKind.GONE]
+    assert not events
+    tracks = online.memory.tracks
+    assert (tracks.carved < 0.3 * (tracks.carved + tracks.voxels))[tracks.hits >= 3].all()
+    assert int((tracks.hits >= 3).sum()) >= 3
