@@ -105,6 +105,7 @@ def example_tracks(random: np.random.Generator, tracks: int = TRACKS) -> TrackTa
         centroids=low + size / 2,
         hits=count,
         misses=np.zeros(tracks, np.int64),
+        presence=np.zeros(tracks, np.int64),
         is_mature=np.ones(tracks, bool),
         frame_points=count,
         map_voxels=count,

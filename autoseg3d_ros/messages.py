@@ -201,6 +201,7 @@ def instances(
     columns = zip(
         tracks.ids.tolist(),
         states(tracks).tolist(),
+        tracks.presence.tolist(),
         class_ids(tracks.labels).tolist(),
         tracks.score.tolist(),
         tracks.existence.tolist(),
@@ -223,6 +224,7 @@ def _instance(
     names: Sequence[str],
     track_id: int,
     state: int,
+    presence: int,
     class_id: int,
     score: float,
     existence: float,
@@ -240,6 +242,7 @@ def _instance(
     # Attribute by attribute: twice as fast as the constructors' keywords.
     message = Instance()
     message.track_id, message.state, message.class_id = track_id, state, class_id
+    message.presence = presence
     message.class_name = name_of(class_id, names)
     message.score, message.existence = score, existence
     at, box, extent = message.centroid, message.box_pose.position, message.box_size

@@ -15,7 +15,7 @@ MOSTLY = 0.5
 
 
 def count_carved(tracks: Tracks, carved: MapChange) -> Tracks:
-    """Return the tracks with the voxels that a frame took by seeing through them; one seen now starts anew."""
+    """Return the tracks with the voxels that a frame saw through and took; one seen now starts anew."""
     row = tracks.index_of(carved.ids)
     known = row != ABSENT
     count = tracks.carved.index_add(0, row[known], -carved.voxels[known])

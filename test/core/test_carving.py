@@ -33,7 +33,7 @@ CUPBOARD, TABLE, CRATE = (
 def looking(yaw_deg, pitch_deg=20.0, place=(0.0, 0.0, 1.4)):
     """A camera that looks so far around and so far down."""
     level = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], float)  # optical axes: z along the world's x
-    turn = Rotation.from_euler("zy", [yaw_deg, pitch_deg], degrees=True).as_matrix()
+    turn = Rotation.from_euler("ZY", [yaw_deg, pitch_deg], degrees=True).as_matrix()
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = turn @ level, place
     return pose

@@ -57,6 +57,7 @@ def tracks_table():
             centroids=low + 0.5,
             hits=ones * 3,
             misses=np.zeros(count, np.int64) if misses is None else np.asarray(misses),
+            presence=2 * (np.zeros(count, np.int64) if misses is None else np.sign(misses)),
             is_mature=np.full(count, mature),
             frame_points=ones * 7,
             map_voxels=ones * 11,

@@ -7,7 +7,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
-from autoseg3d_core.structures import Event, EventKind, LabelledCloud
+from autoseg3d_core.structures import Event, EventKind, LabelledCloud, Presence
 from autoseg3d_ros import messages
 from autoseg3d_ros.messages import Occasion
 from autoseg3d_ros.outcomes import FrameReport, Outcome
@@ -83,6 +83,7 @@ def test_instances_carry_every_column(tracks_table):
     assert (array.epoch, array.frame_index, array.camera_frame) == (3, 9, "camera")
     assert (first.track_id, first.state, first.class_id, first.class_name) == (4, 1, 1, "table")
     assert (second.track_id, second.state, second.class_id, second.class_name) == (8, 2, 65535, "")
+    assert (first.presence, second.presence) == (Instance.PRESENT, Instance.UNSEEN)
     assert first.score == pytest.approx(0.75)
     assert (first.num_points, first.num_map_points, first.observations) == (7, 11, 3)
     assert (first.box_pose.position.x, first.box_pose.orientation.w) == (8.5, 1.0)
@@ -128,6 +129,11 @@ def test_events_have_the_numbers_of_the_message(kind):
     message = messages.event_message(OCCASION, Event(kind, 5, 6, "why"))
     assert message.type == getattr(InstanceEvent, kind.name)
     assert (message.track_id, message.other_id, message.reason, message.epoch) == (5, 6, "why", 3)
+
+
+@pytest.mark.parametrize("presence", list(Presence))
+def test_presence_has_the_numbers_of_the_message(presence):
+    assert int(presence) == getattr(Instance, presence.name)
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
