@@ -57,7 +57,7 @@ class CarvingConfig:
         256, "blocks of the map looked at in a frame; where more are in view, in turn", low=1, high=100_000
     )
     gone_share: float = setting(
-        0.8, "an object is gone when this share of its voxels was seen through", low=0.1, high=1.0, live=True
+        0.6, "an object is gone when this share of its voxels was seen through", low=0.1, high=1.0, live=True
     )
 
 

@@ -186,13 +186,14 @@ def test_blocks_that_are_more_than_the_budget_have_their_turns():
 
 def test_furniture_taken_out_while_the_camera_looks_elsewhere_is_gone_and_the_rest_stays():
     online, things = segmenter(), {1: CUPBOARD, 2: TABLE, 3: CRATE}
-    sway, events, stamp = 4.0 * np.sin(np.arange(24)), [], 0
+    events, stamp = [], 0
 
     def look(yaw, frames):
         nonlocal stamp
-        for i in range(frames):
+        for _ in range(frames):
             stamp += 1
-            update = online.step(view(looking(yaw + sway[i]), things, stamp_ns=stamp))
+            pose = looking(yaw + 4 * np.sin(stamp), 18 + 14 * np.sin(0.7 * stamp))
+            update = online.step(view(pose, things, stamp_ns=stamp))
             events.extend(e for e in update.events if e.kind is EventKind.GONE)
         return update
 
