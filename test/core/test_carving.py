@@ -248,9 +248,3 @@ def test_a_static_room_with_noise_in_pose_and_depth_loses_nothing():
     assert not events
     assert len(tracks) >= 3
     assert (tracks.carved < 0.1 * (tracks.carved + tracks.voxels)).all()
-
-
-def test_without_margins_the_same_noise_carves():
-    careless = {"margin_m": 0.0, "margin_share": 0.0, "pose_error_m": 0.0, "pose_error_deg": 0.0}
-    tracks, _ = watched(frames=48, **careless)
-    assert int(tracks.carved.sum()) > 50
