@@ -36,6 +36,7 @@ class CarvingConfig:
     votes: int = setting(
         3,
         "votes that a voxel of the map loses in a frame that sees through it; 0 leaves the map as it is",
+        unit="votes",
         low=0,
         high=1000,
         live=True,
@@ -54,7 +55,11 @@ class CarvingConfig:
         4.0, "beyond this nothing is seen through", unit="m", low=0.5, high=20.0, live=True
     )
     max_blocks: int = setting(
-        256, "blocks of the map looked at in a frame; where more are in view, in turn", low=1, high=100_000
+        256,
+        "blocks of the map looked at in a frame; where more are in view, in turn",
+        unit="blocks",
+        low=1,
+        high=100_000,
     )
     gone_share: float = setting(
         0.6, "an object is gone when this share of its voxels was seen through", low=0.1, high=1.0, live=True
