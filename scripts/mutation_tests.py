@@ -15,16 +15,18 @@ MUTATED = (
     "autoseg3d_core/evaluation/*.py",
 )
 ROAD = ("models/test_golden_path", "models/test_network")
+SETTINGS = "ros/test_ros_parameters"
+"""Holds what is generated of all settings against what is documented."""
 LEARNED = ("models/test_esam", "models/test_autoseg3d")
 TESTS: dict[str, tuple[str, ...]] = {
     "pipeline": ("test_pipeline", "test_report"),
-    "lifting": ("test_lifting", "test_pipeline", "test_config"),
-    "scene_map": ("test_scene_map", "tracking/test_extent", "test_pipeline", "test_config"),
+    "lifting": ("test_lifting", "test_pipeline", SETTINGS),
+    "scene_map": ("test_scene_map", "tracking/test_extent", "test_pipeline", SETTINGS),
     "tracking/assignment": ("tracking/test_assignment", *LEARNED),
     "tracking/boxes": ("tracking/test_extent",),
     "tracking/extent": ("tracking/test_extent", "test_pipeline"),
     "tracking/joining": ("tracking/test_lifecycle", "models/test_overlap", "test_pipeline"),
-    "tracking/lifecycle": ("tracking/test_lifecycle", "test_pipeline", "models/test_esam", "test_config"),
+    "tracking/lifecycle": ("tracking/test_lifecycle", "test_pipeline", "models/test_esam", SETTINGS),
     "modules/assembly_decoder": ("modules/test_fragment_assembly", "training/test_assembly_training"),
     "modules/attention": ("modules/test_golden_queries", "modules/test_recent_queries", *ROAD),
     "modules/blocks": ("modules/test_golden_queries", "modules/test_golden_voxels", *ROAD),
@@ -58,27 +60,27 @@ TESTS: dict[str, tuple[str, ...]] = {
     "modules/voxel_memory": ("modules/test_voxel_memory", "modules/test_golden_voxels", *ROAD),
     "modules/voxel_store": ("modules/test_voxel_memory", "modules/test_golden_voxels"),
     "modules/wholeness": ("models/test_network", "training/test_network_training"),
-    "models/autoseg3d": ("models/test_autoseg3d", "test_bundled_weights"),
-    "models/esam": ("models/test_esam", "models/test_golden_path"),
+    "models/autoseg3d": ("models/test_autoseg3d", SETTINGS),
+    "models/esam": ("models/test_esam", "models/test_golden_path", SETTINGS),
     "models/evidence": ("models/test_overlap", "models/test_autoseg3d"),
     "models/interface": ("models/test_overlap", "test_pipeline"),
     "models/leftovers": ("models/test_leftovers", "models/test_autoseg3d"),
     "models/map_evidence": ("models/test_overlap", "models/test_autoseg3d"),
     "models/network": (*ROAD, "models/test_perception", "training/test_network_training"),
     "models/network_shape": ("models/test_network_shape", "models/test_network"),
-    "models/overlap": ("models/test_overlap", "test_pipeline", "test_config"),
-    "models/perception": ("models/test_perception", *LEARNED, "test_config"),
-    "models/samosaic3d": ("models/test_samosaic3d",),
+    "models/overlap": ("models/test_overlap", "test_pipeline", SETTINGS),
+    "models/perception": ("models/test_perception", *LEARNED, SETTINGS),
+    "models/samosaic3d": ("models/test_samosaic3d", SETTINGS),
     "models/selection": (
         "models/test_selection",
         "models/test_golden_path",
         "models/test_esam",
-        "test_config",
+        SETTINGS,
     ),
     "models/whole_fragments": ("models/test_whole_fragments", "models/test_selection"),
     "training/matching": ("training/test_losses", "training/test_objective"),
     "training/losses": ("training/test_losses", "training/test_objective"),
-    "training/objective": ("training/test_objective", "training/test_network_training", "test_config"),
+    "training/objective": ("training/test_objective", "training/test_network_training"),
     "evaluation/average_precision": ("evaluation/test_average_precision", "evaluation/test_evaluation"),
     "evaluation/boundaries": ("evaluation/test_boundaries", "evaluation/test_evaluation"),
     "evaluation/box_quality": ("evaluation/test_box_quality", "evaluation/test_evaluation"),
@@ -99,4 +101,4 @@ def tests_of(path: str) -> list[str]:
     """Return the test files that are to notice a mutant of a file; every one is there."""
     name = path.removeprefix("autoseg3d_core/").removesuffix(".py")
     tests = TESTS.get(name, REST if name.startswith("evaluation/") else ROAD)
-    return [f"test/core/{test}.py" for test in tests]
+    return [f"test/{test if test == SETTINGS else f'core/{test}'}.py" for test in tests]

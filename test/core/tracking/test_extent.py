@@ -134,10 +134,10 @@ def sampled_cuboid(size, degrees, center=(0.0, 0.0, 0.0), points=20_000):
     return Rotation.from_euler("z", degrees, degrees=True).apply(xyz * size) + center
 
 
-def oriented_box(xyz, ruler=RULER):
+def oriented_box(xyz, ruler=RULER, centroid=None):
     """The oriented box of a track that was seen at these points three times."""
     scene = SceneMap(MapConfig())
-    tracks = tracks_at([xyz.mean(axis=0).tolist()], [[-9.0] * 3 + [9.0] * 3])
+    tracks = tracks_at([list(xyz.mean(axis=0) if centroid is None else centroid)], [[-9.0] * 3 + [9.0] * 3])
     keys = voxelize(torch.from_numpy(xyz), SIZE).keys
     for now in range(3):
         ids = torch.ones_like(keys)
@@ -164,6 +164,16 @@ def test_a_turned_cuboid_has_its_own_angle_size_and_place(size, degrees):
     np.testing.assert_allclose(box[:3], center, atol=0.75 * SIZE)
     np.testing.assert_allclose(box[3:6], size, atol=2.5 * SIZE)
     np.testing.assert_allclose(box[6:8], 0, atol=1e-7)
+
+
+@pytest.mark.parametrize("degrees", [20, 64, 117])
+@pytest.mark.parametrize("off", [(0.6, 0.0, 0.0), (0.0, 0.3, 0.0), (-0.5, 0.25, 0.2)])
+def test_a_turned_box_is_in_its_place_wherever_in_it_the_centroid_is(degrees, off):
+    center, size = np.array([3.1, -2.3, 0.4]), (1.6, 0.7, 0.75)
+    seen_more = center + Rotation.from_euler("z", degrees, degrees=True).apply(off)
+    box, _ = oriented_box(sampled_cuboid(size, degrees, center), centroid=seen_more)
+    np.testing.assert_allclose(box[:3], center, atol=0.75 * SIZE)
+    np.testing.assert_allclose(box[3:6], size, atol=2.5 * SIZE)
 
 
 @pytest.mark.parametrize("turn", [12, 40, 71, 130])
