@@ -156,3 +156,11 @@ def test_the_confidence_of_known_pairs_counts_alike_and_of_others_not_at_all():
     expected = -np.mean([np.log(expit(2.0)), np.log(1 - expit(-1.0)), np.log(1 - expit(-2.0))])
     assert float(losses.confidence_loss(logits, same, known)) == pytest.approx(expected)
     assert float(losses.confidence_loss(logits, same, known & False)) == 0
+
+
+def test_frames_without_a_common_object_have_no_contrast_and_a_gradient_of_zero():
+    now, before = torch.randn(2, 4, requires_grad=True), torch.randn(3, 4, requires_grad=True)
+    loss = losses.contrast_loss(now, before, torch.tensor([1, 2]), torch.tensor([3, 4, 5]))
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert float(now.grad.abs().sum()) == float(before.grad.abs().sum()) == 0
