@@ -4,6 +4,7 @@ import torch
 from slow_twins.samples import array, random_weights
 
 from autoseg3d_core.geometry.boxes import box_iou_3d
+from autoseg3d_core.modules.pair_geometry import box_rows
 from autoseg3d_core.modules.track_association import TrackAssociation
 
 WIDTH = 16
@@ -80,3 +81,8 @@ def test_without_appearance_boxes_alone_decide_and_without_a_gate_shares_add_up_
     torch.testing.assert_close(bare(-queries, boxes, *tracks).share, logits.share)
     assert logits.confidence is None
     torch.testing.assert_close(logits.affinity().sum(dim=1), torch.ones(5, dtype=torch.float64))
+
+
+def test_a_box_is_told_by_its_middle_and_its_size():
+    boxes = torch.tensor([[1.0, 2, 3, 2, 6, 9], [-1, -1, -1, 1, 1, 1]])
+    assert box_rows(boxes).tolist() == [[1.5, 4, 6, 1, 4, 6], [0, 0, 0, 2, 2, 2]]
