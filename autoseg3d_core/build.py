@@ -48,7 +48,7 @@ class MasksConfig:
 
     name: str = setting(
         "auto",
-        "what makes the 2D masks; auto is edge, whose weights are bundled",
+        "mask maker, which splits each image into 2D masks; auto is edge, whose weights are bundled",
         choices=("auto", "edge", "geometric", "fastsam", "sam", "precomputed"),
     )
     edge: EdgeConfig = section(EdgeConfig)
@@ -64,13 +64,13 @@ class ModelConfig:
 
     name: str = setting(
         "autoseg3d",
-        "what finds objects and tracks them",
+        "model that finds instances and associates them with tracks; overlap needs no weights",
         choices=("overlap", "esam", "autoseg3d", "samosaic3d"),
     )
     class_names: bool = setting(
         False,
-        'call objects by the class that the network takes them for, else all of them "object"; the bundled '
-        "networks know simulated furniture, and their names are often wrong in real rooms",
+        'publish predicted class names instead of "object"; the bundled networks know simulated '
+        "furniture only, and their names are often wrong in real rooms",
     )
     overlap: OverlapConfig = section(OverlapConfig)
     autoseg3d: AutoSeg3DConfig = section(AutoSeg3DConfig)
@@ -82,7 +82,9 @@ class ModelConfig:
 class Config:
     """Everything the core can be told; sections are those of the YAML file and the ROS parameters."""
 
-    device: str = setting("auto", "where the core computes; auto takes a GPU when there is one")
+    device: str = setting(
+        "auto", "torch device of the core, e.g. cpu or cuda; auto uses a GPU if there is one"
+    )
     masks: MasksConfig = section(MasksConfig)
     lifting: LiftingConfig = section(LiftingConfig)
     origin: OriginConfig = section(OriginConfig)
@@ -182,7 +184,7 @@ def in_half_precision(name: str, place: torch.device) -> bool:
     on_gpu = place.type == "cuda"
     if name == "half" and not on_gpu:
         raise ConfigError(
-            f"model.network.precision=half: only a GPU can, and the device is {place}; set full"
+            f"model.network.precision=half needs a GPU, but the device is {place}: set full or auto"
         )
     return on_gpu and name != "full"
 
@@ -196,7 +198,7 @@ def sparse_backend(name: str, place: torch.device) -> Backend:
     if name == "auto":
         return backend_of("spconv" if on_gpu and spconv_is_for_gpus() else "torch")
     if name == "spconv" and on_gpu and spconv_is_for_gpus() is False:
-        raise ConfigError(f"the installed spconv is a CPU build, and the device is {place}: {INSTALL}")
+        raise ConfigError(f"the installed spconv is a CPU build, but the device is {place}: {INSTALL}")
     return backend_of(name)
 
 

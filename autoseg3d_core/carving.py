@@ -35,34 +35,56 @@ class CarvingConfig:
 
     votes: int = setting(
         3,
-        "votes that a voxel of the map loses in a frame that sees through it; 0 leaves the map as it is",
+        "votes that a map voxel loses per frame that sees through it; 0 turns carving off",
         unit="votes",
         low=0,
         high=1000,
         live=True,
     )
     margin_m: float = setting(
-        0.08, "a place is seen through where depth is farther by this", unit="m", low=0.0, high=1.0, live=True
+        0.08,
+        "depth has to be farther than a voxel by at least this for the voxel to be free; raise it "
+        "against noise",
+        unit="m",
+        low=0.0,
+        high=1.0,
+        live=True,
     )
-    margin_share: float = setting(0.02, "and by this share of the distance", low=0.0, high=0.5, live=True)
+    margin_share: float = setting(
+        0.02, "additional margin, as a fraction of the distance", low=0.0, high=0.5, live=True
+    )
     pose_error_m: float = setting(
-        0.03, "error of the camera's place to reckon with", unit="m", low=0.0, high=0.5, live=True
+        0.03,
+        "expected error of the camera position; raise it if objects disappear wrongly",
+        unit="m",
+        low=0.0,
+        high=0.5,
+        live=True,
     )
     pose_error_deg: float = setting(
-        1.5, "error of its direction to reckon with", unit="deg", low=0.0, high=10.0, live=True
+        1.5,
+        "expected error of the camera orientation; raise it if objects disappear wrongly",
+        unit="deg",
+        low=0.0,
+        high=10.0,
+        live=True,
     )
     farthest_m: float = setting(
-        4.0, "beyond this nothing is seen through", unit="m", low=0.5, high=20.0, live=True
+        4.0, "voxels farther away than this are never free", unit="m", low=0.5, high=20.0, live=True
     )
     max_blocks: int = setting(
         256,
-        "blocks of the map looked at in a frame; where more are in view, in turn",
+        "maximum number of map blocks checked per frame; if more are in view, they take turns",
         unit="blocks",
         low=1,
         high=100_000,
     )
     gone_share: float = setting(
-        0.6, "an object is gone when this share of its voxels was seen through", low=0.1, high=1.0, live=True
+        0.6,
+        "an object is removed as gone when at least this fraction of its voxels was seen through",
+        low=0.1,
+        high=1.0,
+        live=True,
     )
 
 

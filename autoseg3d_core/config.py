@@ -156,7 +156,7 @@ def _replaced(config: Any, values: Mapping[str, Any], where: str, prefix: str) -
         elif isinstance(value, Mapping):
             changes[name] = _replaced(old, value, where, f"{key}.")
         else:
-            raise ConfigError(f"{where}: {key} is a section, give it keys instead of {value!r}")
+            raise ConfigError(f"{where}: {key} is a section: give it keys instead of {value!r}")
     try:
         return dataclasses.replace(config, **changes)
     except ValueError as error:
@@ -194,7 +194,7 @@ def checked(key: str, value: Any, kind: type[Any], about: Setting) -> Scalar:
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise ConfigError(f"{key}: expected {kind.__name__}, got {value!r}")
     if about.choices and value not in about.choices:
-        raise ConfigError(f"{key}: {value!r} is none of {', '.join(about.choices)}")
+        raise ConfigError(f"{key}: {value!r} is not one of {', '.join(about.choices)}")
     below = about.low is not None and not value >= about.low
     above = about.high is not None and not value <= about.high
     if below or above:

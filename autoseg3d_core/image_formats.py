@@ -110,7 +110,7 @@ def decode_labels(
     """Return a label image: a whole number per pixel; raises `InputError` for another encoding."""
     if encoding not in LABEL_ENCODINGS:
         raise InputError(
-            f"encoding {encoding!r} is no label image: publish one of {', '.join(LABEL_ENCODINGS)}"
+            f"encoding {encoding!r} is not for label images: publish one of {', '.join(LABEL_ENCODINGS)}"
         )
     dtype = np.dtype(LABEL_ENCODINGS[encoding]).newbyteorder(">" if is_bigendian else "<")
     return _rows(data, height, width, step, dtype).astype(np.int32)
@@ -216,7 +216,7 @@ def _rvl_numbers(buffer: UInt8[np.ndarray, " bytes"]) -> np.ndarray:
     numbers = (nibbles[starts] & 7).astype(np.int64)
     longest = int(length.max(initial=0))
     if longest > LONGEST_RVL_NUMBER:
-        raise InputError("RVL depth holds a number that no depth image has: the message is damaged")
+        raise InputError("RVL depth contains an impossible value: the message is damaged")
     for digit in range(1, longest):
         more = np.flatnonzero(length > digit)
         numbers[more] |= (nibbles[starts[more] + digit].astype(np.int64) & 7) << (3 * digit)

@@ -23,16 +23,20 @@ class LiftingConfig:
     """Which pixels of a frame become points."""
 
     points: int = setting(
-        12_000, "points drawn from each frame", unit="points", low=100, high=1_000_000, live=True
+        12_000,
+        "points sampled from each frame; more points show finer detail and take more time",
+        unit="points",
+        low=100,
+        high=1_000_000,
+        live=True,
     )
-    min_depth_m: float = setting(0.1, "nearer readings are ignored", unit="m", low=0.0, high=10.0, live=True)
-    max_depth_m: float = setting(
-        6.0, "farther readings are ignored", unit="m", low=0.1, high=100.0, live=True
-    )
+    min_depth_m: float = setting(0.1, "ignore depth below this", unit="m", low=0.0, high=10.0, live=True)
+    max_depth_m: float = setting(6.0, "ignore depth beyond this", unit="m", low=0.1, high=100.0, live=True)
     edge_tolerance: float = setting(
         0.03,
-        "step of the depth, as a share of it, that is an edge; readings that stray at edges (between two "
-        "surfaces, alone, or over the border of their mask) are ignored; 0 ignores none",
+        "a depth step larger than this fraction of the depth is an edge; stray readings at edges "
+        "(flying pixels, isolated ones, spill-over of masks) are ignored; lower removes more, 0 "
+        "none",
         low=0.0,
         high=1.0,
         live=True,
@@ -65,9 +69,9 @@ def check_frame(frame: Frame) -> None:
     farthest = float(np.abs(frame.world_from_camera[:3, 3]).max())
     if farthest > FARTHEST_M:
         raise InputError(
-            f"{where}: the camera is {farthest / 1000:.0f} km from the world's origin, farther than single "
-            f"precision serves ({FARTHEST_M / 1000:.0f} km): give poses in a frame that begins near the "
-            "robot, such as odom (target_frame of the node)"
+            f"{where}: the camera is {farthest / 1000:.0f} km from the world's origin; single precision "
+            f"is good enough up to {FARTHEST_M / 1000:.0f} km: give poses in a frame with its origin near "
+            "the robot, such as odom (target_frame of the node)"
         )
 
 

@@ -21,7 +21,7 @@ def resource_path(name: str) -> Path:
         if path.exists():
             return path
     places = ", ".join(str(path.parent) for path in tried)
-    raise InputError(f"the bundled {name} is missing (looked in {places}): install the package again")
+    raise InputError(f"the bundled {name} is missing (looked in {places}): reinstall the package")
 
 
 def version() -> str:

@@ -215,7 +215,7 @@ def check_pose(world_from_camera: Float64[np.ndarray, "4 4"], camera_frame: str)
     if not is_rigid(world_from_camera):
         raise InputError(
             f"TF: the pose of {camera_frame!r} is not finite or not a rotation and translation: "
-            "look at the node that publishes it (ros2 run tf2_ros tf2_echo)"
+            "check the node that publishes it (ros2 run tf2_ros tf2_echo)"
         )
 
 

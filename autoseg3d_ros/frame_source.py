@@ -269,7 +269,7 @@ class FrameSource:
                 self._log.warning(
                     "pose jump",
                     f"TF: {frame.camera_frame} moved {step:.2f} m between two frames (tf.max_jump_m is "
-                    f"{self.config.tf.max_jump_m} m): objects seen before and after will not agree",
+                    f"{self.config.tf.max_jump_m} m): objects seen before and after the jump will not match",
                 )
         self._last_position = position
         self._sink.frame(frame)

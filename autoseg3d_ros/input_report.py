@@ -47,7 +47,7 @@ def problem_of(report: InputReport) -> str:
     wrong_type = [p.message_type for p in report.publishers if p.message_type != report.message_type]
     qos = [p.qos_problem for p in report.publishers if p.qos_problem]
     if report.received and report.received == report.zero_stamps:
-        return "all stamps are zero: the node that publishes it has to fill header.stamp"
+        return "all stamps are zero: its publisher has to set header.stamp"
     if report.received:
         return ""
     if not report.publishers:
@@ -59,17 +59,17 @@ def problem_of(report: InputReport) -> str:
         )
     if qos:
         return f"the publisher's QoS does not fit: {qos[0]}"
-    return "it has publishers but no message has come: is the camera running, the bag playing?"
+    return "it has publishers but no message has arrived: is the camera running, or the bag playing?"
 
 
 def lost_on_the_way(reports: Sequence[InputReport]) -> list[str]:
     """Return a line per image topic of which far fewer messages have come than of the most frequent input."""
     most = max(reports, key=lambda report: report.received)
     return [
-        f"{report.role} has come {report.received} times but {most.role} {most.received} times: if the "
-        "camera sends both at one rate, images are lost on the way; with Fast DDS start camera and node "
-        "with FASTDDS_DEFAULT_PROFILES_FILE (until Jazzy FASTRTPS_DEFAULT_PROFILES_FILE) set to this "
-        "package's config/fastdds.xml"
+        f"{report.received} messages of {report.role} have arrived but {most.received} of {most.role}: if "
+        "the camera sends both at the same rate, images are lost in transport; with Fast DDS start camera "
+        "and node with FASTDDS_DEFAULT_PROFILES_FILE (until Jazzy FASTRTPS_DEFAULT_PROFILES_FILE) set to "
+        "this package's config/fastdds.xml"
         for report in reports
         if report.role != CALIBRATION
         and most.received >= LOSS_NEEDS

@@ -113,7 +113,7 @@ class SegmenterNode(LifecycleNode):
         except (InputError, ConfigError) as error:
             self.get_logger().error(f"cannot {name}: {error}")
         except ImportError as error:
-            self.get_logger().error(f"cannot {name}: {error}; run `autoseg3d doctor` for the cure")
+            self.get_logger().error(f"cannot {name}: {error}; run `autoseg3d doctor` to see how to fix it")
         except Exception:
             self.get_logger().error(f"cannot {name}:\n{traceback.format_exc()}")
             return TransitionCallbackReturn.ERROR
@@ -229,7 +229,9 @@ class SegmenterNode(LifecycleNode):
         if self._worker is None:
             return
         if self._session.failures_in_a_row >= self.settings.node.diagnostics.failures_in_a_row:
-            self.get_logger().error("too many frames failed in a row: deactivating; activate to try again")
+            self.get_logger().error(
+                "too many frames failed in a row: deactivating; activate the node to try again"
+            )
             self.trigger_deactivate()
         elif not self._is_refreshing:
             self._is_refreshing = True

@@ -17,7 +17,7 @@ from autoseg3d_ros.parameters import Settings, default_settings
 
 YAML_OPENING = """\
 # Every parameter of the node with its default. Written by `python -m autoseg3d_ros.parameter_files --write`.
-# (live) can be changed while the node runs: ros2 param set /autoseg3d KEY VALUE
+# Those marked (live) can be changed while the node runs: ros2 param set /autoseg3d NAME VALUE
 /**:
   ros__parameters:
 """
@@ -25,10 +25,10 @@ MARKDOWN_OPENING = """\
 # Parameters
 
 Written by `python -m autoseg3d_ros.parameter_files --write` from the config dataclasses; do not edit.
-A name is `section.key`: a key of `config/autoseg3d.yaml`, the ROS parameter, and an override on the
-command line (`--set`; `--config` takes the same file and passes over what is the node's alone).
-*Live* parameters take effect on the next frame (`ros2 param set /autoseg3d NAME VALUE`); the
-others are read when the node starts, and `ros2 param set` refuses them.
+Each name is a key in `config/autoseg3d.yaml`, a ROS parameter, and a setting of the command line
+(`--set NAME=VALUE`, or `--config FILE`, which ignores the parameters of the node alone).
+*Live* parameters can be changed while the node runs (`ros2 param set /autoseg3d NAME VALUE`) and take
+effect on the next frame. The others are read when the node starts, and `ros2 param set` refuses them.
 """
 
 
@@ -39,7 +39,9 @@ def limits(entry: Entry) -> str:
         return " or ".join(about.choices)
     low = "" if about.low is None else f"{about.low:g}"
     high = "" if about.high is None else f"{about.high:g}"
-    return f"{low} .. {high}".strip() if low or high else ""
+    if low and high:
+        return f"{low} .. {high}"
+    return f">= {low}" if low else f"<= {high}" if high else ""
 
 
 def yaml_value(value: object) -> str:

@@ -38,7 +38,7 @@ class TopicsConfig:
     depth: str = setting("depth/image", "depth image registered to the colour image, without suffix")
     camera_info: str = setting("rgb/camera_info", "calibration of the colour camera")
     masks: str = setting(
-        "", "label images at the stamps of the colour images, for the precomputed mask maker"
+        "", "label images with the stamps of the colour images, for the precomputed mask maker"
     )
 
 
@@ -52,25 +52,25 @@ class InputConfig:
     )
     policy: str = setting(
         "latest",
-        "while a frame is being worked on: keep only the latest waiting frame, or every one",
+        "frames that arrive while another is processed: keep only the latest one, or queue every one",
         choices=("latest", "every"),
     )
-    every_limit: int = setting(300, "frames that may wait under policy every", unit="frames", low=1)
+    every_limit: int = setting(300, "maximum length of the queue under policy every", unit="frames", low=1)
     depth_scale: float = setting(
-        0.0, "metres per unit of an integer depth image; 0 means the standard millimetre", unit="m", low=0.0
+        0.0, "metres per unit of integer depth images; 0 means millimetres (REP 118)", unit="m", low=0.0
     )
     on_time_jump: str = setting(
         "reset", "tracks and map when stamps go backwards, as in a looped bag", choices=("reset", "keep")
     )
     time_jump_s: float = setting(
         1.0,
-        "stamps that go back by less are ridden out: poses, tracks and map stay",
+        "backward steps of stamps smaller than this are ignored: poses, tracks and map stay",
         unit="s",
         low=0.1,
         live=True,
     )
     clock_warning_s: float = setting(
-        10.0, "warn when a stamp is further than this from the node's clock", unit="s", low=0.0, live=True
+        10.0, "warn if a stamp differs by more than this from the node's clock", unit="s", low=0.0, live=True
     )
 
 
@@ -78,9 +78,9 @@ class InputConfig:
 class SyncConfig:
     """How colour and depth are put together by their stamps."""
 
-    slop_s: float = setting(0.02, "largest difference of stamps within one set", unit="s", low=1e-6, high=5.0)
+    slop_s: float = setting(0.02, "maximum stamp difference of matched images", unit="s", low=1e-6, high=5.0)
     queue_size: int = setting(
-        10, "messages kept per input while waiting for the others", unit="messages", low=1, high=1000
+        10, "messages kept per topic while waiting for matching ones", unit="messages", low=1, high=1000
     )
 
 
@@ -90,18 +90,18 @@ class TfConfig:
 
     timeout_s: float = setting(
         0.2,
-        "how long a frame waits for its pose, and the first ones for a calibration",
+        "how long a frame waits for its pose; also how long the first frames wait for a calibration",
         unit="s",
         low=0.0,
         high=60.0,
     )
     max_jump_m: float = setting(
-        1.0, "warn when the camera moves further between two frames", unit="m", low=0.0, live=True
+        1.0, "warn if the camera moves further than this between two frames", unit="m", low=0.0, live=True
     )
-    cache_s: float = setting(10.0, "how much transform history is kept", unit="s", low=0.1, high=600.0)
-    recheck_ms: float = setting(5.0, "how often waiting frames are tried again", unit="ms", low=1.0)
+    cache_s: float = setting(10.0, "length of the TF buffer", unit="s", low=0.1, high=600.0)
+    recheck_ms: float = setting(5.0, "how often waiting frames look up their pose", unit="ms", low=1.0)
     unknown_frame_s: float = setting(
-        5.0, "report a target frame that TF does not know after this long", unit="s", low=0.1
+        5.0, "report an error if TF does not know the target frame for this long", unit="s", low=0.1
     )
 
 
@@ -110,53 +110,64 @@ class PublishConfig:
     """What the outputs contain."""
 
     include_occluded: bool = setting(
-        True, "also report tracks that this frame did not see but memory holds", live=True
+        True, "also publish tracks that are in memory but not seen in this frame", live=True
     )
-    cloud_color: str = setting("rgb", "colour of the points", choices=("rgb", "instance", "class"), live=True)
+    cloud_color: str = setting(
+        "rgb", "content of the clouds' rgb field", choices=("rgb", "instance", "class"), live=True
+    )
     label_image: str = setting(
         "track_id",
-        "pixel of ~/label_image: the track id, or label in the high and id in the low 16 bits",
+        "pixels of ~/label_image: the track id, or the label in the upper and the id in the lower "
+        "16 bits (hydra_packed)",
         choices=("track_id", "hydra_packed"),
         live=True,
     )
-    map_rate_hz: float = setting(1.0, "rate of ~/map_points", unit="Hz", low=0.01, high=30.0, live=True)
+    map_rate_hz: float = setting(
+        1.0, "maximum rate of ~/map_points", unit="Hz", low=0.01, high=30.0, live=True
+    )
 
 
 @dataclass(frozen=True)
 class MarkersConfig:
     """How tracks look in RViz and Foxglove."""
 
-    style: str = setting("lines", "boxes as lines or see-through cubes", choices=("lines", "cube"), live=True)
-    labels: bool = setting(True, "text above each box", live=True)
-    include_tentative: bool = setting(False, "also tracks not yet seen often enough to trust", live=True)
-    line_width_m: float = setting(0.02, "width of box lines", unit="m", low=1e-3, high=1.0, live=True)
+    style: str = setting("lines", "boxes as lines or transparent cubes", choices=("lines", "cube"), live=True)
+    labels: bool = setting(True, "show a text above each box", live=True)
+    include_tentative: bool = setting(False, "also show tracks that are not yet confirmed", live=True)
+    line_width_m: float = setting(0.02, "width of the box lines", unit="m", low=1e-3, high=1.0, live=True)
     text_height_m: float = setting(0.12, "height of capital letters", unit="m", low=1e-3, high=5.0, live=True)
     lifetime_s: float = setting(
-        0.0, "markers vanish after this long without an update; 0 keeps them", unit="s", low=0.0, live=True
+        0.0, "markers disappear after this long without an update; 0 keeps them", unit="s", low=0.0, live=True
     )
-    resend_s: float = setting(1.0, "send all markers again this often, for late viewers", unit="s", low=0.1)
+    resend_s: float = setting(
+        1.0, "how often all markers are sent again, for late viewers", unit="s", low=0.1
+    )
 
 
 @dataclass(frozen=True)
 class DebugConfig:
     """The picture for people."""
 
-    max_rate_hz: float = setting(5.0, "rate limit of ~/debug_image", unit="Hz", low=0.1, high=60.0, live=True)
-    opacity: float = setting(0.5, "how strongly masks cover the colour image", low=0.0, high=1.0, live=True)
+    max_rate_hz: float = setting(
+        5.0, "maximum rate of ~/debug_image", unit="Hz", low=0.1, high=60.0, live=True
+    )
+    opacity: float = setting(0.5, "opacity of masks over the colour image", low=0.0, high=1.0, live=True)
 
 
 @dataclass(frozen=True)
 class DiagnosticsConfig:
     """When the node complains."""
 
-    silence_s: float = setting(5.0, "explain why nothing comes in after this long", unit="s", low=0.5)
-    repeat_s: float = setting(10.0, "repeat a complaint at most this often", unit="s", low=0.5)
+    silence_s: float = setting(5.0, "log why no frames arrive, after this long", unit="s", low=0.5)
+    repeat_s: float = setting(10.0, "log the same problem at most this often", unit="s", low=0.5)
     age_warning_s: float = setting(
-        0.5, "warn when outputs are older than this when published", unit="s", low=0.0, live=True
+        0.5, "diagnostics warn if outputs are older than this when published", unit="s", low=0.0, live=True
     )
-    age_error_s: float = setting(2.0, "error when outputs are older than this", unit="s", low=0.0, live=True)
+    age_error_s: float = setting(
+        2.0, "diagnostics report an error if they are older than this", unit="s", low=0.0, live=True
+    )
     failures_in_a_row: int = setting(
-        10, "deactivate after this many failed frames in a row", unit="frames", low=1
+        10, "deactivate the node after this many failed frames in a row", unit="frames", low=1
     )
 
 
@@ -164,12 +175,12 @@ class DiagnosticsConfig:
 class SnapshotConfig:
     """When the node itself saves and loads map, tracks and ids."""
 
-    file: str = setting("", "snapshot of map, tracks and ids; its folder has to exist")
-    load: bool = setting(False, "begin with what the file holds; empty where it cannot be loaded")
+    file: str = setting("", "snapshot file for map, tracks and ids; its folder has to exist")
+    load: bool = setting(False, "load the file at the start; if that fails, start empty")
     every_s: float = setting(
-        0.0, "save to the file this often while frames come; 0: never", unit="s", low=0.0, live=True
+        0.0, "save to the file this often while frames arrive; 0 never saves", unit="s", low=0.0, live=True
     )
-    at_shutdown: bool = setting(False, "save to the file when the node is cleaned up or ends", live=True)
+    at_shutdown: bool = setting(False, "save to the file when the node is cleaned up or shut down", live=True)
 
     def __post_init__(self) -> None:
         if not self.file and (self.load or self.every_s > 0 or self.at_shutdown):
@@ -180,11 +191,11 @@ class SnapshotConfig:
 class NodeConfig:
     """All that the node itself can be told; the core's sections come besides."""
 
-    target_frame: str = setting("odom", "world frame of all outputs; TF must lead to it from the camera")
+    target_frame: str = setting("odom", "world frame of all outputs; TF must connect the camera to it")
     camera_frame: str = setting(
-        "", "optical frame of the colour camera; empty takes the colour image's own frame_id"
+        "", "optical frame of the colour camera; empty uses the frame_id of the colour image"
     )
-    autostart: bool = setting(True, "configure and activate without a lifecycle manager")
+    autostart: bool = setting(True, "configure and activate the node at start, without a lifecycle manager")
     topics: TopicsConfig = section(TopicsConfig)
     input: InputConfig = section(InputConfig)
     sync: SyncConfig = section(SyncConfig)

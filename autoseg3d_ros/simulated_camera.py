@@ -37,12 +37,12 @@ class CameraConfig:
 
     source: str = setting("simulation:5000", "a bag, a folder of posed images, or simulation:SEED")
     rate_hz: float = setting(10.0, "frames per second", unit="Hz", low=0.1, high=1000.0)
-    loop: bool = setting(False, "begin again at the end")
-    recorded_stamps: bool = setting(False, "publish the recorded stamps instead of the time of publishing")
-    wait_for_listener: bool = setting(True, "begin when somebody subscribes to the colour image")
-    world_frame: str = setting("odom", "frame of the poses")
-    camera_frame: str = setting("camera_color_optical_frame", "frame of the images")
-    tf_delay_s: float = setting(0.0, "send each pose this long after its image", unit="s", low=0.0)
+    loop: bool = setting(False, "start again at the end")
+    recorded_stamps: bool = setting(False, "publish the recorded stamps instead of the current time")
+    wait_for_listener: bool = setting(True, "start only when someone subscribes to the colour image")
+    world_frame: str = setting("odom", "TF frame that the poses refer to")
+    camera_frame: str = setting("camera_color_optical_frame", "frame_id of the images")
+    tf_delay_s: float = setting(0.0, "publish each pose this long after its image", unit="s", low=0.0)
 
 
 def camera_info(header: Header, camera: CameraIntrinsics) -> CameraInfo:

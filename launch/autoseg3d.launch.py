@@ -19,12 +19,12 @@ ARGUMENTS = [
         "camera",
         default_value="none",
         choices=["none", "realsense", "zed", "oak", "orbbec"],
-        description="topics of this driver; none takes rgb/image, depth/image and rgb/camera_info",
+        description="camera driver whose topics to use; none uses rgb/image, depth/image and rgb/camera_info",
     ),
     DeclareLaunchArgument(
         "params_file",
         default_value=str(SHARE / "config" / "autoseg3d.yaml"),
-        description="YAML file with parameters; the camera's topics and the arguments below come on top",
+        description="YAML file with parameters; the camera's topics and the arguments below override it",
     ),
     DeclareLaunchArgument(
         "target_frame", default_value="", description="world frame of the outputs; empty: as in params_file"
@@ -32,26 +32,26 @@ ARGUMENTS = [
     DeclareLaunchArgument("namespace", default_value="", description="namespace of the node"),
     DeclareLaunchArgument("name", default_value="autoseg3d", description="name of the node"),
     DeclareLaunchArgument(
-        "use_sim_time", default_value="false", choices=BOOLEAN, description="take the time from /clock"
+        "use_sim_time", default_value="false", choices=BOOLEAN, description="use the time from /clock"
     ),
     DeclareLaunchArgument(
         "autostart",
         default_value="true",
         choices=BOOLEAN,
-        description="configure and activate; false leaves that to a lifecycle manager",
+        description="configure and activate the node; false leaves this to a lifecycle manager",
     ),
     DeclareLaunchArgument(
         "policy",
         default_value="",
         choices=["", "latest", "every"],
-        description="frames to work on; empty: as in params_file",
+        description="which frames to process (input.policy); empty: as in params_file",
     ),
     DeclareLaunchArgument("rviz", default_value="false", choices=BOOLEAN, description="also start RViz"),
     DeclareLaunchArgument(
         "log_level",
         default_value="info",
         choices=["debug", "info", "warn", "error"],
-        description="lines to print",
+        description="lowest level of log messages to print",
     ),
 ]
 

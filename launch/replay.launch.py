@@ -16,9 +16,7 @@ BOOLEAN = ["true", "false"]
 ARGUMENTS = [
     DeclareLaunchArgument("bag", description="the bag to play (a folder, .mcap or .db3)"),
     DeclareLaunchArgument("rate", default_value="1.0", description="speed; 0.5 plays at half the speed"),
-    DeclareLaunchArgument(
-        "loop", default_value="false", choices=BOOLEAN, description="play it over and over"
-    ),
+    DeclareLaunchArgument("loop", default_value="false", choices=BOOLEAN, description="repeat the bag"),
 ]
 PASSED_ON = ("camera", "params_file", "target_frame", "policy", "rviz")
 DEFAULTS = {"rviz": "true", "camera": "none", "policy": "every", "target_frame": ""}

@@ -27,7 +27,7 @@ def generate_launch_description() -> LaunchDescription:
         ),
         DeclareLaunchArgument("rate_hz", default_value="5.0", description="frames per second"),
         DeclareLaunchArgument(
-            "loop", default_value="true", choices=BOOLEAN, description="begin again at the end"
+            "loop", default_value="true", choices=BOOLEAN, description="start again at the end"
         ),
         DeclareLaunchArgument("rviz", default_value="true", choices=BOOLEAN, description="also start RViz"),
     ]

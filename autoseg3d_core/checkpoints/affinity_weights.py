@@ -15,7 +15,7 @@ def load_affinity_network(path: Path) -> AffinityNetwork:
     """Return the network with its weights; raises `InputError` for a file of another network."""
     checkpoint = load(path)
     if checkpoint.config.get("kind") != KIND:
-        raise InputError(f"{path} holds weights of another network: give those of masks-edge")
+        raise InputError(f"{path} holds weights of another network: give masks-edge weights")
     network = AffinityNetwork(AffinityShape.of(checkpoint.config))
     tensors = {n: t.float() if t.is_floating_point() else t for n, t in checkpoint.tensors.items()}
     fill(network, tensors, str(path))

@@ -59,7 +59,7 @@ def load(path: str | Path) -> Checkpoint:
 
 def _config_of(path: str | Path, about: Mapping[str, str]) -> dict[str, Any]:
     if about.get("format") != FORMAT:
-        raise InputError(f"{path} holds tensors, but not of this program: convert it first")
+        raise InputError(f"{path} was not written by autoseg3d: convert it first (`autoseg3d convert`)")
     if about.get("version") != str(VERSION):
         raise InputError(
             f"{path} is of format version {about.get('version')}, this program reads {VERSION}: update it"
@@ -67,9 +67,11 @@ def _config_of(path: str | Path, about: Mapping[str, str]) -> dict[str, Any]:
     try:
         config = json.loads(about["config"])
     except (KeyError, ValueError) as error:
-        raise InputError(f"{path}: its config cannot be read ({error}): write the file anew") from error
+        raise InputError(f"{path}: its config cannot be read ({error}): write the file again") from error
     if not isinstance(config, dict):
-        raise InputError(f"{path}: its config is {type(config).__name__}, not a mapping: write it anew")
+        raise InputError(
+            f"{path}: its config is {type(config).__name__}, not a mapping: write the file again"
+        )
     return config
 
 

@@ -70,7 +70,9 @@ def mask_network(path: Path) -> nn.Module:
     try:
         network = empty_network(stored.architecture, stored.classes)
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, OSError) as error:
-        raise InputError(f"{path}: its architecture is unknown to this ultralytics ({error})") from error
+        raise InputError(
+            f"{path}: its architecture is unknown to the installed ultralytics ({error})"
+        ) from error
     tensors = {n: t.float() if t.is_floating_point() else t for n, t in stored.tensors.items()}
     check_fit(network, tensors, str(path))
     network.load_state_dict(tensors)
@@ -80,7 +82,7 @@ def mask_network(path: Path) -> nn.Module:
 def _ours(path: Path) -> NetworkFile:
     checkpoint = load(path)
     if "architecture" not in checkpoint.config:
-        raise InputError(f"{path} holds weights of another network: give those of a FastSAM")
+        raise InputError(f"{path} holds weights of another network: give FastSAM weights")
     return NetworkFile(
         checkpoint.config["architecture"], int(checkpoint.config["classes"]), dict(checkpoint.tensors)
     )
@@ -90,7 +92,9 @@ def _check(architecture: dict[str, Any] | str, path: Path) -> None:
     """Raise `InputError` unless a description is that of a network for masks, and of nothing but layers."""
     if isinstance(architecture, str):
         if not NAME.fullmatch(architecture):
-            raise InputError(f"{path} names {architecture!r}, and no network such as yolo11n-seg.yaml")
+            raise InputError(
+                f"{path} names {architecture!r}, which is not a network such as yolo11n-seg.yaml"
+            )
         return
     try:
         rows = [*architecture["backbone"], *architecture["head"]]
@@ -99,7 +103,7 @@ def _check(architecture: dict[str, Any] | str, path: Path) -> None:
         raise InputError(f"{path} describes no network: give a FastSAM or YOLO-seg checkpoint") from error
     if layers[-1] != MASK_HEAD:
         raise InputError(
-            f"{path} ends in {layers[-1]}, not in {MASK_HEAD}: it has no masks, or of an unknown kind. "
+            f"{path} ends in {layers[-1]}, not in {MASK_HEAD}: it has no masks, or masks of an unknown kind. "
             "Give a FastSAM or YOLO-seg checkpoint"
         )
     unknown = sorted({layer for layer in layers[:-1] if layer not in LAYERS} | _unknown_keys(architecture))

@@ -54,7 +54,7 @@ def convert_backbone(source: str | Path, target: str | Path) -> list[str]:
     if not mine:
         raise InputError(
             f"{where} has no tensor called {BACKBONE}* (but {', '.join(list(state)[:3])}): "
-            "give a checkpoint of ESAM, or the backbone that it starts from"
+            "give a checkpoint of ESAM, or the backbone that ESAM is trained from"
         )
     _check_values(mine, where)
     tensors = our_tensors(mine, where)
@@ -74,10 +74,10 @@ def _check_target(target: str | Path) -> None:
     path = Path(target)
     if path.suffix != ".safetensors":
         raise InputError(
-            f"{path} is to be a .safetensors file: name it {path.with_suffix('.safetensors').name}"
+            f"{path} has to be a .safetensors file: name it {path.with_suffix('.safetensors').name}"
         )
     if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent} to write {path.name} to: make it first")
+        raise InputError(f"there is no folder {path.parent} to write {path.name} to: create it first")
 
 
 def _check_values(state: Mapping[str, Tensor], where: str) -> None:
@@ -86,6 +86,6 @@ def _check_values(state: Mapping[str, Tensor], where: str) -> None:
         counts = name.endswith(".num_batches_tracked")
         if value.dtype != torch.int64 if counts else not value.is_floating_point():
             kind = "a count" if counts else "real numbers"
-            raise InputError(f"{where}: {name} is {value.dtype}, and no tensor of {kind}: download it again")
+            raise InputError(f"{where}: {name} is {value.dtype}, not a tensor of {kind}: download it again")
         if not torch.isfinite(value).all():
             raise InputError(f"{where}: {name} holds numbers that are not finite: download it again")

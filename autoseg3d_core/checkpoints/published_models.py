@@ -65,10 +65,12 @@ def model_of(state: Mapping[str, Tensor], where: str = "the checkpoint") -> Publ
     """Return the published model that a state dict is of; raises `InputError` when it is of none."""
     missing = [name for name in (CLASSES, SEMANTICS) if name not in state]
     if missing:
-        raise InputError(f"{where} lacks {' and '.join(missing)}: it is no checkpoint of ESAM")
+        raise InputError(f"{where} lacks {' and '.join(missing)}: it is not an ESAM checkpoint")
     flat = [name for name in (CLASSES, SEMANTICS, IMAGE) if name in state and state[name].ndim != 2]
     if flat:
-        raise InputError(f"{where}: {flat[0]} is {tuple(state[flat[0]].shape)}, no matrix: download it again")
+        raise InputError(
+            f"{where}: {flat[0]} is {tuple(state[flat[0]].shape)}, not a matrix: download it again"
+        )
     lacking = [group for group in SEQUENCE_GROUPS if not any(name.startswith(group) for name in state)]
     embedding = EmbeddingShape("batch" if "merge_head.net.1.running_mean" in state else "layer")
     classes, semantics = len(state[CLASSES]) - 1, len(state[SEMANTICS]) - 1

@@ -27,7 +27,9 @@ BUILDERS = {
 def sam_network(path: Path) -> tuple[nn.Module, str]:
     """Return the network and its family; raises `InputError` for another file."""
     if path.stem not in BUILDERS:
-        raise InputError(f"{path}: name it as published, which tells the network: {', '.join(BUILDERS)}")
+        raise InputError(
+            f"{path}: keep its published name, which says what network it is: {', '.join(BUILDERS)}"
+        )
     family, builder = BUILDERS[path.stem]
     network = getattr(ultralytics_module("models.sam.build"), builder)()
     tensors = {name: tensor.float() for name, tensor in read_tensors(path).items()}

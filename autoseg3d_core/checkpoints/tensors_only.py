@@ -168,13 +168,13 @@ def read_pickle(path: str | Path, packages: Collection[str], names: Collection[t
     if not Path(path).is_file():
         raise InputError(f"no file at {path}: download the published checkpoint first")
     if not _is_archive(path):
-        raise InputError(f"{path} is no checkpoint that torch.save writes: download it again")
+        raise InputError(f"{path} is not a checkpoint written by torch.save: download it again")
     try:
         with zipfile.ZipFile(path) as archive:
             return TensorUnpickler(archive, packages, names).load()
     except pickle.UnpicklingError as error:
         raise InputError(
-            f"{path} is refused: {error}, which weights do not need; do not trust this file"
+            f"{path} is refused: {error}, which a file of weights does not need; do not trust this file"
         ) from error
     except DAMAGE as error:
         raise InputError(f"{path} is damaged ({error}): download it again") from error
@@ -205,6 +205,6 @@ def _weights_of(content: Any, path: str | Path) -> dict[str, Tensor]:
     for name, value in weights.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise InputError(
-                f"{path}: {name!r} in its state dict is no tensor: give a checkpoint of weights only"
+                f"{path}: {name!r} in its state dict is not a tensor: give a checkpoint of weights only"
             )
     return {name: value.detach() for name, value in weights.items()}

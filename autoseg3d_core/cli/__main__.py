@@ -12,19 +12,19 @@ import autoseg3d_core
 from autoseg3d_core.errors import ConfigError, InputError
 
 COMMANDS = {
-    "demo": "play the bundled recording into the live ROS 2 node and show what comes out",
+    "demo": "play a recording into the live ROS 2 node and show its outputs",
     "replay": "run the core offline on a bag, a folder of posed images or a simulated scene",
-    "synthesize": "write simulated scenes as folders or bags",
-    "convert": "convert published weights of ESAM",
-    "prepare": "write scenes with truth and masks, as training and evaluation read them",
-    "train": "train the bundled weights, going on where it was left",
-    "evaluate": "score configurations on scenes whose truth is known, side by side",
-    "masks": "score a mask maker on simulated frames, and picture its masks",
-    "weights": "fetch published weights of a mask maker, or list them",
+    "synthesize": "write simulated scenes as folders or bags, with ground truth",
+    "convert": "convert published ESAM weights",
+    "prepare": "write scenes with ground truth and masks, for train and evaluate",
+    "train": "train a network; an interrupted run continues where it stopped",
+    "evaluate": "compare configurations by their scores on scenes with ground truth",
+    "masks": "score a mask maker where the ground truth is known, and draw its masks",
+    "weights": "list the published weights of mask makers, or download one",
     "bench": "measure time per stage, growth over frames and memory",
-    "bench-network": "measure the 3D network alone: each U-Net on each backend",
-    "bench-association": "measure everything after the decoder, with many tracks over many frames",
-    "doctor": "say what is installed, what is missing, and the command that mends it",
+    "bench-network": "measure the 3D network alone, with each U-Net on each backend",
+    "bench-association": "measure association and tracking with many tracks over many frames",
+    "doctor": "show what is installed, what is missing, and how to install it",
 }
 
 

@@ -39,7 +39,7 @@ def setting(text: str) -> str:
     """Return `key=value` as it is."""
     if "=" not in text:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not KEY=VALUE (what is no setting goes before the option)"
+            f"{text!r} is not KEY=VALUE (put other arguments before this option)"
         )
     return text
 
@@ -61,11 +61,11 @@ def results_folder(path: str | Path, names: Collection[str]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         found = list(folder.iterdir())
     except OSError as error:
-        raise InputError(f"{path}: cannot be made a folder for results ({error.strerror})") from error
+        raise InputError(f"{path}: cannot be used as a folder for results ({error.strerror})") from error
     strangers = sorted(entry.name for entry in found if entry.name not in names)
     if strangers:
         few = ", ".join(strangers[:3]) + (" and more" if len(strangers) > 3 else "")
-        raise InputError(f"{path}: has {few} in it, which no earlier run wrote: name another folder")
+        raise InputError(f"{path}: contains {few}, not written by an earlier run: choose another folder")
     for entry in found:
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)

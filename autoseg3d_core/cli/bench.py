@@ -57,13 +57,17 @@ class Growth:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("source", nargs="?", default="simulation:5000", help="as for replay")
     parser.add_argument(
-        "--frames", type=positive, default=200, help="frames to run, over again if there are fewer"
+        "source", nargs="?", default="simulation:5000", help="a recording or simulation:SEED, as for replay"
     )
-    add_settings(parser, "--simulation", "settings of a simulated scene")
-    parser.add_argument("--threads", type=positive, default=2, help="threads that torch may use")
-    parser.add_argument("--ros", action="store_true", help="measure the ROS part instead (needs ROS 2)")
+    parser.add_argument(
+        "--frames", type=positive, default=200, help="frames to run; a shorter recording is repeated"
+    )
+    add_settings(parser, "--simulation", "settings of a simulated scene, e.g. rooms=2 frames=100")
+    parser.add_argument("--threads", type=positive, default=2, help="number of torch threads")
+    parser.add_argument(
+        "--ros", action="store_true", help="measure the ROS node's own work instead (needs ROS 2)"
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the figures to a JSON file")
     add_config_arguments(parser)
 

@@ -59,12 +59,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--frames", type=positive, default=1000, help="frames (default: %(default)s)")
     parser.add_argument(
-        "--tracks", type=positive, default=500, help="tracks held at most (default: %(default)s)"
+        "--tracks", type=positive, default=500, help="maximum number of tracks (default: %(default)s)"
     )
-    parser.add_argument("--instances", type=positive, default=20, help="per frame (default: %(default)s)")
-    parser.add_argument("--every", type=positive, default=4, help="frames until a new object comes into view")
-    parser.add_argument("--weights", help="trained weights (default: a new network, whose scores are random)")
-    parser.add_argument("--threads", type=positive, default=2, help="threads that torch may use")
+    parser.add_argument(
+        "--instances", type=positive, default=20, help="instances per frame (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--every",
+        type=positive,
+        default=4,
+        help="a new object appears every n-th frame (default: %(default)s)",
+    )
+    parser.add_argument("--weights", help="trained weights (default: random weights)")
+    parser.add_argument("--threads", type=positive, default=2, help="number of torch threads")
 
 
 @torch.inference_mode()

@@ -50,15 +50,19 @@ class NetworkTimes:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("source", nargs="?", default="simulation:5000", help="as for replay")
-    parser.add_argument("--frames", type=positive, default=12, help="frames of the walk")
+    parser.add_argument(
+        "source", nargs="?", default="simulation:5000", help="a recording or simulation:SEED, as for replay"
+    )
+    parser.add_argument("--frames", type=positive, default=12, help="frames to run")
     parser.add_argument("--points", type=positive, default=20_000, help="points per frame")
     parser.add_argument("--unet", nargs="+", default=list(SHAPES), choices=list(SHAPES))
     parser.add_argument("--backend", nargs="+", default=["torch", "spconv"], choices=["torch", "spconv"])
-    parser.add_argument("--max-voxels", type=positive, default=200_000, help="cap of the voxel memory")
-    add_settings(parser, "--simulation", "settings of a simulated scene")
-    parser.add_argument("--threads", type=positive, default=2, help="threads that torch may use")
-    parser.add_argument("--device", default="auto", help="where to compute; half precision on a GPU")
+    parser.add_argument(
+        "--max-voxels", type=positive, default=200_000, help="maximum size of the voxel memory"
+    )
+    add_settings(parser, "--simulation", "settings of a simulated scene, e.g. rooms=2 frames=100")
+    parser.add_argument("--threads", type=positive, default=2, help="number of torch threads")
+    parser.add_argument("--device", default="auto", help="torch device; half precision is used on a GPU")
     parser.add_argument("--json", metavar="FILE", help="also write the figures to a JSON file")
 
 

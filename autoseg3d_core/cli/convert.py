@@ -13,7 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("source", help="a published .pth: ESAM, ESAM-E, +FF, single view, or a backbone")
     parser.add_argument("target", help="the .safetensors file to write")
-    parser.add_argument("--backbone", action="store_true", help="the U-Net alone, to start training from")
+    parser.add_argument(
+        "--backbone", action="store_true", help="convert the U-Net alone, to start training from it"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -51,25 +51,25 @@ class AfterMasks:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "source", nargs="+", help="scenes or folders of them, bags, simulation:SEED or simulation:FIRST-LAST"
+        "source", nargs="+", help="scenes, folders of scenes, bags, simulation:SEED or simulation:FIRST-LAST"
     )
     parser.add_argument(
         "--masks",
-        help="masks made before: those of a name that the scenes were prepared with, or perfect ones, "
-        "truth-parts or truth-objects (default: what the configuration makes)",
+        help="precomputed masks: a name given to `prepare`, or perfect ones, truth-parts or truth-objects "
+        "(default: the mask maker of each configuration)",
     )
     parser.add_argument(
         "--row",
         nargs="+",
         action="append",
         metavar=("NAME", "KEY=VALUE"),
-        help="a configuration: its name and its settings; may be given several times",
+        help="a configuration to score: its name and its parameters; may be given several times",
     )
     parser.add_argument("--config", metavar="FILE", help="YAML file that all rows start from")
-    parser.add_argument("--limit", type=positive, help="only so many scenes")
-    parser.add_argument("--stride", type=positive, default=1, help="every n-th frame of a scene")
-    add_settings(parser, "--simulation", "settings of a simulated scene")
-    parser.add_argument("--threads", type=positive, help="threads that torch may use")
+    parser.add_argument("--limit", type=positive, help="score only this many scenes")
+    parser.add_argument("--stride", type=positive, default=1, help="use every n-th frame")
+    add_settings(parser, "--simulation", "settings of a simulated scene, e.g. rooms=2 frames=100")
+    parser.add_argument("--threads", type=positive, help="number of torch threads")
     parser.add_argument("--out", metavar="DIR", help="folder for scores.json and a picture per row and scene")
 
 
@@ -137,8 +137,8 @@ def scored_scene(
     result = scoring.result(cloud, tracks)
     if result is None:
         raise InputError(
-            f"{sequence.name}: nobody knows its truth: a folder needs truth/instance/NUMBER.png with the "
-            "id of each pixel, 0 none (docs/training.md)"
+            f"{sequence.name}: has no ground truth: a folder needs truth/instance/NUMBER.png with the id "
+            "of each pixel, 0 for none (docs/training.md)"
         )
     return result, after_masks.ms
 

@@ -17,10 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("source", nargs="+", help="bags, folders, simulation:SEED or simulation:FIRST-LAST")
     parser.add_argument(
-        "--out", required=True, metavar="DIR", help="each scene gets a folder in it; those there are kept"
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="folder for the scenes, one folder each; existing ones are kept",
     )
-    parser.add_argument("--name", help="of the masks (default: the mask maker's)")
-    add_settings(parser, "--simulation", "settings of a simulated scene")
+    parser.add_argument("--name", help="name for the masks (default: the mask maker's name)")
+    add_settings(parser, "--simulation", "settings of a simulated scene, e.g. rooms=2 frames=100")
     add_config_arguments(parser)
 
 

@@ -50,26 +50,28 @@ RESULTS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "source", help="a recording (docs/recordings.md tells of which kinds), or simulation:SEED"
+        "source", help="a recording (docs/recordings.md lists the formats), or simulation:SEED"
     )
-    parser.add_argument("--out", required=True, help="folder for the results, made anew")
+    parser.add_argument(
+        "--out", required=True, help="folder for the results; those of an earlier run are replaced"
+    )
     parser.add_argument("--limit", type=positive, help="stop after this many frames")
-    parser.add_argument("--stride", type=positive, default=1, help="take every n-th frame")
-    parser.add_argument("--start", type=whole, default=0, metavar="FRAME", help="the first frame, from 0 on")
+    parser.add_argument("--stride", type=positive, default=1, help="use every n-th frame")
+    parser.add_argument(
+        "--start", type=whole, default=0, metavar="FRAME", help="first frame to use, counted from 0"
+    )
     parser.add_argument(
         "--resume",
         metavar="FILE",
-        help="go on from a snapshot: its map, tracks and ids; it has to be of the same model, weights and "
-        "world. With a file that does not fit nothing is run",
+        help="continue from a snapshot with its map, tracks and ids; it needs the same model, weights and "
+        "world frame, otherwise nothing is run",
     )
-    parser.add_argument(
-        "--save", metavar="FILE", help="write a snapshot in the end, to go on from with --resume"
-    )
-    add_settings(parser, "--simulation", "settings of a simulated scene")
+    parser.add_argument("--save", metavar="FILE", help="write a snapshot at the end, for --resume")
+    add_settings(parser, "--simulation", "settings of a simulated scene, e.g. rooms=2 frames=100")
     parser.add_argument(
         "--masks",
         metavar="NAME",
-        help="masks made before: of a name that the scene was prepared with, truth-parts or truth-objects",
+        help="precomputed masks: a name given to `prepare`, or perfect ones, truth-parts or truth-objects",
     )
     parser.add_argument("--rerun", action="store_true", help="also write a Rerun recording (needs rerun-sdk)")
     add_config_arguments(parser)

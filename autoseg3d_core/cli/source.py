@@ -31,34 +31,41 @@ SIMULATION = "simulation:"
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `--config FILE` and `--set section.key=value`."""
-    parser.add_argument("--config", metavar="FILE", help="YAML file with settings")
-    add_settings(parser, "--set", "settings, e.g. lifting.points=10000")
+    parser.add_argument(
+        "--config", metavar="FILE", help="YAML file with parameters, e.g. a copy of config/autoseg3d.yaml"
+    )
+    add_settings(parser, "--set", "parameters (docs/parameters.md), e.g. lifting.points=10000")
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what a user may say about a recording that its files do not tell, or tell wrongly."""
-    group = parser.add_argument_group("the recording (docs/recordings.md)")
+    group = parser.add_argument_group("options for recordings (docs/recordings.md)")
+    group.add_argument("--depth-scale", type=rate, metavar="UNITS", help="depth units per metre, e.g. 1000")
+    group.add_argument("--depth-unit", choices=tuple(UNITS_PER_METRE), help="the same, by name")
+    group.add_argument("--pose-unit", choices=("m", "cm", "mm"), help="unit of the camera positions")
     group.add_argument(
-        "--depth-scale", type=rate, metavar="UNITS", help="units of depth per metre, e.g. 1000"
-    )
-    group.add_argument("--depth-unit", choices=tuple(UNITS_PER_METRE), help="the same by name")
-    group.add_argument("--pose-unit", choices=("m", "cm", "mm"), help="unit of the poses' positions")
-    group.add_argument(
-        "--pose-convention", choices=tuple(POSE_CONVENTIONS), help="what the poses' matrices mean"
+        "--pose-convention", choices=tuple(POSE_CONVENTIONS), help="what the pose matrices mean"
     )
     group.add_argument(
-        "--intrinsics", type=camera, metavar="CAMERA", help="fx,fy,cx,cy[,width,height] of colour, or a file"
+        "--intrinsics",
+        type=camera,
+        metavar="CAMERA",
+        help="colour camera: fx,fy,cx,cy[,width,height], or a file",
     )
     group.add_argument(
-        "--depth-intrinsics", type=camera, metavar="CAMERA", help="of a depth camera that is to be registered"
+        "--depth-intrinsics",
+        type=camera,
+        metavar="CAMERA",
+        help="the same for the depth camera, to register depth",
     )
     group.add_argument(
-        "--depth-offset", type=offset, metavar="X,Y,Z", help="where it stands in colour's axes, in metres"
+        "--depth-offset",
+        type=offset,
+        metavar="X,Y,Z",
+        help="position of the depth camera in the colour camera's axes, in metres",
     )
-    group.add_argument(
-        "--registration", choices=REGISTRATIONS, help="how depth of another camera is registered"
-    )
-    group.add_argument("--swap-colors", action="store_true", help="red and blue are the wrong way round")
+    group.add_argument("--registration", choices=REGISTRATIONS, help="how to map depth to colour")
+    group.add_argument("--swap-colors", action="store_true", help="swap red and blue")
     group.add_argument(
         "--topics",
         metavar="PART=TOPIC",
@@ -66,11 +73,13 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         type=setting,
         default=[],
-        help=f"a bag's topics by their part: {', '.join(TOPICS)}",
+        help=f"topics of a bag, for any of {', '.join(TOPICS)}",
     )
-    group.add_argument("--target-frame", metavar="FRAME", help="a bag's frame of the world")
-    group.add_argument("--camera-frame", metavar="FRAME", help="a bag's optical frame of the colour camera")
-    group.add_argument("--strict", action="store_true", help="end where the first frames look wrong")
+    group.add_argument("--target-frame", metavar="FRAME", help="TF frame of the world, for a bag")
+    group.add_argument(
+        "--camera-frame", metavar="FRAME", help="optical TF frame of the colour camera, for a bag"
+    )
+    group.add_argument("--strict", action="store_true", help="stop if the first frames look wrong")
 
 
 def look_over(source: str, sequence: RgbdSequence, is_strict: bool) -> None:
@@ -81,7 +90,7 @@ def look_over(source: str, sequence: RgbdSequence, is_strict: bool) -> None:
 
     for suspicion in suspicions(first_frames(sequence)):
         if is_strict:
-            raise InputError(f"{source}: {suspicion} (without --strict it runs all the same)")
+            raise InputError(f"{source}: {suspicion} (remove --strict to run anyway)")
         print(f"{source}: looks wrong: {suspicion}", file=sys.stderr)
 
 
@@ -105,10 +114,10 @@ def offset(text: str) -> tuple[float, float, float]:
 def source_options(args: argparse.Namespace) -> SourceOptions:
     """Return what was said about the recording."""
     if args.depth_scale and args.depth_unit:
-        raise InputError("--depth-scale and --depth-unit say the same: give one of them")
+        raise InputError("--depth-scale and --depth-unit mean the same: give one of them")
     if args.depth_scale is not None and args.depth_scale < 1:
         raise InputError(
-            f"--depth-scale {args.depth_scale:g}: give units per metre, e.g. {1 / args.depth_scale:g} instead"
+            f"--depth-scale {args.depth_scale:g}: give units per metre, e.g. {1 / args.depth_scale:g}"
         )
     return SourceOptions(
         depth_scale=UNITS_PER_METRE[args.depth_unit] if args.depth_unit else args.depth_scale,
@@ -128,7 +137,7 @@ def source_options(args: argparse.Namespace) -> SourceOptions:
 def _part_and_topic(text: str) -> tuple[str, str]:
     part, _, topic = text.partition("=")
     if part not in TOPICS:
-        raise InputError(f"--topics {text}: no such part; known: {', '.join(TOPICS)}")
+        raise InputError(f"--topics {text}: no such input; use one of {', '.join(TOPICS)}")
     return part, topic if topic.startswith("/") else f"/{topic}"
 
 
@@ -153,7 +162,7 @@ def open_source(
         return sequence
     if options is not None:
         names = tuple(field.name for field in fields(options))
-        options.refuse(names, source, "a simulated scene is right by itself")
+        options.refuse(names, source, "a simulated scene needs no corrections")
     seed = source[len(SIMULATION) :]
     if not seed.isdigit():
         raise InputError(f"{source}: write the seed as a whole number, e.g. simulation:5000")
@@ -185,8 +194,8 @@ def scenes_of(sources: Sequence[str]) -> dict[str, str]:
         name = source.replace(":", "_") if source.startswith(SIMULATION) else Path(source).resolve().name
         if name in scenes:
             raise InputError(
-                f"{scenes[name]} and {source} would both become the scene {name}: rename one, or use "
-                "them one after the other"
+                f"{scenes[name]} and {source} would both become the scene {name}: rename one, or run "
+                "them separately"
             )
         scenes[name] = source
     return scenes

@@ -24,10 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         required=True,
         metavar="DIR",
-        help="where one scene goes; each of several gets a folder in it",
+        help="folder of the scene; several scenes get one folder each in it",
     )
     parser.add_argument("--format", choices=("folder", "bag"), default="folder", help="default: %(default)s")
-    parser.add_argument("--raw", action="store_true", help="raw instead of compressed images in bags")
+    parser.add_argument("--raw", action="store_true", help="write raw instead of compressed images to bags")
     parser.add_argument("--frames", type=positive, help="frames per scene")
     parser.add_argument("--rooms", type=positive, help="rooms per scene")
     parser.add_argument("--force", action="store_true", help="allow seeds that belong to no split")

@@ -42,9 +42,9 @@ Validate = Callable[[nn.Module], Mapping[str, float]]
 class ValidationConfig:
     """What the averaged weights are tried on now and then; the best are kept."""
 
-    scenes: str = setting("", "folder of prepared scenes, none to go without")
-    masks: str = setting("fastsam", "masks of those scenes")
-    stride: int = setting(3, "every n-th frame of them", low=1, high=1000)
+    scenes: str = setting("", "folder of prepared scenes; empty skips validation")
+    masks: str = setting("fastsam", "name of those scenes' masks")
+    stride: int = setting(3, "validate on every n-th frame", low=1, high=1000)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class TrainConfig:
 
     train: str = setting(
         "network",
-        "what is trained",
+        "what to train",
         choices=("masks", "affinity", "network", "assembly", "association"),
     )
     loop: LoopConfig = section(LoopConfig)
@@ -68,8 +68,8 @@ class TrainConfig:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--config", metavar="FILE", help="YAML file, e.g. config/train_masks.yaml")
-    add_settings(parser, "--set", "other settings")
-    parser.add_argument("--out", required=True, help="folder of weights, state and log")
+    add_settings(parser, "--set", "settings that override the file")
+    parser.add_argument("--out", required=True, help="folder for weights, training state and log")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,8 +7,8 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("name", nargs="?", help="which to fetch; all are listed when left out")
-    parser.add_argument("--sha256", default="", help="refuse a file of another sha256")
+    parser.add_argument("name", nargs="?", help="which weights to download; without it, all are listed")
+    parser.add_argument("--sha256", default="", help="refuse a file with another sha256")
 
 
 def run(args: argparse.Namespace) -> int:

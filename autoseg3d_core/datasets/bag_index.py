@@ -44,7 +44,9 @@ class BagIndex:
         self.kinds = {c.topic: c.msgtype for c in self._reader.connections if counts[c.topic]}
         """The type of each topic that has messages; recorders list topics on which nothing came as well."""
         if not self.kinds:
-            raise InputError(f"{path}: the bag is empty: check that the topics are published, record again")
+            raise InputError(
+                f"{path}: the bag is empty: check that the topics are published, and record again"
+            )
         self._places: dict[str, list[Stamped]] = {}
         self._cache: dict[Stamped, Any] = {}
 
@@ -118,7 +120,7 @@ class BagIndex:
     def _stamp_of(self, topic: str, kind: str, data: bytes) -> int:
         """Return the stamp of a message that begins with a header, without parsing the rest of it."""
         if len(data) < 12:
-            raise InputError(f"{self.path}: {topic}: a {kind} of {len(data)} bytes is cut off")
+            raise InputError(f"{self.path}: {topic}: a {kind} message of {len(data)} bytes is cut off")
         seconds, nanoseconds = struct.unpack_from("<iI" if data[1] & 1 else ">iI", data, 4)
         return seconds * 1_000_000_000 + nanoseconds
 
@@ -147,12 +149,12 @@ def _files_of(path: Path) -> list[Path]:
         return [path]
     files = sorted(file for file in path.iterdir() if file.suffix in BAG_ENDINGS)
     if not files:
-        raise InputError(f"{path}: no metadata.yaml, .mcap or .db3 file: this is no bag")
+        raise InputError(f"{path}: no metadata.yaml, .mcap or .db3 file: this is not a bag")
     return files
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
     return InputError(
-        f"{path}: cannot be read as a rosbag2 recording ({error}); if recording was cut off, repair an "
+        f"{path}: cannot be read as a rosbag2 recording ({error}); if the recording was cut off, repair an "
         "MCAP file with `mcap recover FILE -o NEW.mcap`, and metadata.yaml with `ros2 bag reindex FOLDER`"
     )

@@ -72,7 +72,8 @@ class BagPoses:
             )
         if child and child != self.camera and not self._reaches(child):
             raise InputError(
-                f"{self._source}: {topic} tells where {child} is, and nothing where {self.camera} is on it: "
+                f"{self._source}: {topic} gives the pose of {child}, but nothing says where "
+                f"{self.camera} is on it: "
                 "record /tf_static as well, or name the camera's frame with --camera-frame"
             )
 
@@ -93,8 +94,8 @@ class BagPoses:
         known = next((name for name in WORLD_FRAMES if name in above), None)
         if known is None and self.tree.is_fixed(self.camera):
             raise InputError(
-                f"{self._source}: nothing says how {above[-1]} moves: record /tf with "
-                f"{', '.join(WORLD_FRAMES)} or the like; for a camera that stands still name "
+                f"{self._source}: no transform says how {above[-1]} moves: record /tf with "
+                f"{', '.join(WORLD_FRAMES)} or similar; for a camera that stands still, set "
                 f"{above[-1]} as the target frame (--target-frame {above[-1]})"
             )
         return known or above[-1]

@@ -47,7 +47,7 @@ def find_topics(
     infos = [t for t, kind in kinds.items() if kind == INFO]
     for given in (color, depth, info, depth_info):
         if given is not None and given not in kinds:
-            raise InputError(f"{source}: no topic {given}; it has {', '.join(sorted(kinds))}")
+            raise InputError(f"{source}: no topic {given}; the bag has {', '.join(sorted(kinds))}")
     color = color or _best(colors, COLOR_WORDS, source, "colour image")
     depth = depth or _best(depths, DEPTH_WORDS, source, "depth image")
     beside = next((topic for topic in infos if topic.rsplit("/", 1)[0] == _folder(depth)), "")

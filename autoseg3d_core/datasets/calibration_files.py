@@ -46,8 +46,8 @@ def camera_from_text(text: str) -> CameraIntrinsics:
         or not np.isfinite(numbers).all()
     ):
         raise InputError(
-            f"{text!r} is no calibration: write fx,fy,cx,cy (pixels), or fx,fy,cx,cy,width,height, or name a "
-            "text file with a 3x3 matrix"
+            f"{text!r} is not a calibration: write fx,fy,cx,cy (pixels), or fx,fy,cx,cy,width,height, or "
+            "name a text file with a 3x3 matrix"
         )
     size = (int(numbers[4]), int(numbers[5])) if len(numbers) == 6 else OF_THE_IMAGE
     fx, fy, cx, cy = numbers[:4]

@@ -105,10 +105,14 @@ def numbered(ids: Int32[np.ndarray, "height width"]) -> Int32[np.ndarray, "heigh
 def prepared_scenes(folder: Path) -> list[PreparedScene]:
     """Return the scenes in a folder, by name; raises `InputError` when there is none."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder of scenes: `autoseg3d prepare SOURCE --out {folder}`")
+        raise InputError(
+            f"{folder}: no such folder of scenes: write it with `autoseg3d prepare SOURCE --out {folder}`"
+        )
     found = [p for p in sorted(folder.iterdir()) if p.is_dir() and p.suffix != ".unfinished"]
     if not found:
-        raise InputError(f"{folder}: holds no scenes: `autoseg3d prepare SOURCE --out {folder}`")
+        raise InputError(
+            f"{folder}: contains no scenes: write some with `autoseg3d prepare SOURCE --out {folder}`"
+        )
     return [PreparedScene(path) for path in found]
 
 

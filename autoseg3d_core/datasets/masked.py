@@ -50,7 +50,7 @@ def labels_of(sequence: RgbdSequence, index: int, masks: str) -> Int32[np.ndarra
     if masks in TRUTH_MASKS:
         truth = sequence.truth(index)
         if truth is None:
-            raise InputError(f"{sequence.name}: has no truth, and so no {masks} masks")
+            raise InputError(f"{sequence.name}: has no ground truth, so there are no {masks} masks")
         return getattr(truth, TRUTH_MASKS[masks])
     folder = getattr(sequence, "path", Path("-")) / MASKS
     if not (folder / masks).is_dir():

@@ -34,7 +34,7 @@ def numbered(folder: Path, endings: tuple[str, ...], start: str = "") -> dict[in
             continue
         key = int(number.group(1))
         if key in files:
-            raise InputError(f"{folder}: {files[key].name} and {file.name} are one frame: delete one")
+            raise InputError(f"{folder}: {files[key].name} and {file.name} are the same frame: delete one")
         files[key] = file
     return files
 

@@ -60,13 +60,17 @@ def format_of(source: str | Path) -> Format:
     """Return how a recording is stored; raises `InputError` naming what was looked for."""
     path = Path(source)
     if path.suffix == ROS1_ENDING:
-        raise InputError(f"{path}: a ROS 1 bag: `rosbags-convert --src {path.name} --dst NEW` converts it")
+        raise InputError(
+            f"{path}: a ROS 1 bag: convert it with `rosbags-convert --src {path.name} --dst NEW`"
+        )
     if not path.exists():
         raise InputError(f"{path}: no such bag or folder")
     found = next((known for known in FORMATS if known.fits(path)), None)
     if found is None:
         marks = "; ".join(f"{known.name}: {known.needs}" for known in FORMATS)
-        raise InputError(f"{path}: no recording of a known kind, which are told by what they hold: {marks}")
+        raise InputError(
+            f"{path}: not a recording of a known format; formats are recognised by their files: {marks}"
+        )
     return found
 
 

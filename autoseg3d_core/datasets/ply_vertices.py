@@ -26,7 +26,7 @@ def read_vertices(file: Path) -> dict[str, np.ndarray]:
     header, end, body = data.replace(b"\r\n", b"\n", data[:4096].count(b"\r\n")).partition(END)
     lines = [line.split() for line in header.decode(errors="replace").splitlines()]
     if not end or lines[:1] != [["ply"]]:
-        raise InputError(f"{file}: no PLY file: download it again")
+        raise InputError(f"{file}: not a PLY file: download it again")
     order = next((line[1] for line in lines if line[:1] == ["format"]), "")
     count, columns = _vertex_columns(lines, file)
     if order == "ascii":

@@ -53,7 +53,7 @@ class PosedImages:
         findings: Findings | None = None,
     ) -> None:
         if stride < 1:
-            raise InputError(f"{path}: a stride of {stride}: take every frame with 1, every second with 2")
+            raise InputError(f"{path}: a stride of {stride}: use 1 for every frame, 2 for every second one")
         self.path = Path(path)
         self.name = self.path.name
         options = options or SourceOptions()
@@ -61,7 +61,7 @@ class PosedImages:
         parts = {name: numbered(folder_of(self.path, name), FOLDERS[name][1]) for name in FOLDERS}
         everything = sorted(set().union(*parts.values()))
         if not everything:
-            raise InputError(f"{self.path}: color/, depth/ and pose/ hold no numbered files")
+            raise InputError(f"{self.path}: color/, depth/ and pose/ contain no numbered files")
         stamp_of = dict(zip(everything, _stamps(self.path, everything), strict=True))
         usable = complete(parts, self.path, findings)
         look_for_gaps(everything, self.path, findings)

@@ -93,7 +93,7 @@ class Recording:
         if not rows:
             why = "; ".join(findings.reasons.values())
             raise InputError(f"{path}: no usable frame{': ' + why if why else ''}")
-        options.refuse(("topics", "target_frame", "camera_frame"), str(path), "it is no bag")
+        options.refuse(("topics", "target_frame", "camera_frame"), str(path), "it is not a bag")
         self.path, self.name = path, path.stem if path.is_file() else path.name
         self.skipped, self.skip_reasons = findings.skipped, findings.reasons
         self.guesses = tuple(findings.guesses)

@@ -92,7 +92,7 @@ def of_size(camera: CameraIntrinsics, shape: tuple[int, ...], what: str) -> Came
     if abs(camera.width * height / (camera.height * width) - 1) > SAME_SHAPE:
         raise InputError(
             f"{what} is {width}x{height}, its calibration is of {camera.width}x{camera.height}: "
-            "the image was cropped, or the calibration is of another one"
+            "the image was cropped, or this is the calibration of another camera or resolution"
         )
     if (camera.width, camera.height) != (width, height):
         camera = resized(camera, width, height)
@@ -100,7 +100,7 @@ def of_size(camera: CameraIntrinsics, shape: tuple[int, ...], what: str) -> Came
         raise InputError(
             f"{what}: the principal point ({camera.cx:g}, {camera.cy:g}) is outside the images "
             f"of {width}x{height}; scale the calibration to the size of the images, or give "
-            "--intrinsics fx,fy,cx,cy,width,height with the size that it is of"
+            "--intrinsics fx,fy,cx,cy,width,height with the calibrated size"
         )
     return camera
 
@@ -110,8 +110,8 @@ def _same_view(
 ) -> CameraIntrinsics:
     if abs(depth[1] * color[0] / (depth[0] * color[1]) - 1) > SAME_SHAPE:
         raise InputError(
-            f"{source}: depth is {depth[1]}x{depth[0]} but colour is {color[1]}x{color[0]}, which is another "
-            "view; register depth to colour, or give depth's own --depth-intrinsics fx,fy,cx,cy"
+            f"{source}: depth is {depth[1]}x{depth[0]} but colour is {color[1]}x{color[0]}, so their "
+            "views differ; register depth to colour, or give depth's own --depth-intrinsics fx,fy,cx,cy"
         )
     return resized(camera, depth[1], depth[0])
 

@@ -213,7 +213,7 @@ class RosbagSequence:
     def _check_named(self, named: Mapping[str, str]) -> None:
         for part, topic in named.items():
             if part not in TOPICS:
-                raise InputError(f"--topics {part}={topic}: no such part; known: {', '.join(TOPICS)}")
+                raise InputError(f"--topics {part}={topic}: no such input; use one of {', '.join(TOPICS)}")
             if topic not in self._bag.kinds:
                 known = ", ".join(sorted(self._bag.kinds))
                 raise InputError(f"{self.path}: no messages on {topic}; it has {known}")

@@ -61,7 +61,7 @@ class SourceOptions:
         wrong = [name for name in self.given() if name in names]
         if wrong:
             options = ", ".join("--" + name.replace("_", "-") for name in wrong)
-            raise InputError(f"{source}: {why}, so {options} means nothing here: leave it out")
+            raise InputError(f"{source}: {why}, so {options} has no effect here: leave it out")
 
 
 def world_from_camera(

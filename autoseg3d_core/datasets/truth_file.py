@@ -38,4 +38,4 @@ def load_scene_truth(path: str | Path) -> SceneTruth:
         names = tuple(str(name) for name in columns["label_names"])
         return SceneTruth(cloud, columns["ids"], columns["labels"], columns["boxes"], names)
     except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as the truth of a scene ({error})") from error
+        raise InputError(f"{path}: cannot be read as ground truth of a scene ({error})") from error

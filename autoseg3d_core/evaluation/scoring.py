@@ -44,7 +44,7 @@ class Scoring:
                 return
             height, width = truth.instance.shape
             if (height, width) != update.label_image.shape:
-                raise InputError(f"its truth is {width}x{height}, which is not the size of the frame")
+                raise InputError(f"its ground truth is {width}x{height}, which is not the size of the frame")
         except InputError as error:
             self.unscored += 1
             print(f"frame {index} not scored: {error}", file=sys.stderr)

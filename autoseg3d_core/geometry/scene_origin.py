@@ -27,17 +27,19 @@ class OriginConfig:
 
     at: str = setting(
         "first_camera",
-        "under the first camera, turned as it looks, or world for the world's own coordinates",
+        "origin of the network's coordinates: on the floor below the first camera, with x in its "
+        "viewing direction (first_camera), or that of the world frame (world)",
         choices=("first_camera", "world"),
     )
     up: str = setting(
         "auto",
-        "the world's vertical; auto is the axis nearest to the first camera's upper side, where "
-        "that looks up by no more than 30 degrees and down by no more than 60",
+        "vertical axis of the world frame; auto takes the axis closest to the first camera's up "
+        "direction, which needs a camera that looks up by at most 30 degrees or down by at most "
+        "60",
         choices=UPS,
     )
     camera_height_m: float = setting(
-        1.3, "how far below the first camera the floor is taken to be", unit="m", low=-10.0, high=10.0
+        1.3, "assumed height of the first camera above the floor", unit="m", low=-10.0, high=10.0
     )
 
 

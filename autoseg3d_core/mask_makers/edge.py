@@ -49,13 +49,21 @@ Ground that is taken for something a little must not outweigh the small thing on
 class EdgeConfig:
     """Which weights, and which of the regions found become masks."""
 
-    weights: str = setting("masks-edge", "the bundled ones, or the path of a file")
-    size: int = setting(320, "longer side of the network's input", unit="px", low=64, high=1280)
-    level: str = setting("parts", "what a mask is: a part or a whole object", choices=LEVELS, live=True)
-    min_score: float = setting(0.15, "masks with a lower score are left out", low=0.0, high=1.0, live=True)
+    weights: str = setting("masks-edge", "name of the bundled weights, or path of a weights file")
+    size: int = setting(
+        320,
+        "longer side of the network's input image; a larger one finds smaller objects and takes more time",
+        unit="px",
+        low=64,
+        high=1280,
+    )
+    level: str = setting(
+        "parts", "what one mask covers: a part of an object, or a whole object", choices=LEVELS, live=True
+    )
+    min_score: float = setting(0.15, "drop masks with a lower score", low=0.0, high=1.0, live=True)
     min_share: float = setting(
         0.0005,
-        "masks that cover less than this share of the image are left out",
+        "drop masks smaller than this fraction of the image",
         low=0.0,
         high=0.5,
         live=True,

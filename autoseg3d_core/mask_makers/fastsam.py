@@ -34,30 +34,45 @@ class FastSamConfig:
     """Which weights, and how its detections become masks; the published settings are imgsz 640, 0.1, 0.9."""
 
     weights: str = setting(
-        "fastsam-edge", "the bundled ones, a fetched name (`autoseg3d weights`), or the path of a file"
+        "fastsam-edge",
+        "name of bundled weights, a name that `autoseg3d weights` lists, or path of a weights file",
     )
-    size: int = setting(320, "longer side of the network's input", unit="px", low=64, high=2048)
-    confidence: float = setting(0.25, "masks with a lower score are left out", low=0.0, high=1.0, live=True)
+    size: int = setting(
+        320,
+        "longer side of the network's input image; a larger one finds smaller objects and takes more time",
+        unit="px",
+        low=64,
+        high=2048,
+    )
+    confidence: float = setting(0.25, "drop masks with a lower score", low=0.0, high=1.0, live=True)
     iou: float = setting(
         0.7,
-        "of two masks whose boxes overlap more than this (IoU), the worse is left out",
+        "of two boxes that overlap (IoU) by more than this, only the better-scored one is kept",
         low=0.0,
         high=1.0,
         live=True,
     )
     retry_iou: float = setting(
-        0.7, "masks.fastsam.iou of the second try, made when the first finds nothing", low=0.0, high=1.0
+        0.7, "the same threshold for a second try, if the first finds no mask", low=0.0, high=1.0
     )
-    max_masks: int = setting(150, "most masks of a frame", unit="masks", low=1, high=1000, live=True)
+    max_masks: int = setting(
+        150, "maximum number of masks per frame", unit="masks", low=1, high=1000, live=True
+    )
     min_share: float = setting(
         0.0005,
-        "masks that cover less than this share of the image are left out",
+        "drop masks smaller than this fraction of the image",
         low=0.0,
         high=0.5,
         live=True,
     )
-    features: bool = setting(False, "hand on the features after layer 14, for weights that want them (+FF)")
-    fine: bool = setting(False, "assemble masks at the image's size, not at the network's", live=True)
+    features: bool = setting(
+        False, "pass the image features of layer 14 on to the 3D network, for weights that use them (+FF)"
+    )
+    fine: bool = setting(
+        False,
+        "compute masks at the image's resolution instead of the network's; sharper, but slower",
+        live=True,
+    )
 
 
 @dataclass(frozen=True)

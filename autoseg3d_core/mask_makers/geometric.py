@@ -27,27 +27,42 @@ STRONGEST = 3.0
 class GeometricConfig:
     """What makes a border; each cue is 1 at its threshold."""
 
-    width: int = setting(320, "width at which images are worked on", unit="px", low=80, high=1920)
-    window: int = setting(7, "size of the window that fits a surface", unit="px", low=3, high=31)
+    width: int = setting(320, "images are resized to this width first", unit="px", low=80, high=1920)
+    window: int = setting(7, "side of the window in which surfaces are fitted", unit="px", low=3, high=31)
     step: float = setting(
-        0.012, "jump of inverse depth that is a border", unit="1/m", low=1e-4, high=1.0, live=True
+        0.012,
+        "a larger jump of inverse depth is a border; raise it for fewer, larger masks",
+        unit="1/m",
+        low=1e-4,
+        high=1.0,
+        live=True,
     )
     concave: float = setting(
-        0.26, "inward bend (about the sine of its angle) that is a border", low=0.01, high=2.0, live=True
+        0.26,
+        "a sharper concave edge (about the sine of its angle) is a border; raise it for fewer, larger masks",
+        low=0.01,
+        high=2.0,
+        live=True,
     )
     color: float = setting(
-        30.0, "change of colour that is a border", unit="CIELAB", low=1.0, high=500.0, live=True
+        30.0,
+        "a larger colour difference (CIELAB) is a border; raise it for fewer, larger masks",
+        unit="CIELAB",
+        low=1.0,
+        high=500.0,
+        live=True,
     )
     join: float = setting(
         0.7,
-        "regions are joined when their border is weaker than this on average",
+        "neighbouring regions become one if their border is weaker than this on average (1 is a "
+        "border at its threshold); raise it for fewer, larger masks",
         low=0.0,
         high=3.0,
         live=True,
     )
     min_share: float = setting(
         0.0008,
-        "regions that cover less than this share of the image are left out",
+        "drop regions smaller than this fraction of the image",
         low=0.0,
         high=0.5,
         live=True,

@@ -21,10 +21,11 @@ class PrecomputedConfig:
 
     folder: str = setting(
         "",
-        "folder of label images, STAMP_NS.png or .npy, or for recordings numbered from 0 on as their frames "
-        "are; empty takes those that come with the frames (topics.masks, or replay --topics masks=TOPIC)",
+        "folder of label images named STAMP_NS.png or .npy (numbered recordings: frame number "
+        "from 0); empty uses those that come with the frames (topics.masks, replay --topics "
+        "masks=TOPIC)",
     )
-    void: int = setting(0, "value of pixels without a mask", low=-1, high=65535)
+    void: int = setting(0, "pixel value that means no mask", low=-1, high=65535)
 
 
 class PrecomputedMaskMaker:
@@ -38,7 +39,7 @@ class PrecomputedMaskMaker:
         labels = frame.label_image if self._folder is None else self._folder.label_image(frame)
         if labels is None:
             raise InputError(
-                f"frame at {frame.stamp_ns} ns comes without a label image: set topics.masks (replay: "
+                f"frame at {frame.stamp_ns} ns has no label image: set topics.masks (replay: "
                 "--masks), or masks.precomputed.folder"
             )
         if labels.shape != frame.depth.shape:
@@ -69,7 +70,7 @@ class LabelImageFolder:
             raise InputError(f"masks.precomputed.folder={folder}: no such folder of label images")
         files = [file for file in self._folder.iterdir() if file.suffix in ENDINGS and file.stem.isdigit()]
         if not files:
-            raise InputError(f"{folder}: holds no label images (STAMP_NS.png or .npy)")
+            raise InputError(f"{folder}: contains no label images (STAMP_NS.png or .npy)")
         self._files = {int(file.stem): file for file in files}
         self._are_numbered = sorted(self._files) == list(range(len(self._files)))
 
@@ -78,8 +79,8 @@ class LabelImageFolder:
         key = frame.number if self._are_numbered else frame.stamp_ns
         if key is None:
             raise InputError(
-                f"{self._folder}: numbered label images fit recordings only, as a live camera has no "
-                "frame 0: name them STAMP_NS.png"
+                f"{self._folder}: numbered label images work with recordings only, because a live camera has "
+                "no frame 0: name them STAMP_NS.png"
             )
         if key not in self._files:
             name = "frame number" if self._are_numbered else "stamp"

@@ -20,21 +20,28 @@ PREDICTORS = {"sam": "Predictor", "sam2": "SAM2Predictor"}
 class SamConfig:
     """Which weights, and how densely and strictly masks are asked for; the defaults are SAM's own."""
 
-    weights: str = setting("mobile-sam", "a fetched name (`autoseg3d weights`) or the path of a .pt")
+    weights: str = setting("mobile-sam", "a name that `autoseg3d weights` lists, or path of a .pt file")
     points_per_side: int = setting(
-        32, "points along each side of the grid at which masks are sought", unit="points", low=1, high=128
+        32,
+        "the network is prompted at a square grid of points, this many per side; more find "
+        "smaller objects and take more time",
+        unit="points",
+        low=1,
+        high=128,
     )
-    quality: float = setting(0.88, "masks whose predicted IoU is lower are left out", low=-10.0, high=1.0)
+    quality: float = setting(
+        0.88, "drop masks whose quality (IoU) the network predicts to be lower", low=-10.0, high=1.0
+    )
     stability: float = setting(
         0.95,
-        "masks are left out when cut lower and higher they overlap less than this (IoU)",
+        "drop masks with a lower stability score, which says how little a mask changes with its threshold",
         low=0.0,
         high=1.0,
         live=True,
     )
     min_share: float = setting(
         0.0005,
-        "masks that cover less than this share of the image are left out",
+        "drop masks smaller than this fraction of the image",
         low=0.0,
         high=0.5,
         live=True,

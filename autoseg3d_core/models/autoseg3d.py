@@ -44,35 +44,41 @@ class AutoSeg3DConfig:
 
     min_affinity: float = setting(
         0.1,
-        "an instance joins a track when its affinity (share of the track times confidence) is higher",
+        "an instance is given to a track only if their affinity (share of the track times "
+        "confidence) is higher; raise it if different objects get one id",
         low=0.0,
         high=1.0,
         live=True,
     )
     piece_affinity: float = setting(
         0.5,
-        "an instance without a track joins one that another instance has joined, from this affinity on",
+        "an instance without a track of its own is given to a track that already has an instance "
+        "in this frame from this affinity on; raise it if different objects get one id",
         low=0.0,
         high=1.0,
         live=True,
     )
     join_confidence: float = setting(
         0.5,
-        "two tracks get a vote for being one object when one instance belongs to both with more than this "
-        "confidence; 1 joins no tracks",
+        "two tracks get a vote for being one object if one instance matches both with more than "
+        "this confidence; 1 joins no tracks",
         low=0.0,
         high=1.0,
         live=True,
     )
     map_weight: float = setting(
         0.5,
-        "weight of the voxels that an instance shares with a track, beside the network; 0 as published",
+        "how much the scene map (voxels that the instance and the track share) counts beside the "
+        "network's affinity; 0 uses the network alone, as published",
         low=0.0,
         high=1.0,
         live=True,
     )
     recall: bool = setting(
-        True, "instances that no active track takes are offered to the dormant tracks", live=True
+        True,
+        "compare instances that match no active track with the dormant tracks, so that objects "
+        "keep their id when they come back",
+        live=True,
     )
 
 
@@ -112,7 +118,7 @@ class AutoSeg3D:
         association = network.part(TrackAssociation)
         if association is None:
             raise ConfigError(
-                "model.network.weights holds no track association: train it with `autoseg3d train`, or run "
+                "model.network.weights has no track association: train it with `autoseg3d train`, or run "
                 "these weights with model.name=esam"
             )
         self.network, self.config, self.own = network, config, own

@@ -52,8 +52,8 @@ class Esam:
         embed = network.part(EmbeddingHead)
         if embed is None or network.decoder.boxes is None:
             raise ConfigError(
-                "model.name=esam: its weights have no boxes or no embedding, without which no instance finds "
-                "its track: take weights of sequences, or train some from these (network.start=FILE)"
+                "model.name=esam: its weights predict no boxes or no embedding, so instances cannot be "
+                "assigned to tracks: use weights trained on sequences, or train them (network.start=FILE)"
             )
         self.network, self.config, self.label_names = network, config, network.label_names
         self._perception = Perception(network, config, lambda q, boxes: EmbeddingRows(embed(q), boxes))

@@ -135,8 +135,8 @@ class Network(nn.Module):
             if view is None or len(view.features) != channels:
                 given = "none" if view is None else f"{len(view.features)} channels"
                 raise InputError(
-                    f"these weights want image features of {channels} channels and get {given}: set "
-                    "masks.name=fastsam, masks.fastsam.features=true, and the FastSAM that made them"
+                    f"these weights need image features with {channels} channels but get {given}: set "
+                    "masks.name=fastsam, masks.fastsam.features=true, and the FastSAM of their training"
                 )
             cells = tensor.level.cells
             xyz = cells[cells[:, 0] == row, 1:].double() * self.shape.voxel_m  # the lowest corners

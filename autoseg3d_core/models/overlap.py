@@ -36,17 +36,18 @@ class OverlapConfig:
 
     min_affinity: float = setting(
         0.5,
-        "a fragment joins the track that holds at least this share of its known voxels",
+        "a fragment is given to the track that owns at least this fraction of the fragment's "
+        "voxels known to the map; raise it if different objects get one id",
         low=0.0,
         high=1.0,
         live=True,
     )
     min_points: int = setting(
-        25, "fragments with fewer points are left out", unit="points", low=1, high=100_000, live=True
+        25, "ignore fragments with fewer points", unit="points", low=1, high=100_000, live=True
     )
     min_seen_voxels: int = setting(
         5,
-        "a fragment joins a track only when the map knows at least so many of its voxels",
+        "a fragment is given to a track only if the map knows at least this many of the fragment's voxels",
         unit="voxels",
         low=1,
         high=10_000,
@@ -54,14 +55,15 @@ class OverlapConfig:
     )
     cover: float = setting(
         0.6,
-        "a fragment covers a track when it holds at least this share of the track's visible voxels",
+        "a fragment covers a track if it contains at least this fraction of the track's visible "
+        "voxels; tracks covered by one fragment get a vote for being one object",
         low=0.5,
         high=1.0,
         live=True,
     )
     min_visible_voxels: int = setting(
         15,
-        "what covers a track is judged only while at least so many of its voxels are visible",
+        "a track counts as covered or not only while at least this many of its voxels are visible",
         unit="voxels",
         low=1,
         high=10_000,

@@ -37,12 +37,13 @@ class NetworkConfig:
 
     weights: str = setting(
         "",
-        "path of trained weights, or published ones through `autoseg3d convert`; empty takes those bundled",
+        "path of trained weights, or of published ones converted by `autoseg3d convert`; empty "
+        "uses the bundled weights of the model",
     )
     without: str = setting("", f"parts of the weights to leave out, by comma: {', '.join(PARTS)}")
     backend: str = setting(
         "auto",
-        "sparse convolution by spconv or torch; auto takes spconv on a GPU",
+        "library for sparse convolution; auto uses spconv on a GPU and torch otherwise",
         choices=("auto", "torch", "spconv"),
     )
     precision: str = setting(
@@ -53,12 +54,14 @@ class NetworkConfig:
     )
     max_voxels: int = setting(
         200_000,
-        "most voxels remembered, at the finest remembered stride",
+        "maximum number of voxels that the network's voxel memory holds at its finest resolution",
         unit="voxels",
         low=1000,
         high=5_000_000,
     )
-    leftovers: int = setting(20, "fragments made of the points on no mask", unit="fragments", low=1, high=200)
+    leftovers: int = setting(
+        20, "number of fragments made of the points that no mask covers", unit="fragments", low=1, high=200
+    )
     selection: SelectionConfig = section(SelectionConfig)
 
 

@@ -50,44 +50,62 @@ class SamosaicConfig:
     """How instances find their tracks (samosaic3d)."""
 
     short_memory: int = setting(
-        50, "tracks in the short memory: those found last", unit="tracks", low=1, high=10_000, live=True
+        50,
+        "number of tracks in the short memory: those found most recently",
+        unit="tracks",
+        low=1,
+        high=10_000,
+        live=True,
     )
     min_match: float = setting(
-        0.5, "an instance joins a track of the short memory above this score", low=0.0, high=1.0, live=True
+        0.5,
+        "an instance is given to a track of the short memory only above this score; raise it if "
+        "different objects get one id",
+        low=0.0,
+        high=1.0,
+        live=True,
     )
     min_overlap: float = setting(
-        0.25, "an instance joins a track of the long memory above this overlap", low=0.0, high=1.0, live=True
+        0.25,
+        "an instance is given to a track of the long memory only above this overlap of their boxes",
+        low=0.0,
+        high=1.0,
+        live=True,
     )
     piece_match: float = setting(
         0.5,
-        "an instance left over joins a track that has another from this score on",
+        "an instance without a track of its own is given to a track that already has an instance "
+        "in this frame, if their score is at least this",
         low=0.0,
         high=1.0,
         live=True,
     )
     near: bool = setting(
         True,
-        "an instance can join a track of the short memory only where their boxes meet; as published anywhere",
+        "an instance can be given to a track of the short memory only if their boxes meet; false "
+        "allows any distance, as published",
         live=True,
     )
     map_weight: float = setting(
         1.0,
-        "how much the voxels that an instance shares with a track count beside scores and boxes (0 as "
-        "published)",
+        "how much the scene map (voxels that the instance and the track share) counts beside "
+        "scores and boxes; 0 as published",
         low=0.0,
         high=1.0,
         live=True,
     )
     map_share: float = setting(
         0.3,
-        "they count fully when the map gives this share of the instance's voxels to tracks, else less",
+        "the scene map counts fully if at least this fraction of the instance's voxels belongs to "
+        "tracks, and less otherwise",
         low=0.01,
         high=1.0,
         live=True,
     )
     cover: float = setting(
         0.6,
-        "an instance that holds this share of a track's visible voxels speaks for the track being its object",
+        "tracks get a vote for being one object if one instance contains at least this fraction "
+        "of the visible voxels of each",
         low=0.5,
         high=1.0,
         live=True,
@@ -136,7 +154,7 @@ class Samosaic3D:
         matching = network.part(SceneMatching)
         if matching is None:
             raise ConfigError(
-                "model.name=samosaic3d: its weights hold no scene matching: train it with "
+                "model.name=samosaic3d: its weights have no scene matching: train it with "
                 "`autoseg3d train --config config/train_samosaic_sequence.yaml`"
             )
         self.network, self.config, self.samosaic = network, config, samosaic

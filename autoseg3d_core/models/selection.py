@@ -20,36 +20,49 @@ class SelectionConfig:
 
     per_class: bool = setting(
         False,
-        "a query stands for every class apart, as published for class-aware weights; else for its best class",
+        "let a query be a candidate for every class, as published for class-aware weights; "
+        "otherwise only for its best class",
         live=True,
     )
     top_k: int = setting(
-        60, "most candidates of a frame, by class score", unit="candidates", low=1, high=1000, live=True
+        60,
+        "number of candidates per frame, chosen by class score",
+        unit="candidates",
+        low=1,
+        high=1000,
+        live=True,
     )
-    suppress: bool = setting(True, "lower the scores of masks that overlap better ones", live=True)
+    suppress: bool = setting(True, "lower the score of a mask that overlaps a better one", live=True)
     mask_threshold: float = setting(
-        0.5, "a point is on a mask when its probability is higher", low=0.0, high=1.0, live=True
+        0.5, "a point belongs to a mask if its mask probability is higher", low=0.0, high=1.0, live=True
     )
     score_threshold: float = setting(
-        0.5, "an instance is kept when its score is higher", low=0.0, high=1.0, live=True
+        0.5,
+        "keep instances with a higher score; lower it if objects are missed, raise it if there "
+        "are false ones",
+        low=0.0,
+        high=1.0,
+        live=True,
     )
     min_points: int = setting(
-        30, "an instance is kept when it has more points", unit="points", low=0, high=100_000, live=True
+        30, "keep instances with more points than this", unit="points", low=0, high=100_000, live=True
     )
     exclusive: bool = setting(
         True,
-        "a point on several masks belongs to the one that is surest of it; as published it belongs to all",
+        "a point on several masks belongs only to the one with the highest mask probability "
+        "there; false as published",
         live=True,
     )
     whole_fragments: bool = setting(
         False,
-        "the points of a 2D mask go to one instance, for masks with sharp borders (config/good_masks.yaml); "
-        "else each point decides alone, as published",
+        "assign all points of a 2D mask to one instance, for masks with sharp borders "
+        "(config/good_masks.yaml); false decides each point separately, as published",
         live=True,
     )
     split_share: float = setting(
         0.3,
-        "whole_fragments: a 2D mask is split when this share of it is surely another instance; 1 splits none",
+        "with whole_fragments, still split a 2D mask if the network is sure that at least this "
+        "fraction of its points belongs to a second instance; 1 never splits",
         low=0.01,
         high=1.0,
         live=True,

@@ -62,7 +62,7 @@ def suspicions(frames: Sequence[Frame]) -> list[Suspicion]:
     filled = float(np.median([(frame.depth[::4, ::4] > 0).mean() for frame in frames]))
     if filled < LEAST_READINGS:
         what = f"depth has readings in {filled:.1%} of the pixels"
-        return [Suspicion(what, "sure", "check that depth is what was recorded")]
+        return [Suspicion(what, "sure", "check that this is the depth image")]
     depth_m = float(np.median(np.concatenate(readings)))
     found = [_of_units_and_axes(frames, depth_m), _of_colors(frames), _of_registration(frames)]
     return [suspicion for suspicion in found if suspicion is not None]
@@ -74,17 +74,17 @@ def _of_units_and_axes(frames: Sequence[Frame], depth_m: float) -> Suspicion | N
     now = agreement(views)
     share, best = max(((agreement(views, other), other) for other in OTHERS), key=lambda pair: pair[0])
     if share >= AGREES and share - now > GAIN and 1 - share < REST * (1 - now):
-        sureness = f"frames then agree to {share:.0%}, now to {now:.0%}"
+        sureness = f"neighbouring frames then agree to {share:.0%}, now to {now:.0%}"
         what, mend = _said(best, depth_m, frames[0].camera)
         return Suspicion(what, sureness, mend)
     if not NEAREST_M < depth_m < FARTHEST_M:
         unit = "m" if depth_m < NEAREST_M else "mm"
-        what = f"half of depth's readings are {'nearer' if unit == 'm' else 'farther'} than {depth_m:.3g} m"
+        what = f"half of the depth readings are {'nearer' if unit == 'm' else 'farther'} than {depth_m:.3g} m"
         return Suspicion(what, "sure that the unit is wrong", f"try --depth-unit {unit}, or --depth-scale")
     at = np.array([frame.world_from_camera[:3, 3] for frame in frames])
     step = float(np.median(np.linalg.norm(np.diff(at, axis=0), axis=1))) if len(at) > 1 else 0.0
     if step > LONG_STEP_M:
-        what = f"the camera moves {step:.0f} m from one looked-at frame to the next"
+        what = f"the camera moves {step:.0f} m from one checked frame to the next"
         return Suspicion(what, "likely poses in millimetres", "try --pose-unit mm")
     return None
 
@@ -95,7 +95,7 @@ def _said(best: Hypothesis, depth_m: float, camera: CameraIntrinsics) -> tuple[s
     if best.focal_factor != 1:
         k = best.focal_factor
         focal = f"--intrinsics {camera.fx * k:.0f},{camera.fy * k:.0f},{camera.cx:.0f},{camera.cy:.0f}"
-        return f"the focal length looks {1 / k:.2g} times as long as it is", f"about {focal}"
+        return f"the focal length looks {1 / k:.2g} times the true one", f"about {focal}"
     if best.depth_factor == 1:
         convention = {
             (True, False): "world-to-camera",
@@ -122,7 +122,11 @@ def _of_colors(frames: Sequence[Frame]) -> Suspicion | None:
         for low, high in (WARM_HUES, BLUE_HUES)
     )
     if blue > BLUE and blue > BLUE_TO_WARM * warm:
-        return Suspicion(f"{blue:.0%} of the pixels are blue", "perhaps red is", "look, or use --swap-colors")
+        return Suspicion(
+            f"{blue:.0%} of the pixels are blue",
+            "red and blue may be swapped",
+            "look at the images, or use --swap-colors",
+        )
     return None
 
 
@@ -132,7 +136,7 @@ def _of_registration(frames: Sequence[Frame]) -> Suspicion | None:
         return None
     off = fit.off_px / WIDTH * frames[0].camera.width
     return Suspicion(
-        f"depth's edges lie up to about {off:.0f} pixels off colour's: depth is not registered to colour",
-        f"edges there are {fit.best / fit.here:.0%} as strong",
+        f"depth edges lie up to about {off:.0f} pixels from colour edges: depth is not registered to colour",
+        f"colour edges there are {fit.best / fit.here:.0%} as strong",
         "record aligned depth, or give --intrinsics, --depth-intrinsics and --depth-offset",
     )

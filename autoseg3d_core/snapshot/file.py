@@ -55,7 +55,7 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             start = file.read(8)
             length = int.from_bytes(start, "little")
             if length > min(LONGEST_HEADER, os.fstat(file.fileno()).st_size):
-                raise InputError(f"{path} is no snapshot, or the beginning of one: {HELP}")
+                raise InputError(f"{path} is not a snapshot, or is cut off: {HELP}")
             header = file.read(length)
             head = _head_of(path, header)
             body = file.read()
@@ -77,7 +77,7 @@ def _head_of(path: str | Path, header: bytes) -> dict[str, str]:
     except (KeyError, TypeError, ValueError):
         found, version = None, None
     if found != FORMAT:
-        raise InputError(f"{path} is no snapshot: {HELP}")
+        raise InputError(f"{path} is not a snapshot: {HELP}")
     if version != str(VERSION):
         raise InputError(
             f"{path} is of format version {version}, and this program reads {VERSION}: make a new one"

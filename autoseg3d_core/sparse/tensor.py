@@ -155,5 +155,5 @@ def _check_range(cells: Int64[Tensor, "voxels 4"]) -> None:
     if farthest > CELL_LIMIT:
         raise InputError(
             f"a voxel lies {farthest} cells from the scene origin, over {CELL_LIMIT}: reset the scene "
-            "(~/reset of the node) to begin anew from here, and leave origin.at at first_camera"
+            "(~/reset of the node) to start again from here, and leave origin.at at first_camera"
         )

@@ -38,7 +38,7 @@ class TracksConfig:
 
     mature_hits: int = setting(
         3,
-        "a track is confirmed once it was seen in this many frames",
+        "a track is confirmed after it was seen in this many frames; raise it against false objects",
         unit="frames",
         low=1,
         high=1000,
@@ -46,7 +46,7 @@ class TracksConfig:
     )
     dormant_after_frames: int = setting(
         15,
-        "a track is lost, and can still come back, once it was unseen for so long",
+        "a track not seen for this many frames becomes dormant: lost, but it can be recalled",
         unit="frames",
         low=1,
         high=100_000,
@@ -54,7 +54,7 @@ class TracksConfig:
     )
     tentative_frames: int = setting(
         30,
-        "a track that is not yet confirmed ends once it was unseen for so long",
+        "a track that was never confirmed is removed after this many frames without being seen",
         unit="frames",
         low=1,
         high=100_000,
@@ -62,7 +62,7 @@ class TracksConfig:
     )
     max_tracks: int = setting(
         1000,
-        "most tracks held at a time; the least seen go first",
+        "maximum number of tracks; those seen least and longest ago are removed first",
         unit="tracks",
         low=10,
         high=100_000,
@@ -70,7 +70,7 @@ class TracksConfig:
     )
     join_votes: int = setting(
         5,
-        "two tracks become one when one mask covered both in so many more frames than not",
+        "two tracks are joined if this many more frames saw them as one object than as two",
         unit="frames",
         low=1,
         high=10_000,
@@ -78,14 +78,15 @@ class TracksConfig:
     )
     join_share: float = setting(
         0.3,
-        "two tracks become one only when so large a share of the younger one's frames speaks for it",
+        "joining also needs votes from at least this fraction of the frames that saw the younger track",
         low=0.0,
         high=1.0,
         live=True,
     )
     blend: float = setting(
         0.05,
-        "least weight of a new observation in the running means of a track; 0 is the plain mean",
+        "minimum weight of a new observation in a track's running means; raise it to follow "
+        "changes faster, 0 is the plain mean",
         low=0.0,
         high=1.0,
         live=True,

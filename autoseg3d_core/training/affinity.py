@@ -36,9 +36,9 @@ class AffinityTrainingConfig:
     """What the network of `masks-edge` is trained on."""
 
     scenes: str = setting("out/scenes/train", "folders of prepared scenes, separated by commas")
-    working_width: int = setting(384, "columns of the frames that crops are taken of", unit="px", low=64)
-    height: int = setting(160, "rows of a crop, a multiple of 32", unit="px", low=64, high=1280)
-    width: int = setting(224, "columns of a crop, a multiple of 32", unit="px", low=64, high=1280)
+    working_width: int = setting(384, "width of the frames that crops are taken from", unit="px", low=64)
+    height: int = setting(160, "height of a crop, a multiple of 32", unit="px", low=64, high=1280)
+    width: int = setting(224, "width of a crop, a multiple of 32", unit="px", low=64, high=1280)
     batch: int = setting(8, "crops per batch", low=1, high=1024)
 
 

@@ -26,15 +26,23 @@ from autoseg3d_core.training.targets import FrameTargets, fragment_objects
 class AssemblyObjectiveConfig:
     """Weights of the losses that only an assembling network has."""
 
-    count_weight: float = setting(0.5, "of the number of objects (centres)", low=0.0)
+    count_weight: float = setting(0.5, "weight of the loss for the number of objects (centers)", low=0.0)
     affinity_weight: float = setting(
-        0.0, "of the affinity of pairs that the centres give; the paper leaves it to the masks", low=0.0
+        0.0,
+        "weight of the loss for the affinities that the centres give; the paper trains them "
+        "through the masks only",
+        low=0.0,
     )
-    pair_weight: float = setting(1.0, "of the scores of pairs of fragments (pairs)", low=0.0)
-    objectness_weight: float = setting(1.0, "of how well an object is said to fit", low=0.0)
+    pair_weight: float = setting(
+        1.0, "weight of the loss for the scores of pairs of fragments (pairs)", low=0.0
+    )
+    objectness_weight: float = setting(
+        1.0, "weight of the loss for the predicted quality of objects", low=0.0
+    )
     own_share: float = setting(
         0.5,
-        "share of the frames whose fragments are grouped by their scores, not by the truth",
+        "fraction of the frames whose fragments are grouped by the predicted scores instead of "
+        "the ground truth",
         low=0.0,
         high=1.0,
     )

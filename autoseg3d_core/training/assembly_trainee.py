@@ -34,27 +34,34 @@ UNET_PARTS = ("unet", "voxel_memory")
 class AssemblyTrainingConfig:
     """What assembles fragments, and what it is trained on."""
 
-    start: str = setting("", "weights whose U-Net and voxel memory are taken, and stay as they are")
-    scenes: str = setting("out/scenes/train", "folder of scenes that `autoseg3d prepare` wrote")
+    start: str = setting("", "weights that provide the U-Net and the voxel memory, which stay frozen")
+    scenes: str = setting("out/scenes/train", "folder of scenes written by `autoseg3d prepare`")
     masks: str = setting(
-        "truth-parts,truth-objects,broken", "masks to draw from: prepared ones, or made from the truth"
+        "truth-parts,truth-objects,broken",
+        "masks to draw from, separated by commas: names of prepared ones, or ones made from the ground truth",
     )
     by: str = setting(
         "centers",
-        "how fragments are assembled: by the paper's centres, or by pairs",
+        "how fragments are assembled: by centres as in the paper, or by pairs",
         choices=("centers", "pairs"),
     )
-    query_channels: int = setting(128, "width of queries", low=8, high=1024)
-    class_aware: bool = setting(True, "learn the classes of the scenes; else only what is an object")
+    query_channels: int = setting(128, "number of channels of queries", low=8, high=1024)
+    class_aware: bool = setting(True, "learn the scenes' classes; false learns only object or not")
     frames: int = setting(2, "frames per drawn clip", low=1, high=100)
-    widest_step: int = setting(2, "frames of a clip are up to so many apart", low=1, high=100)
-    draws: int = setting(20_000, "clips drawn at most; after that they are seen again", low=1)
-    renew: int = setting(3, "batches per newly drawn clip", low=1, high=1000)
-    again: int = setting(5, "further frames per batch, of clips drawn for earlier ones", low=0, high=1000)
-    points: int = setting(12_000, "points drawn from each frame", low=100, high=1_000_000)
-    mask_points: int = setting(1024, "points of a frame on which masks are compared", low=64, high=1_000_000)
-    leftovers: int = setting(20, "fragments made of the points on no mask", low=1, high=200)
-    kept: str = setting("out/kept_frames", "folder that keeps what the U-Net said of drawn frames")
+    widest_step: int = setting(
+        2, "consecutive frames of a clip are at most this many recorded frames apart", low=1, high=100
+    )
+    draws: int = setting(20_000, "maximum number of clips drawn; after that they are reused", low=1)
+    renew: int = setting(3, "number of batches per newly drawn clip", low=1, high=1000)
+    again: int = setting(5, "additional frames per batch, taken from clips drawn earlier", low=0, high=1000)
+    points: int = setting(12_000, "points sampled from each frame", low=100, high=1_000_000)
+    mask_points: int = setting(
+        1024, "points of a frame on which the mask losses are computed", low=64, high=1_000_000
+    )
+    leftovers: int = setting(
+        20, "number of fragments made of the points that no mask covers", low=1, high=200
+    )
+    kept: str = setting("out/kept_frames", "cache folder for the U-Net's output on drawn frames")
     objective: AssemblyObjectiveConfig = section(AssemblyObjectiveConfig)
 
 
@@ -113,7 +120,7 @@ class AssemblyTrainee:
         self, config: AssemblyTrainingConfig, labels: Sequence[str], device: torch.device, command: str = ""
     ) -> None:
         if not config.start:
-            raise InputError("assembly.start is not set: give weights whose U-Net is to be taken")
+            raise InputError("assembly.start is not set: give weights to take the U-Net from")
         self.config, self.labels, self.device, self.command = config, tuple(labels), device, command
         stored = load(config.start)
         base = shape_of(stored, config.start)

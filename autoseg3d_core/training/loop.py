@@ -27,18 +27,20 @@ POWER = 0.9
 class LoopConfig:
     """How long and how fast something is trained."""
 
-    steps: int = setting(4000, "steps in all", low=1)
-    accumulate: int = setting(1, "batches per step", low=1, high=1024)
-    learning_rate: float = setting(1e-3, "highest learning rate", low=1e-7, high=1.0)
-    weight_decay: float = setting(0.05, "pull of the weights towards zero", low=0.0, high=1.0)
-    warmup: int = setting(200, "steps over which the learning rate rises", low=0)
-    average: float = setting(0.998, "how slowly the averaged weights follow", low=0.0, high=1.0)
-    clip: float = setting(10.0, "largest norm of a gradient", low=0.0)
+    steps: int = setting(4000, "total number of steps", low=1)
+    accumulate: int = setting(1, "batches per step (gradient accumulation)", low=1, high=1024)
+    learning_rate: float = setting(1e-3, "peak learning rate", low=1e-7, high=1.0)
+    weight_decay: float = setting(0.05, "weight decay of AdamW", low=0.0, high=1.0)
+    warmup: int = setting(200, "number of steps over which the learning rate rises", low=0)
+    average: float = setting(
+        0.998, "decay of the averaged weights (EMA); closer to 1 averages over more steps", low=0.0, high=1.0
+    )
+    clip: float = setting(10.0, "maximum norm of the gradient", low=0.0)
     save_every: int = setting(100, "steps between checkpoints", low=1)
-    validate_every: int = setting(1000, "steps between validations, where there are any", low=1)
+    validate_every: int = setting(1000, "steps between validations", low=1)
     seed: int = setting(0, "seed of weights and batches", low=0)
-    workers: int = setting(1, "processes that make batches", low=0, high=64)
-    device: str = setting("auto", "where to train")
+    workers: int = setting(1, "number of processes that make batches", low=0, high=64)
+    device: str = setting("auto", "torch device to train on; auto uses a GPU if there is one")
 
 
 @runtime_checkable

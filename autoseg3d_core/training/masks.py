@@ -26,13 +26,13 @@ class MasksTrainingConfig:
     """What the small FastSAM is, and what it is trained on."""
 
     architecture: str = setting(SMALL, "ultralytics' name of the network")
-    frames: str = setting("out/mask_frames", "folder of rendered frames; those that it lacks are rendered")
-    first_seed: int = setting(0, "first simulated scene", low=0, high=4999)
-    scenes: int = setting(240, "scenes from there on", low=1, high=5000)
-    frames_per_scene: int = setting(24, "frames taken of each walk", low=1, high=1000)
-    render_width: int = setting(480, "columns of the rendered frames", unit="px", low=64, high=1920)
-    height: int = setting(256, "rows of the network's input", unit="px", low=64, high=1280)
-    width: int = setting(320, "columns of the network's input", unit="px", low=64, high=1280)
+    frames: str = setting("out/mask_frames", "folder of rendered frames; missing ones are rendered")
+    first_seed: int = setting(0, "seed of the first simulated scene", low=0, high=4999)
+    scenes: int = setting(240, "number of scenes", low=1, high=5000)
+    frames_per_scene: int = setting(24, "number of frames taken from each scene", low=1, high=1000)
+    render_width: int = setting(480, "width of the rendered frames", unit="px", low=64, high=1920)
+    height: int = setting(256, "height of the network's input", unit="px", low=64, high=1280)
+    width: int = setting(320, "width of the network's input", unit="px", low=64, high=1280)
     batch: int = setting(16, "frames per batch", low=1, high=1024)
     half: bool = setting(True, "compute in bfloat16 where that is safe")
 

@@ -36,33 +36,41 @@ LABEL_HEADS = ("decoder.classes.2.", "decoder.semantics.")
 class NetworkTrainingConfig:
     """What the network is, and what it is trained on."""
 
-    scenes: str = setting("out/scenes/train", "folders of scenes that `autoseg3d prepare` wrote, by comma")
+    scenes: str = setting(
+        "out/scenes/train", "folders of scenes written by `autoseg3d prepare`, separated by commas"
+    )
     masks: str = setting(
         "fastsam,truth-parts,truth-objects,broken,broken",
-        "masks to draw from, named more often where wanted more often: prepared ones, or made from the truth",
+        "masks to draw from, separated by commas: names of prepared ones, or ones made from the "
+        "ground truth; a name given twice is drawn twice as often",
     )
-    start: str = setting("", "weights to start from; parts that they lack begin untrained")
-    unet: str = setting("edge", "the U-Net", choices=("edge", "res16unet34c"))
-    query_channels: int = setting(128, "width of queries and tracks", low=8, high=1024)
+    start: str = setting("", "weights to start from; parts missing there start untrained")
+    unet: str = setting("edge", "U-Net architecture", choices=("edge", "res16unet34c"))
+    query_channels: int = setting(128, "number of channels of queries and tracks", low=8, high=1024)
     placement: str = setting(
-        "extent", "what queries and points know of their places", choices=("extent", "published")
+        "extent", "how queries and points encode their position", choices=("extent", "published")
     )
-    class_aware: bool = setting(True, "learn the classes of the scenes; else only what is an object")
-    recent: bool = setting(False, "with recent queries (STM)")
+    class_aware: bool = setting(True, "learn the scenes' classes; false learns only object or not")
+    recent: bool = setting(False, "add recent queries (STM)")
     recent_scale: str = setting(
         "query",
-        "how distance counts among them: a scale chosen by each fragment, one for all, or none",
+        "how distance counts among recent queries: a scale predicted for each query, one scale "
+        "shared by all, or not at all",
         choices=("query", "shared", "none"),
     )
-    embedding: bool = setting(False, "with ESAM's embedding head")
-    wholeness: bool = setting(True, "fragments are told how sure the mask maker is of their masks")
+    embedding: bool = setting(False, "add ESAM's embedding head")
+    wholeness: bool = setting(True, "pass the mask maker's confidence in each mask to the network")
     frames: int = setting(1, "frames per clip", low=1, high=100)
     clips: int = setting(4, "clips per batch", low=1, high=1024)
-    widest_step: int = setting(2, "frames of a clip are up to so many apart", low=1, high=100)
-    points: int = setting(12_000, "points drawn from each frame", low=100, high=1_000_000)
-    leftovers: int = setting(20, "fragments made of the points on no mask", low=1, high=200)
-    half: bool = setting(False, "make products in bfloat16, for a GPU: on a CPU that is slower")
-    augment: bool = setting(True, "turn, mirror, scale, move and recolour clips")
+    widest_step: int = setting(
+        2, "consecutive frames of a clip are at most this many recorded frames apart", low=1, high=100
+    )
+    points: int = setting(12_000, "points sampled from each frame", low=100, high=1_000_000)
+    leftovers: int = setting(
+        20, "number of fragments made of the points that no mask covers", low=1, high=200
+    )
+    half: bool = setting(False, "use bfloat16 for matrix products; for GPUs, slower on a CPU")
+    augment: bool = setting(True, "rotate, mirror, scale, shift and recolour clips")
     objective: ObjectiveConfig = section(ObjectiveConfig)
 
 
@@ -165,7 +173,7 @@ def start_from(network: Network, path: str) -> None:
     stored, own = load(path), network.state_dict()
     about = {**stored.config, **stored.config.get("network", {})}
     if about.get("unet", network.shape.unet) != network.shape.unet:
-        raise InputError(f"{path} is for another U-Net than that to train: set network.unet={about['unet']}")
+        raise InputError(f"{path} has another U-Net than the one to train: set network.unet={about['unet']}")
     given = {n: t for n, t in stored.tensors.items() if n in own}
     only_unet = all(name.startswith(UNET) for name in stored.tensors)
     missing = [n for n in own if n not in given]

@@ -24,23 +24,27 @@ from autoseg3d_core.training.targets import NO_LABEL, FrameTargets, fragment_obj
 class ObjectiveConfig:
     """Weights of the losses, as published, and how much of a frame is looked at."""
 
-    class_weight: float = setting(0.5, "of the class", low=0.0)
-    mask_weight: float = setting(1.0, "of the mask's cross-entropy", low=0.0)
-    dice_weight: float = setting(1.0, "of the mask's dice", low=0.0)
-    last_dice_weight: float = setting(1.0, "of the dice of the decoder's last head; published: 4", low=0.0)
-    box_weight: float = setting(0.5, "of the box", low=0.0)
-    label_weight: float = setting(0.5, "of the fragments' auxiliary labels", low=0.0)
+    class_weight: float = setting(0.5, "weight of the class loss", low=0.0)
+    mask_weight: float = setting(1.0, "weight of the mask's cross-entropy", low=0.0)
+    dice_weight: float = setting(1.0, "weight of the mask's dice loss", low=0.0)
+    last_dice_weight: float = setting(
+        1.0, "weight of the dice loss of the decoder's last head; published: 4", low=0.0
+    )
+    box_weight: float = setting(0.5, "weight of the box loss", low=0.0)
+    label_weight: float = setting(0.5, "weight of the auxiliary loss for the fragments' labels", low=0.0)
     contrast_weight: float = setting(
-        0.0, "of ESAM's contrast between frames; needs the embedding head", low=0.0
+        0.0, "weight of ESAM's contrastive loss between frames; needs the embedding head", low=0.0
     )
     many_weight: float = setting(
-        0.0, "of the branch that supervises several queries per object (ICMS)", low=0.0
+        0.0, "weight of the branch that supervises several queries per object (ICMS)", low=0.0
     )
     many: int = setting(4, "queries per object in that branch", low=1, high=100)
     query_share: float = setting(
-        0.5, "at least this share of a frame's queries is trained on", low=0.1, high=1.0
+        0.5, "minimum fraction of a frame's queries that is trained on", low=0.1, high=1.0
     )
-    mask_points: int = setting(4096, "points of a frame on which masks are compared", low=64, high=1_000_000)
+    mask_points: int = setting(
+        4096, "points of a frame on which the mask losses are computed", low=64, high=1_000_000
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,7 +57,7 @@ def prepare_images(open_source: Callable[[], RgbdSequence], folder: Path) -> Pos
         sequence = open_source()
         if sequence.truth(0) is None or sequence.scene_truth() is None:
             raise InputError(
-                f"{sequence.name}: its objects are not annotated, so nothing can be learned from it"
+                f"{sequence.name}: its objects are not annotated, so it cannot be used for training"
             )
         written = PosedImagesFolder(sequence, unfinished)
         _run_to_the_end(sequence, Unchanged(), written)

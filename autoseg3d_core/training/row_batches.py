@@ -18,27 +18,37 @@ class AssociationTrainingConfig:
     """What is trained on a frozen network, and on which of its rows."""
 
     model: str = setting(
-        "autoseg3d", "whose parts that find tracks are trained", choices=("autoseg3d", "samosaic3d")
+        "autoseg3d", "model whose association is trained", choices=("autoseg3d", "samosaic3d")
     )
-    start: str = setting("", "weights of the network, which stay as they are")
-    scenes: str = setting("out/scenes/train", "folder of scenes that `autoseg3d prepare` wrote")
-    limit: int = setting(120, "scenes taken of it at most", low=1, high=100_000)
-    masks: str = setting("fastsam", "prepared masks to run the network on")
-    appearance: bool = setting(True, "instances and tracks are compared by what they look like too")
-    gate: bool = setting(True, "a pair's share is weighed by its confidence")
+    start: str = setting("", "weights of the network, which stays frozen")
+    scenes: str = setting("out/scenes/train", "folder of scenes written by `autoseg3d prepare`")
+    limit: int = setting(120, "maximum number of scenes", low=1, high=100_000)
+    masks: str = setting("fastsam", "names of the prepared masks to run the network on, separated by commas")
+    appearance: bool = setting(True, "compare instances and tracks by appearance too")
+    gate: bool = setting(True, "multiply a pair's share by its confidence")
     frames: int = setting(10, "frames per clip", low=2, high=1000)
-    widest_step: int = setting(2, "frames of a clip are up to so many apart", low=1, high=100)
-    clips: int = setting(4, "clips per batch", low=1, high=1024)
-    score_threshold: float = setting(0.3, "instances above this score take part", low=0.0, high=1.0)
-    own_share: float = setting(
-        0.5, "share of the clips whose tracks are kept as at run time, not by the truth", low=0.0, high=1.0
+    widest_step: int = setting(
+        2, "consecutive frames of a clip are at most this many recorded frames apart", low=1, high=100
     )
-    lost_share: float = setting(0.15, "share of the instances left out at random", low=0.0, high=0.9)
-    share_weight: float = setting(0.5, "of the choice among tracks", low=0.0)
-    confidence_weight: float = setting(1.0, "of the confidence of pairs", low=0.0)
-    merging_weight: float = setting(1.0, "of pairs of fragments", low=0.0)
-    contrast_weight: float = setting(0.25, "of the embeddings' contrast between frames, each way", low=0.0)
-    match_weight: float = setting(1.0, "of pairs of instance and track (samosaic3d)", low=0.0)
+    clips: int = setting(4, "clips per batch", low=1, high=1024)
+    score_threshold: float = setting(0.3, "use instances with a higher score", low=0.0, high=1.0)
+    own_share: float = setting(
+        0.5,
+        "fraction of the clips whose tracks follow the model's own choices, as at run time, "
+        "instead of the ground truth",
+        low=0.0,
+        high=1.0,
+    )
+    lost_share: float = setting(0.15, "fraction of the instances dropped at random", low=0.0, high=0.9)
+    share_weight: float = setting(0.5, "weight of the loss for the choice among tracks", low=0.0)
+    confidence_weight: float = setting(1.0, "weight of the loss for the pairs' confidence", low=0.0)
+    merging_weight: float = setting(1.0, "weight of the loss for merging fragments", low=0.0)
+    contrast_weight: float = setting(
+        0.25, "weight of the contrastive loss between frames, in each direction", low=0.0
+    )
+    match_weight: float = setting(
+        1.0, "weight of the loss for matching instances and tracks (samosaic3d)", low=0.0
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,7 +74,7 @@ class ClipSamples:
         short = [scene for scene in scenes if len(scene) < frames]
         if short:
             raise InputError(
-                f"{short[0].images.path} has {len(short[0])} frames, and clips want {frames}: prepare longer "
+                f"{short[0].images.path} has {len(short[0])} frames, but clips need {frames}: prepare longer "
                 "scenes, or set network.frames"
             )
         self.scenes, self.frames, self.masks, self.lifting = scenes, frames, masks, lifting

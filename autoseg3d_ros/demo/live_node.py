@@ -48,7 +48,7 @@ class LiveNode:
         """Raise `InputError` with the end of its log when the node has ended by itself."""
         if self._process.poll() is not None:
             lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
-            raise InputError("the node ended early; its last words:\n" + "\n".join(lines))
+            raise InputError("the node ended early; its last output:\n" + "\n".join(lines))
 
 
 def _as_yaml(value: object) -> str:

@@ -58,7 +58,7 @@ def test_an_empty_file_means_the_defaults(tmp_path):
         ("count=true", r"count: expected int, got True"),
         ("on=1", r"on: expected bool, got 1"),
         ("count=0", r"count: 0 is outside"),
-        ("inner.kind=flat", r"inner.kind: 'flat' is none of round, square"),
+        ("inner.kind=flat", r"inner.kind: 'flat' is not one of round, square"),
         ("inner=3", r"inner is a section"),
         ("count", r"write it as section.key=value"),
         ("count=13", r"13 brings bad luck"),

@@ -134,7 +134,7 @@ def test_nobody_s_truth_is_nobody_s():
     sequence = Board()
     sequence.truth = lambda index: None
     assert unprojected_truth(sequence) is None
-    with pytest.raises(InputError, match="no truth, and so no truth-parts masks"):
+    with pytest.raises(InputError, match="no ground truth, so there are no truth-parts masks"):
         MaskedSequence(sequence, "truth-parts")
 
 
@@ -232,5 +232,5 @@ def test_masks_are_prepared_for_every_frame_or_not_at_all(tmp_path):
 class OnlyTheFirst:
     def __call__(self, frame):
         if frame.stamp_ns > 1:
-            raise InputError(f"frame at {frame.stamp_ns} ns comes without a label image")
+            raise InputError(f"frame at {frame.stamp_ns} ns has no label image")
         return MaskImage(np.full((60, 80), -1, np.int32), np.zeros(0, np.float32))

@@ -25,7 +25,7 @@ def report(role="color", publishers=(GOOD,), received=0, zero=0, stamps=()):
     ("seen", "words"),
     [
         (report(publishers=()), "nobody publishes"),
-        (report(), "no message has come"),
+        (report(), "no message has arrived"),
         (report(publishers=[PublisherReport("sensor_msgs/msg/CompressedImage")]), "CompressedImage"),
         (report(publishers=[PublisherReport(IMAGE, "durability")]), "durability"),
         (report(received=3, zero=3), "stamps are zero"),
@@ -57,6 +57,6 @@ def test_no_stamps_have_no_residual():
 def test_images_lost_on_the_way_are_noticed():
     reports = [report(received=9), report("depth", received=20), report("camera_info", received=20)]
     [line] = lost_on_the_way(reports)
-    assert "color has come 9 times" in line
+    assert "9 messages of color have arrived" in line
     assert "fastdds.xml" in line
     assert lost_on_the_way([report(received=18), *reports[1:]]) == []

@@ -72,7 +72,7 @@ def _calibration(folder: Path, options: SourceOptions) -> tuple[Rig, float | Non
     if file is None:
         if options.intrinsics is None:
             raise InputError(
-                f"{folder / INFO[0]}: no such file, and so no calibration; download it, or give "
+                f"{folder / INFO[0]}: no such file, so there is no calibration; download it, or give "
                 "--intrinsics fx,fy,cx,cy"
             )
         return Rig(options.intrinsics), None

@@ -102,12 +102,14 @@ def _file(path: Path) -> Path:
 def _header(opened: BinaryIO, file: Path) -> Header:
     version, length = struct.unpack("<IQ", _exactly(opened, 12, file))
     if version != VERSION or length > LONGEST_NAME:
-        raise InputError(f"{file}: no .sens file of version {VERSION} (it says {version}): download it again")
+        raise InputError(
+            f"{file}: not a .sens file of version {VERSION} (found {version}): download it again"
+        )
     _exactly(opened, length, file)  # the sensor's name
     matrices = np.frombuffer(_exactly(opened, 4 * 64, file), "<f4").reshape(4, 4, 4).astype(np.float64)
     color_kind, depth_kind, *sizes, scale, frames = SIZES.unpack(_exactly(opened, SIZES.size, file))
     if color_kind not in (RAW_COLOR, *ENCODED_COLOR) or depth_kind not in (RAW_DEPTH, ZLIB_DEPTH):
-        raise InputError(f"{file}: compressed in a way ({color_kind}, {depth_kind}) that is not known here")
+        raise InputError(f"{file}: unknown compression ({color_kind}, {depth_kind})")
     color, depth = (sizes[0], sizes[1]), (sizes[2], sizes[3])
     rig = Rig(
         camera_of(matrices[0], f"{file}: colour", color),
@@ -172,12 +174,14 @@ def _depth(place: Place, kind: int, shape: tuple[int, int]) -> np.ndarray:
 
 def _reshaped(data: bytes, kind: np.dtype, shape: tuple[int, ...], source: str) -> np.ndarray:
     if len(data) != kind.itemsize * int(np.prod(shape)):
-        raise InputError(f"{source}: {len(data)} bytes are no image of {shape[1]}x{shape[0]}: damaged")
+        raise InputError(
+            f"{source}: {len(data)} bytes are not an image of {shape[1]}x{shape[0]}: the file is damaged"
+        )
     return np.frombuffer(data, kind).reshape(shape)
 
 
 def _exactly(opened: BinaryIO, count: int, file: Path) -> bytes:
     data = opened.read(count)
     if len(data) < count:
-        raise InputError(f"{file}: ends within its header: the download broke off, get it again")
+        raise InputError(f"{file}: ends within its header: the download is incomplete, download it again")
     return data

@@ -94,7 +94,7 @@ def _trajectory(
     file: Path,
 ) -> tuple[Int64[np.ndarray, " rows"], Float64[np.ndarray, "rows 3"], Float64[np.ndarray, "rows 4"]]:
     if not file.exists():
-        raise InputError(f"{file}: no such file: the camera's poses are needed, a line per time")
+        raise InputError(f"{file}: no such file: the camera poses are needed, one line per time")
     rows = [line.replace(",", " ").split() for line in _lines(file)]
     try:
         stamps = np.array([_nanoseconds(row[0]) for row in rows], np.int64)

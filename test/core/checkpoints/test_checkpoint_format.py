@@ -41,7 +41,7 @@ def test_files_that_are_not_ours_are_refused(tmp_path):
     with pytest.raises(InputError, match="cannot be read as safetensors"):
         our_format.load(path)
     save_file({"a": torch.zeros(1)}, str(path))
-    with pytest.raises(InputError, match="not of this program"):
+    with pytest.raises(InputError, match="was not written by autoseg3d"):
         our_format.load(path)
     save_file({"a": torch.zeros(1)}, str(path), metadata={"format": "autoseg3d", "version": "99"})
     with pytest.raises(InputError, match="version 99"):

@@ -102,5 +102,5 @@ def test_a_backbone_under_other_names_is_refused_by_the_names_it_has(state, tmp_
 def test_a_target_that_cannot_be_written_is_refused_before_the_file_is_read(tmp_path, convert):
     with pytest.raises(InputError, match=r"name it a\.safetensors"):
         convert(tmp_path / "missing.pth", tmp_path / "a.pth")
-    with pytest.raises(InputError, match="make it first"):
+    with pytest.raises(InputError, match="create it first"):
         convert(tmp_path / "missing.pth", tmp_path / "nowhere" / "a.safetensors")

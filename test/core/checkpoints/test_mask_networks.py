@@ -127,7 +127,7 @@ def test_a_description_that_would_run_code_is_refused(tmp_path, monkeypatch, net
 @pytest.mark.parametrize("name", ["../elsewhere-seg.yaml", "/etc/x-seg.yaml", "yolo11n.yaml"])
 def test_an_architecture_is_named_and_not_a_path(tmp_path, network, name):
     save(tmp_path / "a.safetensors", Checkpoint(network.state_dict(), {"architecture": name, "classes": 1}))
-    with pytest.raises(InputError, match="no network such as"):
+    with pytest.raises(InputError, match="not a network such as"):
         mask_network(tmp_path / "a.safetensors")
 
 

@@ -264,7 +264,7 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     with pytest.raises(InputError, match="no file at"):
         read_tensors(path)
     path.write_bytes(pickle.dumps({"state_dict": {}}))
-    with pytest.raises(InputError, match="no checkpoint that torch"):
+    with pytest.raises(InputError, match="not a checkpoint written by torch"):
         read_tensors(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "nothing")
@@ -274,7 +274,7 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     with pytest.raises(InputError, match="no state dict"):
         read_tensors(path)
     torch.save({"state_dict": {"a": 3}}, path)
-    with pytest.raises(InputError, match="is no tensor"):
+    with pytest.raises(InputError, match="is not a tensor"):
         read_tensors(path)
 
 

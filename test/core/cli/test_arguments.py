@@ -30,7 +30,7 @@ def test_a_folder_with_anything_else_is_refused_and_kept_as_it_is(tmp_path):
     (tmp_path / "color").mkdir()
     (tmp_path / "thesis.txt").write_text("years of work")
     (tmp_path / "summary.json").write_text("{}")
-    with pytest.raises(InputError, match=r"color, thesis\.txt in it.*another folder"):
+    with pytest.raises(InputError, match=r"contains color, thesis\.txt.*another folder"):
         results_folder(tmp_path, ("summary.json",))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["color", "summary.json", "thesis.txt"]
 
@@ -47,7 +47,7 @@ def test_links_among_earlier_results_are_removed_and_what_they_point_to_is_kept(
 def test_a_file_is_no_folder_for_results(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main(["replay", "simulation:5000", "--out", str(tmp_path / "file"), *QUICK, *GEOMETRIC]) == 2
-    assert "cannot be made a folder" in capsys.readouterr().err
+    assert "cannot be used as a folder" in capsys.readouterr().err
 
 
 def test_an_option_given_twice_adds_up():

@@ -65,9 +65,9 @@ def test_no_command_is_refused(capsys):
         (f"{RECORDING} --simulation frames=3", "--simulation is for simulation:SEED"),
         (f"{RECORDING} --depth-scale 0.001", "units per metre, e.g. 1000"),
         (f"{RECORDING} --depth-scale 1000 --depth-unit mm", "give one of them"),
-        (f"{RECORDING} --topics colour=/a", "no such part; known: color, depth"),
+        (f"{RECORDING} --topics colour=/a", "no such input; use one of color, depth"),
         (f"{RECORDING} --topics color=/a", "no messages on /a; it has"),
-        ("simulation:5000 --swap-colors", "right by itself, so --swap-colors means nothing"),
+        ("simulation:5000 --swap-colors", "needs no corrections, so --swap-colors has no effect"),
     ],
 )
 def test_a_source_that_cannot_be_read_is_exit_code_2_with_a_message(source, said, tmp_path, capsys):

@@ -103,7 +103,7 @@ def test_a_ros1_bag_is_refused_with_the_converter(tmp_path):
         (without(INFO_TOPIC), "no camera info topic"),
         (without("/tf", "/tf_static"), "no transforms: record /tf and /tf_static"),
         (without("/tf_static"), "'camera_color_optical_frame' is not in TF"),
-        (without("/tf"), "nothing says how base_link moves"),
+        (without("/tf"), "no transform says how base_link moves"),
         (changing(COLOR, lambda m: framed(m, "elsewhere")), "'elsewhere' is not in TF"),
         (changing(DEPTH, lambda m: moved(m, 50_000_000)), "within 20 ms"),
         (changing(DEPTH, lambda m: framed(m, "base_link")), "seen from base_link"),
@@ -298,7 +298,9 @@ def test_odometry_of_a_frame_that_the_camera_does_not_hang_on_is_refused(rewritt
     def change(topic, message):
         return None if topic == "/tf_static" else odometry(topic, message)
 
-    with pytest.raises(InputError, match=r"/odom tells where base_link is, and nothing .*record /tf_static"):
+    with pytest.raises(
+        InputError, match=r"/odom gives the pose of base_link, but nothing .*record /tf_static"
+    ):
         RosbagSequence(rewritten(change))
 
 

@@ -81,7 +81,7 @@ BAD_FOLDERS = [
     (lambda d: (d / "timestamps.txt").write_text("1 2 3 3 4 5"), "line 4 is not later"),
     (
         lambda d: shutil.copy(d / "color" / "3.jpg", d / "color" / "03.png"),
-        r"03\.png and 3\.jpg are one frame",
+        r"03\.png and 3\.jpg are the same frame",
     ),
 ]
 

@@ -130,7 +130,7 @@ def test_an_option_changes_what_it_says(all_written, tiny_bag, name, options, ch
 
 
 def test_what_is_said_of_a_bag_is_refused_for_a_folder(all_written):
-    with pytest.raises(InputError, match="it is no bag, so --target-frame means nothing here"):
+    with pytest.raises(InputError, match="it is not a bag, so --target-frame has no effect here"):
         open_sequence(all_written / "3RScan" / "scene0000_00", SourceOptions(target_frame="map"))
 
 
@@ -239,7 +239,7 @@ BAD = [
     (
         "ScanNet .sens",
         lambda p: sens(p).write_bytes(b"<html>404 not found</html>"),
-        "no .sens file of",
+        "not a .sens file of",
     ),
     ("ScanNet .sens", lambda p: shutil.copy(sens(p), p / "b.sens"), "name the one to read"),
 ]
@@ -330,7 +330,7 @@ def test_a_sens_file_of_another_version_is_refused(written):
 def test_a_folder_of_no_known_kind_is_told_what_was_looked_for(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(
-        InputError, match=r"no recording of a known kind.*transforms\.json.*rgb\.txt"
+        InputError, match=r"not a recording of a known format.*transforms\.json.*rgb\.txt"
     ) as caught:
         open_sequence(tmp_path)
     assert "\n" not in str(caught.value)

@@ -178,7 +178,7 @@ def test_silence_is_explained_by_name(make_robot, monkeypatch):
     assert robot.spin(lambda: lines, 4)
     assert "color /rgb/image: 1 publishers, 3 messages" in lines[0]
     assert "depth /depth/image: 1 publishers, 0 messages" in lines[0]
-    assert "no message has come" in lines[0]
+    assert "no message has arrived" in lines[0]
 
 
 def test_diagnostics_tell_rates_drops_and_memory(make_robot):
