@@ -107,13 +107,12 @@ class FreeSpace:
     ) -> FreeSpace:
         """Return what a frame sees through; `voxel_size_m` is that of the map's voxels."""
         tiles = torch.from_numpy(_tiles(frame.depth)).to(device)
-        padded = functional.pad(-tiles[None], (MOST_TILES,) * 4)  # outside nothing is known: 0
+        wide = functional.pad(-tiles[None], (MOST_TILES,) * 4)  # outside nothing is known: 0
         rows, columns = tiles.shape
         nearest = []
-        for radius in range(MOST_TILES + 1):
-            wide = functional.max_pool2d(padded, 2 * radius + 1, stride=1)[0]
-            skip = MOST_TILES - radius
-            nearest.append(-wide[skip : skip + rows, skip : skip + columns])
+        for skip in range(MOST_TILES, -1, -1):
+            nearest.append(-wide[0, skip : skip + rows, skip : skip + columns])
+            wide = functional.max_pool2d(wide, 3, stride=1) if skip else wide  # a tile farther each way
         pose = inverse_rigid(frame.world_from_camera)
         return FreeSpace(torch.stack(nearest), frame.camera, pose, config, voxel_size_m)
 
