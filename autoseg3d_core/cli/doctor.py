@@ -31,10 +31,10 @@ def as_json(findings: Sequence[Finding]) -> str:
 def as_text(findings: Sequence[Finding]) -> str:
     """Return a table of the findings, the commands that mend them, and a verdict."""
     table = text_table(
-        ("what", "state", "needed", "detail"),
+        ("part", "state", "needed", "detail"),
         [(f.name, f.state, "yes" if f.required else "", f.detail) for f in findings],
     )
     mends = [f"  {f.name}: {f.mend}" for f in findings if f.mend]
     stops = [f.name for f in findings if f.stops]
-    verdict = f"needed and not usable: {', '.join(stops)}" if stops else "everything that is needed is here"
-    return "\n".join([table, "", *(["to mend:", *mends, ""] if mends else []), verdict])
+    verdict = f"needed but not usable: {', '.join(stops)}" if stops else "everything needed is installed"
+    return "\n".join([table, "", *(["to fix:", *mends, ""] if mends else []), verdict])

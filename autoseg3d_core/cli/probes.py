@@ -111,7 +111,9 @@ def opencv() -> Finding:
     finding = library("OpenCV", "cv2", "opencv-python-headless<5", required=True)
     if finding.state == OK and int(finding.detail.split(".")[0]) >= 5:
         mend = _pip("opencv-python-headless<5", "--force-reinstall")
-        return Finding("OpenCV", BROKEN, f"{finding.detail}: cv_bridge fails beside it", mend, required=True)
+        return Finding(
+            "OpenCV", BROKEN, f"{finding.detail}: cv_bridge does not work with it", mend, required=True
+        )
     return finding
 
 

@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         rerun.close()
     if args.save and not record.interrupted:  # in the middle of a frame nobody vouches for the map
         online.save(args.save)
-        print(f"saved {args.save}; to go on: --resume {args.save} --start {notes.last + args.stride}")
+        print(f"saved {args.save}; to continue: --resume {args.save} --start {notes.last + args.stride}")
     result = scoring.result(online.map_cloud(), online.track_table())
     scores = None if result is None else pooled([result])
     summary = {

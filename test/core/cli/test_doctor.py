@@ -174,13 +174,13 @@ def test_a_required_thing_missing_is_exit_code_1_with_its_command(monkeypatch, c
     code, text = show(monkeypatch, capsys, [missing])
     assert code == 1
     assert "torch: python3 -m pip install torch" in text
-    assert "needed and not usable: torch" in text
+    assert "needed but not usable: torch" in text
 
 
 def test_an_optional_thing_missing_is_no_failure(monkeypatch, capsys):
     code, text = show(monkeypatch, capsys, [Finding("rerun", MISSING, "not installed", "python3 -m pip ...")])
     assert code == 0
-    assert "everything that is needed is here" in text
+    assert "everything needed is installed" in text
 
 
 def test_json_has_every_finding(monkeypatch, capsys):
