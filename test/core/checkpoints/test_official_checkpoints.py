@@ -186,7 +186,7 @@ STEM, PROJECTION = "backbone.conv0p1s1.kernel", "decoder.self_attn_layers.0.attn
         (with_values(STEM, torch.full((125, 3, 32), torch.nan)), f"{STEM} holds numbers that are not finite"),
         (with_values(STEM, torch.zeros(125, 3, 32, dtype=torch.complex64)), f"{STEM} is torch.complex64"),
         (with_values(STEM, torch.zeros(125, 3, 32, dtype=torch.bool)), f"{STEM} is torch.bool"),
-        (with_values("backbone.bn0.bn.num_batches_tracked", torch.tensor(1.0)), "no tensor of a count"),
+        (with_values("backbone.bn0.bn.num_batches_tracked", torch.tensor(1.0)), "not a tensor of a count"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_refused_and_nothing_is_written(
