@@ -281,5 +281,5 @@ def test_topics_that_are_missing_or_ambiguous_are_listed():
     assert find_topics(two, "bag", color="/a/color/image").info == "/a/color/camera_info"
     with pytest.raises(InputError, match="no depth image topic"):
         find_topics({"/a/color/image": IMAGE}, "bag")
-    with pytest.raises(InputError, match="no topic /x; it has /a"):
+    with pytest.raises(InputError, match="no topic /x; the bag has /a"):
         find_topics(two, "bag", color="/x")

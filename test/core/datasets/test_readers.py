@@ -225,7 +225,7 @@ BAD = [
         lambda p: edit_json(p, lambda s: [f.pop("depth_file_path") for f in s["frames"]]),
         "without depth_file_path",
     ),
-    ("3RScan", lambda p: (p / "sequence" / "_info.txt").unlink(), "_info.txt: no such file, and so no calib"),
+    ("3RScan", lambda p: (p / "sequence" / "_info.txt").unlink(), "_info.txt: no such file, so there is no calib"),
     ("3RScan", lambda p: (p / "sequence" / "_info.txt").write_text("m_colorWidth = 40"), "lacks a calibrat"),
     (
         "3RScan",
@@ -323,7 +323,7 @@ def test_a_sens_file_of_another_version_is_refused(written):
     path = written("ScanNet .sens")
     data = sens(path).read_bytes()
     sens(path).write_bytes(struct.pack("<I", 3) + data[4:])
-    with pytest.raises(InputError, match="it says 3"):
+    with pytest.raises(InputError, match="found 3"):
         open_sequence(path)
 
 
