@@ -225,7 +225,7 @@ BAD = [
         lambda p: edit_json(p, lambda s: [f.pop("depth_file_path") for f in s["frames"]]),
         "without depth_file_path",
     ),
-    ("3RScan", lambda p: (p / "sequence" / "_info.txt").unlink(), "_info.txt: no such file, so there is no calib"),
+    ("3RScan", lambda p: (p / "sequence" / "_info.txt").unlink(), "_info.txt: no such file, so there is"),
     ("3RScan", lambda p: (p / "sequence" / "_info.txt").write_text("m_colorWidth = 40"), "lacks a calibrat"),
     (
         "3RScan",
