@@ -69,7 +69,7 @@ def test_the_voxel_parts_are_halved_on_a_gpu_unless_told_otherwise(asked, device
 
 def test_half_precision_is_refused_on_a_cpu():
     given = ("model.network.precision=half", "device=cpu")
-    with pytest.raises(ConfigError, match=r"precision=half.*cpu; set full"):
+    with pytest.raises(ConfigError, match=r"precision=half.*cpu: set full"):
         build.online_segmenter(build.load(None, given))
 
 

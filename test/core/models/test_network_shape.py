@@ -1,5 +1,6 @@
 """The one list of a network's parts: files, tensors and what may be left out follow from it."""
 
+import dataclasses
 import json
 
 import pytest
@@ -15,12 +16,13 @@ from autoseg3d_core.modules.fragment_merging import FragmentMerging, MergingShap
 from autoseg3d_core.modules.image_features import ImageFeaturesShape
 from autoseg3d_core.modules.query_decoder import QueriesShape
 from autoseg3d_core.modules.recent_queries import RecentShape
+from autoseg3d_core.modules.scene_matching import MatchingShape
 from autoseg3d_core.modules.track_association import AssociationShape, TrackAssociation
 from autoseg3d_core.modules.voxel_memory import VoxelMemoryShape
 from autoseg3d_core.modules.wholeness import WholenessShape
 from autoseg3d_core.structures import InputError
 
-EVERYTHING = NetworkShape(
+EARLIER = NetworkShape(
     unet="edge",
     voxel_m=0.03,
     query_channels=32,
@@ -33,6 +35,7 @@ EVERYTHING = NetworkShape(
     recent=RecentShape("shared"),
     association=AssociationShape(appearance=False, gate=False),
 )
+EVERYTHING = dataclasses.replace(EARLIER, matching=MatchingShape())
 NOTHING = NetworkShape(unet="edge", query_channels=32, voxel_memory=None, embedding=None)
 ASSEMBLED = NetworkShape(unet="edge", query_channels=32, decoder=AssemblyShape("pairs", 4), embedding=None)
 FLAT = {
@@ -55,7 +58,7 @@ FLAT = {
     "wholeness": True,
     "decoder": "queries",
 }
-"""How the first files described `EVERYTHING`."""
+"""How the first files described `EARLIER`, all that there was then."""
 
 
 def shape_in(description: object) -> NetworkShape:
@@ -68,13 +71,13 @@ def test_a_shape_comes_back_from_a_file(shape):
 
 
 def test_descriptions_of_earlier_files_mean_what_they_meant():
-    assert shape_in(FLAT) == EVERYTHING
+    assert shape_in(FLAT) == EARLIER
     none = {"voxel_memory": False, "embedding": "none", "image_channels": 0, "merging": False}
     none |= {"recent": False, "association": False, "wholeness": False, "voxel_m": 0.02}
     heads = {"classes": 1, "semantics": 200, "placement": "published"}
     assert shape_in({**FLAT, **none, **heads}) == NOTHING
     older = {name: value for name, value in FLAT.items() if name not in ("wholeness", "decoder")}
-    assert shape_in(older) == EVERYTHING.without(["wholeness"])
+    assert shape_in(older) == EARLIER.without(["wholeness"])
     by_pairs = shape_in({**FLAT, "decoder": "pairs"}).decoder
     assert by_pairs == AssemblyShape("pairs", classes=3, placement="extent")
 
