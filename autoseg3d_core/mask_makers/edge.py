@@ -29,6 +29,7 @@ from autoseg3d_core.mask_makers.region_tree import (
     best_cut,
     first_regions,
     merge_regions,
+    sum_over,
     touching,
 )
 from autoseg3d_core.structures import CameraIntrinsics, Frame, MaskImage
@@ -94,7 +95,8 @@ class EdgeMaskMaker:
         view = view_of(self._said(channels), channels, camera.fx)
         grouped = group(view)
         quality = self._quality(grouped.facts)
-        size = grouped.tree.members @ np.bincount(grouped.labels.ravel()).astype(np.float32)
+        members = grouped.tree.members.astype(np.float32)
+        size = sum_over(members, np.bincount(grouped.labels.ravel()).astype(np.float32))
         kept = best_cut(grouped.tree, np.sqrt(size), np.maximum(quality - LEAST_QUALITY, 0))
         kept &= (quality >= self.config.min_score) & (size >= self.config.min_share * depth.size)
         rows = np.flatnonzero(kept)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from autoseg3d_core.mask_makers.region_tree import Pairs, RegionTree
+from autoseg3d_core.mask_makers.region_tree import Pairs, RegionTree, sum_over
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +31,9 @@ def facts_of(
     """Return a row per node: its mean features, size, shape, distance, place in the tree, and borders."""
     count = tree.members.shape[1]
     members = tree.members.astype(np.float32)
-    area = members @ np.bincount(labels.ravel(), minlength=count).astype(np.float32)
+    area = sum_over(members, np.bincount(labels.ravel(), minlength=count).astype(np.float32))
     sums, low, high = _sums(labels[::2, ::2], count, _columns(view))
-    sums, (low, high) = members @ sums, _bounds(tree, low, high)
+    sums, (low, high) = sum_over(members, sums), _bounds(tree, low, high)
     steps = np.maximum(sums[:, 0], 1)
     mean = sums[:, 1:] / steps[:, None]
     tall, wide = ((high - low + 1).clip(1) / view.foreground.shape).T
@@ -41,7 +41,7 @@ def facts_of(
     share = area / labels.size
     death = np.where(tree.parent >= 0, tree.born[tree.parent], 0)
     edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    at_edge = members @ np.bincount(edge, minlength=count).astype(np.float32)
+    at_edge = sum_over(members, np.bincount(edge, minlength=count).astype(np.float32))
     shape = [
         np.log(share),
         np.log(tall),
@@ -107,7 +107,7 @@ def _around(members: np.ndarray, pairs: Pairs, count: int) -> np.ndarray:
     met = np.zeros((3, count, count), np.float32)
     for table, values in zip(met, (pairs.count, *pairs.affinity.T), strict=True):
         table[pairs.first, pairs.second] = table[pairs.second, pairs.first] = values
-    touch, *affinity = (members @ table * (1 - members) for table in met)
+    touch, *affinity = (sum_over(members, table) * (1 - members) for table in met)
     total = touch.sum(axis=1)
     out = []
     for level in affinity:
