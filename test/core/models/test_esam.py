@@ -37,7 +37,7 @@ EVERYTHING = SelectionConfig(top_k=6, score_threshold=0.0, min_points=0, exclusi
 
 @pytest.fixture(scope="module")
 def network():
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     return Network(SHAPE).eval()
 
 
@@ -111,8 +111,8 @@ def test_a_frame_gives_instances_with_embeddings_and_boxes_around_their_points(n
     assert torch.allclose(found.description.embeddings.norm(dim=1), torch.ones(len(found)), atol=1e-5)
     for mask, box in zip(found.masks, found.world_boxes, strict=True):
         points = cloud().xyz[mask]
-        assert (box[:3] >= points.amin(dim=0) - 1e-6).all()
-        assert (box[3:] <= points.amax(dim=0) + 1e-6).all()
+        assert (box[:3] >= points.amin(dim=0)).all()
+        assert (box[3:] <= points.amax(dim=0)).all()
         inside = ((points >= box[:3]) & (points <= box[3:])).all(dim=1)
         assert inside.float().mean() > 0.9
     assert after.kept is not None
@@ -132,7 +132,7 @@ def test_a_world_moved_by_kilometres_and_turned_gives_the_same_instances(network
     )
     first, _ = perceive(model, here, memory_at(model))
     second, _ = perceive(model, there, memory_at(model, world))
-    assert (first.masks != second.masks).float().mean() < 1e-3  # a logit may lie at the threshold
+    assert torch.equal(first.masks, second.masks)
     assert torch.allclose(first.scores, second.scores, atol=2e-3)
     assert torch.allclose(whole(first.description), whole(second.description), atol=2e-2)
 
