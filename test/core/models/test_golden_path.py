@@ -37,6 +37,7 @@ FRAGMENTS = 9
 SELECTION = SelectionConfig(
     top_k=6, per_class=True, score_threshold=0.0, min_points=3, mask_threshold=0.4, exclusive=False
 )
+PARTS = ("unet", "voxel_memory", "pooling", "decoder", "embedding")
 SHAPE = NetworkShape(decoder=QueriesShape(classes=2, semantics=4))
 
 
@@ -95,10 +96,12 @@ def seen(frame: int) -> FragmentCloud:
     return FragmentCloud(xyz, rgb, fragment, torch.arange(len(xyz)), torch.ones(FRAGMENTS))
 
 
-@pytest.mark.parametrize("seed", [6, 9])  # weights with which some instances find a track, and some do not
+@pytest.mark.parametrize(
+    "seed", [5, 8, 10]
+)  # weights with which some instances find a track, and some do not
 @torch.no_grad()
 def test_the_whole_road_is_the_slow_one_over_two_frames(seed):
-    network = random_weights(Network(SHAPE), seed)
+    network = random_weights(Network(SHAPE), seed, PARTS)
     slow, model = SlowEsam(network), Esam(network, NetworkConfig(selection=SELECTION))
     memory = Memory.empty(model.empty_rows())
     nothing = torch.zeros(0, dtype=torch.int64)
