@@ -23,13 +23,11 @@ from autoseg3d_core.config import ConfigError, setting
 from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.map_evidence import with_map_evidence
-from autoseg3d_core.models.network import Network, NetworkMemory
-from autoseg3d_core.models.perception import DOUBT, NetworkConfig, Perception
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.perception import DOUBT, NetworkConfig, PerceivingModel, Perception
 from autoseg3d_core.modules.track_association import PairLogits, TrackAssociation
 from autoseg3d_core.structures import (
     Association,
-    EncodedCloud,
-    FragmentCloud,
     FrameInstances,
     Memory,
     TogetherVotes,
@@ -101,7 +99,7 @@ class Comparison:
     to_remember: QueryRows
 
 
-class AutoSeg3D:
+class AutoSeg3D(PerceivingModel):
     """Runs the network on each frame, and scores its instances against active and dormant tracks."""
 
     name = "autoseg3d"
@@ -126,24 +124,6 @@ class AutoSeg3D:
         self._association = association
         self._perception = Perception(network, config, QueryRows)
         self.label_names = network.label_names
-
-    def empty_rows(self) -> TrackRows:
-        """Return a table without rows of what a track remembers."""
-        return self._perception.empty_rows()
-
-    def empty_kept(self) -> NetworkMemory:
-        """Return what the network keeps of a scene that it has not seen."""
-        return self._perception.empty_kept()
-
-    def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
-        """Return the features of the cloud's points."""
-        return self._perception.encode(cloud, memory)
-
-    def perceive(
-        self, cloud: FragmentCloud, encoded: EncodedCloud, memory: Memory
-    ) -> tuple[FrameInstances, Memory]:
-        """Return the instances among the decoded queries."""
-        return self._perception.perceive(cloud, encoded, memory)
 
     def associate(self, instances: FrameInstances, memory: Memory, sighting: Sighting) -> Association:
         """Return affinities, with shares among active and dormant tracks apart, and which tracks are one."""

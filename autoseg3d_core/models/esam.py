@@ -16,13 +16,11 @@ from torch import Tensor
 from autoseg3d_core.errors import ConfigError
 from autoseg3d_core.geometry.boxes import box_iou_3d
 from autoseg3d_core.models.interface import Sighting
-from autoseg3d_core.models.network import Network, NetworkMemory
-from autoseg3d_core.models.perception import DOUBT, NetworkConfig, Perception
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.perception import DOUBT, NetworkConfig, PerceivingModel, Perception
 from autoseg3d_core.modules.embedding_head import EmbeddingHead
 from autoseg3d_core.structures import (
     Association,
-    EncodedCloud,
-    FragmentCloud,
     FrameInstances,
     Memory,
     TogetherVotes,
@@ -38,7 +36,7 @@ class EmbeddingRows(TrackRows):
     scene_boxes: Float[Tensor, "rows 6"]
 
 
-class Esam:
+class Esam(PerceivingModel):
     """Runs the network on each frame, and compares its instances with the tracks.
 
     Raises `ConfigError` for a network that has no boxes or no embedding head.
@@ -57,24 +55,6 @@ class Esam:
             )
         self.network, self.config, self.label_names = network, config, network.label_names
         self._perception = Perception(network, config, lambda q, boxes: EmbeddingRows(embed(q), boxes))
-
-    def empty_rows(self) -> TrackRows:
-        """Return a table without rows of what a track remembers."""
-        return self._perception.empty_rows()
-
-    def empty_kept(self) -> NetworkMemory:
-        """Return what the network keeps of a scene that it has not seen."""
-        return self._perception.empty_kept()
-
-    def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
-        """Return the features of the cloud's points."""
-        return self._perception.encode(cloud, memory)
-
-    def perceive(
-        self, cloud: FragmentCloud, encoded: EncodedCloud, memory: Memory
-    ) -> tuple[FrameInstances, Memory]:
-        """Return the instances among the decoded queries."""
-        return self._perception.perceive(cloud, encoded, memory)
 
     def associate(self, instances: FrameInstances, memory: Memory, sighting: Sighting) -> Association:
         """Return cosine times overlap of boxes, 0 where it is negative.

@@ -157,3 +157,27 @@ def _boxes_of(
     """Return the box of each mask's points, held back from the few that leaked far away; a mask has some."""
     row, point = masks.nonzero(as_tuple=True)
     return group_boxes(xyz[point], row, len(masks))
+
+
+class PerceivingModel:
+    """What models on a network have in common: one `Perception` sees every frame for them."""
+
+    _perception: Perception
+
+    def empty_rows(self) -> TrackRows:
+        """Return a table without rows of what a track remembers."""
+        return self._perception.empty_rows()
+
+    def empty_kept(self) -> NetworkMemory:
+        """Return what the network keeps of a scene that it has not seen."""
+        return self._perception.empty_kept()
+
+    def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
+        """Return the features of the cloud's points."""
+        return self._perception.encode(cloud, memory)
+
+    def perceive(
+        self, cloud: FragmentCloud, encoded: EncodedCloud, memory: Memory
+    ) -> tuple[FrameInstances, Memory]:
+        """Return the instances of the frame."""
+        return self._perception.perceive(cloud, encoded, memory)

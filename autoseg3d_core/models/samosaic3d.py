@@ -28,14 +28,12 @@ from autoseg3d_core.models.autoseg3d import QueryRows
 from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.map_evidence import shared_voxels, with_map_evidence
-from autoseg3d_core.models.network import Network, NetworkMemory
-from autoseg3d_core.models.perception import DOUBT, NetworkConfig, Perception
+from autoseg3d_core.models.network import Network
+from autoseg3d_core.models.perception import DOUBT, NetworkConfig, PerceivingModel, Perception
 from autoseg3d_core.models.selection import SelectionConfig
 from autoseg3d_core.modules.scene_matching import SceneMatching, Things, in_short_memory
 from autoseg3d_core.structures import (
     Association,
-    EncodedCloud,
-    FragmentCloud,
     FrameInstances,
     Memory,
     TogetherVotes,
@@ -139,7 +137,7 @@ class Match:
     to_remember: ThingRows
 
 
-class Samosaic3D:
+class Samosaic3D(PerceivingModel):
     """Runs an assembling network on each frame, and compares its instances with the short and the long
     memory.
 
@@ -168,20 +166,6 @@ class Samosaic3D:
         """Return a table without rows of what a track remembers."""
         none = cast(QueryRows, self._perception.empty_rows())
         return ThingRows(none.queries, none.scene_boxes, none.scene_boxes.new_zeros(0, self._classes))
-
-    def empty_kept(self) -> NetworkMemory:
-        """Return what the network keeps of a scene that it has not seen."""
-        return self._perception.empty_kept()
-
-    def encode(self, cloud: FragmentCloud, memory: Memory) -> tuple[EncodedCloud, Memory]:
-        """Return the features of the cloud's points."""
-        return self._perception.encode(cloud, memory)
-
-    def perceive(
-        self, cloud: FragmentCloud, encoded: EncodedCloud, memory: Memory
-    ) -> tuple[FrameInstances, Memory]:
-        """Return the objects that the fragments make."""
-        return self._perception.perceive(cloud, encoded, memory)
 
     def associate(self, instances: FrameInstances, memory: Memory, sighting: Sighting) -> Association:
         """Return scores for the short memory (stage 0), and overlaps for the long one (stage 1)."""
