@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Float32, Int32
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autoseg3d_core.checkpoints.affinity_weights import load_affinity_network
 from autoseg3d_core.checkpoints.format import Checkpoint
 from autoseg3d_core.config import setting
 from autoseg3d_core.datasets.clips import prepared_scenes
@@ -35,6 +36,7 @@ APART_WEIGHT = 3.0
 class AffinityTrainingConfig:
     """What the network of `masks-edge` is trained on."""
 
+    start: str = setting("", "masks-edge weights to start from; empty starts from scratch")
     scenes: str = setting("out/scenes/train", "folders of prepared scenes, separated by commas")
     working_width: int = setting(384, "width of the frames that crops are taken from", unit="px", low=64)
     height: int = setting(160, "height of a crop, a multiple of 32", unit="px", low=64, high=1280)
@@ -47,8 +49,11 @@ class AffinityTrainee:
 
     def __init__(self, config: AffinityTrainingConfig, device: torch.device, command: str = "") -> None:
         self.config, self.device, self.command = config, device, command
-        self.shape = AffinityShape()
-        self.module: nn.Module = AffinityNetwork(self.shape).to(device)
+        network = (
+            load_affinity_network(Path(config.start)) if config.start else AffinityNetwork(AffinityShape())
+        )
+        self.shape = network.shape
+        self.module: nn.Module = network.to(device)
         self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def losses(self, batch: AffinityBatch) -> dict[str, Tensor]:

@@ -83,3 +83,13 @@ def test_training_lowers_the_loss_and_its_weights_can_be_used(batches, tmp_path)
     assert totals[-1] < 0.7 * totals[0]
     save(tmp_path / "weights.safetensors", trainee.checkpoint(trainee.module, 12))
     assert load_affinity_network(tmp_path / "weights.safetensors").shape == trainee.module.shape
+
+
+def test_training_starts_from_the_weights_that_it_is_given(tmp_path):
+    torch.manual_seed(1)
+    first = AffinityTrainee(AffinityTrainingConfig(), torch.device("cpu"))
+    save(tmp_path / "first.safetensors", first.checkpoint(first.module, 0))
+    config = AffinityTrainingConfig(start=str(tmp_path / "first.safetensors"))
+    second = AffinityTrainee(config, torch.device("cpu"))
+    for name, tensor in first.module.state_dict().items():
+        assert torch.equal(second.module.state_dict()[name], tensor.half().to(tensor.dtype)), name
