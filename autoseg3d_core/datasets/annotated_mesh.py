@@ -77,4 +77,5 @@ class MeshTruth:
             mesh.label[first][real],
             np.concatenate([low, high], axis=1)[real],
             mesh.label_names,
+            mesh.segment if (mesh.segment >= 0).any() else None,
         )

@@ -21,6 +21,7 @@ def save_scene_truth(path: str | Path, truth: SceneTruth) -> None:
         labels=truth.labels.astype(np.int64),
         boxes=truth.boxes.astype(np.float32),
         label_names=np.array(truth.label_names),
+        segments=np.zeros(0, np.int32) if truth.segments is None else truth.segments.astype(np.int32),
     )
 
 
@@ -36,6 +37,8 @@ def load_scene_truth(path: str | Path) -> SceneTruth:
             labels=columns["cloud_labels"].astype(np.int64),
         )
         names = tuple(str(name) for name in columns["label_names"])
-        return SceneTruth(cloud, columns["ids"], columns["labels"], columns["boxes"], names)
+        voted = columns.get("segments", np.zeros(0))  # files from before it have none
+        segments = voted.astype(np.int64) if len(voted) else None
+        return SceneTruth(cloud, columns["ids"], columns["labels"], columns["boxes"], names, segments)
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as ground truth of a scene ({error})") from error

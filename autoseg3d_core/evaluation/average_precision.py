@@ -2,113 +2,75 @@
 
 Overlaps 0.50 to 0.90 in steps of 0.05 for AP, and AP50, AP25; instances under 100 points count neither as
 truth nor as prediction; an unmatched prediction that lies mostly on what has no instance is not held
-against it; AP is the area under the precision-recall curve with ScanNet's convolution.
+against it; AP is the area under the precision-recall curve with ScanNet's convolution. Some papers average
+up to 0.95 instead; that is given beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-OVERLAPS = np.round(np.arange(0.5, 0.95, 0.05), 2)
+from autoseg3d_core.evaluation.scene_match import SceneMatch
+
 LOOSE_OVERLAP = 0.25
-MIN_POINTS = 100
+UP_TO_95 = np.round(np.arange(0.5, 1.0, 0.05), 2)
+OVERLAPS = UP_TO_95[:-1]
+"""Those of the published AP, which ends at 0.90."""
+JUDGED_AT = np.array([LOOSE_OVERLAP, *UP_TO_95])
 
 
 @dataclass(frozen=True)
 class AveragePrecision:
-    """Mean over the overlaps 0.50 to 0.90, and at 0.50 and 0.25; NaN without any true instance."""
+    """Mean over the overlaps 0.50 to 0.90, at 0.50 and 0.25, and mean up to 0.95; NaN without any truth."""
 
     ap: float
     ap50: float
     ap25: float
+    ap_to_95: float
 
 
 @dataclass(frozen=True, eq=False)
-class SceneMatch:
-    """The overlaps of one scene's predictions with its true instances, in points.
+class Judgement:
+    """What became of one scene's predictions, a row for each that counts at each overlap of `JUDGED_AT`.
 
-    Predictions come by falling score and truths by rising id, which is the order of the greedy pairing.
-    `void` counts a prediction's points on no instance; a truth that is not `counted` is too small to be
-    looked for.
+    `missed` is the number of true instances not found at each overlap.
     """
 
-    intersection: Int64[np.ndarray, "predictions truths"]
-    predicted: Int64[np.ndarray, " predictions"]
-    void: Int64[np.ndarray, " predictions"]
-    scores: Float[np.ndarray, " predictions"]
-    predicted_labels: Int64[np.ndarray, " predictions"]
-    true: Int64[np.ndarray, " truths"]
-    counted: Bool[np.ndarray, " truths"]
-    true_labels: Int64[np.ndarray, " truths"]
-
-    def of_label(self, label: int) -> SceneMatch:
-        """Return what concerns one class; instances of the other classes are no void for it."""
-        rows, columns = self.predicted_labels == label, self.true_labels == label
-        return SceneMatch(
-            intersection=self.intersection[rows][:, columns],
-            predicted=self.predicted[rows],
-            void=self.void[rows],
-            scores=self.scores[rows],
-            predicted_labels=self.predicted_labels[rows],
-            true=self.true[columns],
-            counted=self.counted[columns],
-            true_labels=self.true_labels[columns],
-        )
+    overlap: Int64[np.ndarray, " outcomes"]
+    score: Float[np.ndarray, " outcomes"]
+    hit: Bool[np.ndarray, " outcomes"]
+    missed: Int64[np.ndarray, " overlaps"]
 
 
-def match_scene(
-    predicted_ids: Int64[np.ndarray, " points"],
-    true_ids: Int64[np.ndarray, " points"],
-    scores: Mapping[int, float],
-    predicted_labels: Mapping[int, int] | None = None,
-    true_labels: Mapping[int, int] | None = None,
-    min_points: int = MIN_POINTS,
-) -> SceneMatch:
-    """Return the overlaps of two labellings of the same points; ids of 0 are nobody's.
+@dataclass(frozen=True, eq=False)
+class PrecisionRecall:
+    """Points of a precision-recall curve, by rising score; the last is the artificial one of recall 0."""
 
-    Scores and labels are by id; a missing score is 1, a missing label 0.
-    """
-    names, row = np.unique(predicted_ids, return_inverse=True)
-    objects, column = np.unique(true_ids, return_inverse=True)
-    table = _counts(row, column, len(names), len(objects))[names > 0]
-    names = names[names > 0].tolist()
-    labels = predicted_labels or {}
-    return _match(
-        table,
-        objects,
-        np.bincount(column, minlength=len(objects)),
-        np.array([scores.get(name, 1.0) for name in names], dtype=float),
-        np.array([labels.get(name, 0) for name in names], dtype=np.int64),
-        true_labels,
-        min_points,
-    )
+    precision: Float[np.ndarray, " points"]
+    recall: Float[np.ndarray, " points"]
+
+    @property
+    def area(self) -> float:
+        """The area under the curve by ScanNet's convolution."""
+        recall = np.concatenate([self.recall[:1], self.recall, [0.0]])
+        return float(self.precision @ np.convolve(recall, [-0.5, 0, 0.5], "valid"))
 
 
-def match_masks(
-    masks: Bool[np.ndarray, "predictions points"],
-    scores: Float[np.ndarray, " predictions"],
-    true_ids: Int64[np.ndarray, " points"],
-    predicted_labels: Int64[np.ndarray, " predictions"] | None = None,
-    true_labels: Mapping[int, int] | None = None,
-    min_points: int = MIN_POINTS,
-) -> SceneMatch:
-    """Return the overlaps of masks, which may overlap each other, with the true ids of the same points."""
-    objects, column = np.unique(true_ids, return_inverse=True)
-    row, point = np.nonzero(masks)
-    table = _counts(row, column[point], len(masks), len(objects))
-    labels = np.zeros(len(masks), np.int64) if predicted_labels is None else predicted_labels
-    sizes = np.bincount(column, minlength=len(objects))
-    return _match(table, objects, sizes, np.asarray(scores, float), labels, true_labels, min_points)
-
-
-def average_precision(scenes: list[SceneMatch]) -> AveragePrecision:
+def average_precision(scenes: Sequence[SceneMatch]) -> AveragePrecision:
     """Return the class-agnostic average precision over scenes."""
-    strict = [_at_overlap(scenes, overlap) for overlap in OVERLAPS]
-    return AveragePrecision(float(np.mean(strict)), strict[0], _at_overlap(scenes, LOOSE_OVERLAP))
+    return pooled_precision([judge(scene) for scene in scenes])
+
+
+def pooled_precision(scenes: Sequence[Judgement]) -> AveragePrecision:
+    """Return the average precision over scenes that are judged."""
+    loose, *strict = (_area(scenes, at) for at in range(len(JUDGED_AT)))
+    published = strict[: len(OVERLAPS)]
+    return AveragePrecision(float(np.mean(published)), strict[0], loose, float(np.mean(strict)))
 
 
 def class_average_precision(scenes: list[SceneMatch]) -> dict[int, AveragePrecision]:
@@ -118,65 +80,32 @@ def class_average_precision(scenes: list[SceneMatch]) -> dict[int, AveragePrecis
     return {label: average_precision([scene.of_label(label) for scene in scenes]) for label in classes}
 
 
-def mean_average_precision(classes: Mapping[int, AveragePrecision]) -> AveragePrecision:
+def mean_average_precision(classes: Mapping[Any, AveragePrecision]) -> AveragePrecision:
     """Return the mean over the classes that have a true instance; NaN when none has."""
-    rows = np.array([(c.ap, c.ap50, c.ap25) for c in classes.values()]).reshape(-1, 3)
+    rows = np.array([(c.ap, c.ap50, c.ap25, c.ap_to_95) for c in classes.values()]).reshape(-1, 4)
     rows = rows[~np.isnan(rows[:, 0])]
-    return AveragePrecision(*(rows.mean(axis=0).tolist() if len(rows) else [float("nan")] * 3))
+    return AveragePrecision(*(rows.mean(axis=0).tolist() if len(rows) else [float("nan")] * 4))
 
 
-def _counts(
-    row: np.ndarray, column: np.ndarray, rows: int, columns: int
-) -> Int64[np.ndarray, "rows columns"]:
-    counts = np.bincount(row.ravel() * columns + column.ravel(), minlength=rows * columns)
-    return counts.reshape(rows, columns).astype(np.int64)
-
-
-def _match(
-    table: np.ndarray,
-    objects: np.ndarray,
-    sizes: np.ndarray,
-    scores: np.ndarray,
-    predicted_labels: np.ndarray,
-    true_labels: Mapping[int, int] | None,
-    min_points: int,
-) -> SceneMatch:
-    """Return the match of a contingency table whose columns are the `objects`, 0 among them nobody."""
-    predicted, true = table.sum(axis=1), objects > 0
-    order = np.argsort(-scores, kind="stable")
-    order = order[predicted[order] >= min_points]
-    labels = true_labels or {}
-    return SceneMatch(
-        intersection=table[order][:, true],
-        predicted=predicted[order],
-        void=table[order][:, ~true].sum(axis=1),
-        scores=scores[order],
-        predicted_labels=predicted_labels[order],
-        true=sizes[true],
-        counted=sizes[true] >= min_points,
-        true_labels=np.array([labels.get(name, 0) for name in objects[true].tolist()], dtype=np.int64),
-    )
-
-
-def _at_overlap(scenes: list[SceneMatch], overlap: float) -> float:
-    """Return the average precision at one least intersection over union."""
-    parts = [_judged(scene, overlap) for scene in scenes]
-    hit = np.concatenate([part[0] for part in parts]) if parts else np.zeros(0, bool)
-    score = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0)
-    missed = sum(part[2] for part in parts)
-    if hit.sum() + missed == 0:
-        return float("nan")
-    return _area(hit, score, missed)
-
-
-def _judged(scene: SceneMatch, overlap: float) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return hit or miss and score of each counted prediction, and the number of truths not found.
+def judge(scene: SceneMatch) -> Judgement:
+    """Return what becomes of a scene's predictions at every overlap.
 
     A truth takes all predictions above the overlap; the best-scored is its hit, and no other truth's any
     more, and the others are misses.
     """
     union = scene.predicted[:, None] + scene.true[None] - scene.intersection
-    above = scene.intersection / np.maximum(union, 1) > overlap
+    iou = scene.intersection / np.maximum(union, 1)
+    parts = [_judged(scene, iou > overlap, overlap) for overlap in JUDGED_AT.tolist()]
+    return Judgement(
+        np.repeat(np.arange(len(parts)), [len(score) for score, _, _ in parts]),
+        np.concatenate([score for score, _, _ in parts]),
+        np.concatenate([hit for _, hit, _ in parts]),
+        np.array([missed for _, _, missed in parts], dtype=np.int64),
+    )
+
+
+def _judged(scene: SceneMatch, above: np.ndarray, overlap: float) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return score and hit or miss of each counted prediction, and the number of truths not found."""
     free = np.ones(len(scene.predicted), bool)
     hits: list[bool] = []
     taken: list[int] = []
@@ -190,11 +119,20 @@ def _judged(scene: SceneMatch, overlap: float) -> tuple[np.ndarray, np.ndarray, 
     ignored = scene.void + scene.intersection[:, ~scene.counted].sum(axis=1)
     stray = np.flatnonzero(~above.any(axis=1) & (ignored / np.maximum(scene.predicted, 1) <= overlap))
     score = scene.scores[np.array([*taken, *stray.tolist()], np.int64)]
-    return np.array(hits + [False] * len(stray), bool), score, missed
+    return score, np.array(hits + [False] * len(stray), bool), missed
 
 
-def _area(hit: np.ndarray, score: np.ndarray, missed: int) -> float:
-    """Return the area under the precision-recall curve; equal scores make one point of it."""
+def curve(scenes: Sequence[Judgement], at: int) -> PrecisionRecall | None:
+    """Return the precision-recall curve at `JUDGED_AT[at]`, None without any true instance.
+
+    Equal scores make one point of it.
+    """
+    own = [(scene.score[scene.overlap == at], scene.hit[scene.overlap == at]) for scene in scenes]
+    score = np.concatenate([np.zeros(0), *(part for part, _ in own)])
+    hit = np.concatenate([np.zeros(0, bool), *(part for _, part in own)])
+    missed = sum(int(scene.missed[at]) for scene in scenes)
+    if hit.sum() + missed == 0:
+        return None
     order = np.argsort(score)
     score, hit = score[order], hit[order]
     total, hits_below = len(hit), np.concatenate([[0], np.cumsum(hit)])
@@ -202,6 +140,10 @@ def _area(hit: np.ndarray, score: np.ndarray, missed: int) -> float:
     found = hits_below[-1] - hits_below[first]
     precision = found / np.maximum(total - first, 1)
     recall = found / (hits_below[-1] + missed)
-    precision, recall = np.append(precision, 1.0), np.append(recall, 0.0)
-    around = np.convolve(np.concatenate([recall[:1], recall, [0.0]]), [-0.5, 0, 0.5], "valid")
-    return float(precision @ around)
+    return PrecisionRecall(np.append(precision, 1.0), np.append(recall, 0.0))
+
+
+def _area(scenes: Sequence[Judgement], at: int) -> float:
+    """Return the average precision at one least intersection over union."""
+    points = curve(scenes, at)
+    return float("nan") if points is None else points.area

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 
-from autoseg3d_core.evaluation.average_precision import MIN_POINTS
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
 from autoseg3d_core.evaluation.oriented_boxes import oriented_iou, smallest_box
+from autoseg3d_core.evaluation.scene_match import MIN_POINTS
 from autoseg3d_core.geometry.boxes import box_axes, box_iou_3d
 from autoseg3d_core.geometry.groups import group_majority, group_size
 from autoseg3d_core.structures import LabelledCloud, Rows

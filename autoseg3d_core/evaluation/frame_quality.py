@@ -9,7 +9,8 @@ from statistics import fmean
 import torch
 
 from autoseg3d_core.datasets.clips import PreparedScene
-from autoseg3d_core.evaluation.average_precision import SceneMatch, average_precision, match_masks
+from autoseg3d_core.evaluation.average_precision import average_precision
+from autoseg3d_core.evaluation.scene_match import SceneMatch, match_masks
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
 from autoseg3d_core.lifting import LiftingConfig, lift
 from autoseg3d_core.models.autoseg3d import QueryRows

@@ -7,12 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Int32
 
-from autoseg3d_core.evaluation.average_precision import (
-    OVERLAPS,
-    SceneMatch,
-    average_precision,
-    match_scene,
-)
+from autoseg3d_core.evaluation.average_precision import OVERLAPS, average_precision
+from autoseg3d_core.evaluation.scene_match import SceneMatch, match_scene
 from autoseg3d_core.structures import FrameTruth, MaskImage
 
 SMALLEST_SHARE = 0.0005

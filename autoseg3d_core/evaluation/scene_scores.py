@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int32, Int64
 
-from autoseg3d_core.evaluation.average_precision import SceneMatch, average_precision, match_scene
+from autoseg3d_core.evaluation.average_precision import (
+    AveragePrecision,
+    Judgement,
+    judge,
+    mean_average_precision,
+    pooled_precision,
+)
 from autoseg3d_core.evaluation.boundaries import BoundaryCounts, boundary_counts
 from autoseg3d_core.evaluation.box_quality import BoxFit, box_fit
 from autoseg3d_core.evaluation.identity import IdentityScorer, IdentityScores
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
 from autoseg3d_core.evaluation.map_quality import TrackKind, track_kinds
-from autoseg3d_core.evaluation.scene_labels import ids_on_truth
-from autoseg3d_core.structures import FrameTruth, LabelledCloud, SceneTruth
+from autoseg3d_core.evaluation.scene_labels import PROTOCOLS, PUBLISHED, labellings
+from autoseg3d_core.evaluation.scene_match import MIN_POINTS, match_scene
+from autoseg3d_core.structures import UNLABELLED, FrameTruth, LabelledCloud, SceneTruth
 
 
 @dataclass(frozen=True, eq=False)
 class SceneResult:
-    """One scene: tracks against objects, fit of boxes, kinds of confirmed tracks, borders, identity."""
+    """One scene: tracks against objects, fit of boxes, kinds of confirmed tracks, borders, identity.
 
-    match: SceneMatch
+    `precision` is class-agnostic, by each of `PROTOCOLS`; `classes` is by the name of the class, by the
+    published one, and empty where nobody says what classes the tracks are of.
+    """
+
+    precision: Mapping[str, Judgement]
+    classes: Mapping[str, Judgement]
     boxes: BoxFit
     kinds: Int64[np.ndarray, " confirmed"]
     borders: BoundaryCounts
@@ -34,16 +46,22 @@ class SceneResult:
 class Scores:
     """How well objects were found and kept; shares are from 0 to 1, NaN where nothing was there to score.
 
-    `spread` is the standard deviation of AP over the scenes. `box_iou` (of axis-aligned boxes),
-    `oriented_iou` and `long_boxes` (the share of boxes more than 1.5 times too long on some axis) are over
-    the objects found; `boundary_f` is the F-score of the borders in the label images. Some of the confirmed
-    `tracks` are `duplicates`, lie `on_structure`, or are `ghosts` (`evaluation/map_quality.py`). `returns`
-    counts the objects that came back after a hundred frames, `recalled` those that had their id again.
+    `ap` to `ap_to_95` are class-agnostic and as published; `protocols` has them without the published
+    mapping as well, `classes` class by class, and `class_mean` is the mean of these. `spread` is the
+    standard deviation of AP over the scenes. `box_iou` (of axis-aligned boxes), `oriented_iou` and
+    `long_boxes` (the share of boxes more than 1.5 times too long on some axis) are over the objects found;
+    `boundary_f` is the F-score of the borders in the label images. Some of the confirmed `tracks` are
+    `duplicates`, lie `on_structure`, or are `ghosts` (`evaluation/map_quality.py`). `returns` counts the
+    objects that came back after a hundred frames, `recalled` those that had their id again.
     """
 
     ap: float
     ap50: float
     ap25: float
+    ap_to_95: float
+    protocols: Mapping[str, AveragePrecision]
+    classes: Mapping[str, AveragePrecision]
+    class_mean: AveragePrecision
     spread: float
     box_iou: float
     oriented_iou: float
@@ -69,7 +87,8 @@ class Scores:
 class SceneScorer:
     """Collects the frames of one run, then scores it with the map that it left."""
 
-    def __init__(self) -> None:
+    def __init__(self, min_points: int = MIN_POINTS) -> None:
+        self._min_points = min_points
         self._identity, self._borders = IdentityScorer(), BoundaryCounts()
 
     def add(self, truth: FrameTruth, label_image: Int32[np.ndarray, "height width"]) -> None:
@@ -77,12 +96,26 @@ class SceneScorer:
         self._identity.add(truth.instance, label_image)
         self._borders += boundary_counts(label_image, truth.instance)
 
-    def result(self, truth: SceneTruth, scene_map: LabelledCloud, tracks: KnownTracks) -> SceneResult:
-        """Return what one scene gives; tracks are ranked by their existence."""
-        found, true = ids_on_truth(scene_map, truth.cloud), truth.cloud.ids
+    def result(
+        self,
+        truth: SceneTruth,
+        scene_map: LabelledCloud,
+        tracks: KnownTracks,
+        classes: Mapping[int, str] | None = None,
+    ) -> SceneResult:
+        """Return what one scene gives; tracks are ranked by their existence.
+
+        `classes` are the names of the tracks' classes, by id.
+        """
+        labelled, true = labellings(scene_map, truth.cloud, truth.segments), truth.cloud.ids
         existence = dict(zip(tracks.ids.tolist(), tracks.existence.tolist(), strict=True))
+        found = labelled[PUBLISHED]
         return SceneResult(
-            match=match_scene(found, true, existence),
+            precision={
+                name: judge(match_scene(ids, true, existence, min_points=self._min_points))
+                for name, ids in labelled.items()
+            },
+            classes=self._by_class(found, truth, existence, classes or {}),
             boxes=box_fit(tracks, found, truth.cloud),
             kinds=track_kinds(tracks, found, true),
             borders=self._borders,
@@ -90,17 +123,42 @@ class SceneScorer:
             objects=len(truth.ids),
         )
 
+    def _by_class(
+        self,
+        found: Int64[np.ndarray, " points"],
+        truth: SceneTruth,
+        existence: Mapping[int, float],
+        classes: Mapping[int, str],
+    ) -> dict[str, Judgement]:
+        """Return what becomes of the predictions of each class that a track or an object is of."""
+        if not classes:
+            return {}
+        index = {name: i for i, name in enumerate(sorted({*truth.label_names, *classes.values()}))}
+        labels = {track: index[name] for track, name in classes.items()}
+        true_labels = {
+            name: index[truth.label_names[label]] if label >= 0 else UNLABELLED
+            for name, label in zip(truth.ids.tolist(), truth.labels.tolist(), strict=True)
+        }
+        match = match_scene(found, truth.cloud.ids, existence, labels, true_labels, self._min_points)
+        return {name: judge(match.of_label(label)) for name, label in index.items()}
+
 
 def pooled(results: Sequence[SceneResult]) -> Scores:
     """Return the scores over scenes: all is pooled, but for IDF1, which is the mean over scenes."""
-    precision = average_precision([result.match for result in results])
-    alone = [average_precision([result.match]).ap for result in results]
+    protocols = {name: pooled_precision([result.precision[name] for result in results]) for name in PROTOCOLS}
+    classes = _pooled_classes(results)
+    precision = protocols[PUBLISHED]
+    alone = [pooled_precision([result.precision[PUBLISHED]]).ap for result in results]
     kinds = np.concatenate([result.kinds for result in results])
     identities = [result.identity for result in results]
     return Scores(
         ap=precision.ap,
         ap50=precision.ap50,
         ap25=precision.ap25,
+        ap_to_95=precision.ap_to_95,
+        protocols=protocols,
+        classes=classes,
+        class_mean=mean_average_precision(classes),
         spread=float(np.std([ap for ap in alone if not np.isnan(ap)] or [np.nan])),
         box_iou=_mean([result.boxes.iou for result in results]),
         oriented_iou=_mean([result.boxes.oriented_iou for result in results]),
@@ -117,6 +175,16 @@ def pooled(results: Sequence[SceneResult]) -> Scores:
         on_structure=int((kinds == TrackKind.STRUCTURE).sum()),
         ghosts=int((kinds == TrackKind.GHOST).sum()),
     )
+
+
+def _pooled_classes(results: Sequence[SceneResult]) -> dict[str, AveragePrecision]:
+    """Return the precision of every class, of none where no track is of a class that an object has."""
+    names = sorted({name for result in results for name in result.classes})
+    of_name = {name: [r.classes[name] for r in results if name in r.classes] for name in names}
+    found = {name: pooled_precision(of_name[name]) for name in names}
+    real = [name for name in names if not np.isnan(found[name].ap)]
+    is_told = any(len(judged.score) for name in real for judged in of_name[name])
+    return {name: found[name] for name in real} if is_told else {}
 
 
 def _mean(parts: Sequence[np.ndarray]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Int32
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.datasets.unprojected_truth import unprojected_truth
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
+from autoseg3d_core.evaluation.scene_match import MIN_POINTS
 from autoseg3d_core.evaluation.scene_scores import SceneResult, SceneScorer
 from autoseg3d_core.structures import Frame, InputError, LabelledCloud, SceneTruth, TrackTable
 
@@ -32,9 +34,9 @@ class HasLabels(Protocol):
 class Scoring:
     """Collects the frames whose truth is known; a truth that cannot be used is named and left out."""
 
-    def __init__(self, sequence: RgbdSequence) -> None:
+    def __init__(self, sequence: RgbdSequence, min_points: int = MIN_POINTS) -> None:
         self.unscored = 0
-        self._sequence, self._scorer = sequence, SceneScorer()
+        self._sequence, self._scorer = sequence, SceneScorer(min_points)
 
     def take(self, index: int, frame: Frame, update: HasLabels) -> None:
         """Count one frame."""
@@ -51,7 +53,16 @@ class Scoring:
             return
         self._scorer.add(truth, update.label_image)
 
-    def result(self, scene_map: LabelledCloud, tracks: TrackTable | KnownTracks) -> SceneResult | None:
-        """Return the scores of the run with the map that it left, None where nobody knows the scene."""
+    def result(
+        self,
+        scene_map: LabelledCloud,
+        tracks: TrackTable | KnownTracks,
+        classes: Mapping[int, str] | None = None,
+    ) -> SceneResult | None:
+        """Return the scores of the run with the map that it left, None where nobody knows the scene.
+
+        `classes` are the names of the tracks' classes, by id.
+        """
         truth = known_truth(self._sequence)
-        return None if truth is None else self._scorer.result(truth, scene_map, KnownTracks.of(tracks))
+        known = KnownTracks.of(tracks)
+        return None if truth is None else self._scorer.result(truth, scene_map, known, classes)

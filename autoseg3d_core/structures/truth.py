@@ -24,7 +24,8 @@ class SceneTruth:
     """What is really in a scene: its labelled surface as the camera saw it, and its objects.
 
     `ids`, `labels` and `boxes` have a row per object; a label is an index into `label_names`. The
-    cloud's `ids` are those of the objects, 0 on walls, floor and ceiling.
+    cloud's `ids` are those of the objects, 0 on walls, floor and ceiling. `segments` are those of the mesh
+    on which the annotation was made, one per point of the cloud, -1 none; None where there is no such mesh.
     """
 
     cloud: LabelledCloud
@@ -32,3 +33,4 @@ class SceneTruth:
     labels: Int64[np.ndarray, " objects"]
     boxes: Float32[np.ndarray, "objects 6"]
     label_names: tuple[str, ...]
+    segments: Int64[np.ndarray, " points"] | None = None

@@ -5,10 +5,9 @@ from autoseg3d_core.evaluation.average_precision import (
     OVERLAPS,
     average_precision,
     class_average_precision,
-    match_masks,
-    match_scene,
     mean_average_precision,
 )
+from autoseg3d_core.evaluation.scene_match import match_masks, match_scene
 
 
 def labels(*runs):
@@ -164,8 +163,10 @@ def test_random_scenes_score_as_the_protocol_says_one_mask_at_a_time(seed):
     ]
     for label, result in fast.items():
         strict = [slow_precision(slow, overlap, label) for overlap in OVERLAPS]
-        expected = [np.mean(strict), strict[0], slow_precision(slow, 0.25, label)]
-        assert [result.ap, result.ap50, result.ap25] == pytest.approx(expected, nan_ok=True)
+        to_95 = np.mean([*strict, slow_precision(slow, 0.95, label)])
+        expected = [np.mean(strict), strict[0], slow_precision(slow, 0.25, label), to_95]
+        found = [result.ap, result.ap50, result.ap25, result.ap_to_95]
+        assert found == pytest.approx(expected, nan_ok=True, abs=1e-6)
 
 
 def test_a_labelling_and_its_masks_score_alike():

@@ -6,7 +6,6 @@ import pytest
 from autoseg3d_core.cli.score_table import score_tables
 from autoseg3d_core.evaluation.identity import IdentityScorer
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
-from autoseg3d_core.evaluation.scene_labels import ids_on_truth
 from autoseg3d_core.evaluation.scene_scores import SceneScorer, pooled
 from autoseg3d_core.structures import FrameTruth, LabelledCloud, SceneTruth
 
@@ -14,20 +13,6 @@ from autoseg3d_core.structures import FrameTruth, LabelledCloud, SceneTruth
 def labels(*runs):
     """Return ids, each repeated: labels((1, 200), (2, 100))."""
     return np.concatenate([np.full(count, name) for name, count in runs])
-
-
-def test_the_points_of_the_truth_take_the_nearest_id():
-    def cloud(xyz, ids):
-        none = np.full(len(ids), -1)
-        return LabelledCloud(
-            np.array(xyz, np.float32), np.zeros((len(ids), 3), np.uint8), np.array(ids, np.int64), none
-        )
-
-    truth = cloud([[0, 0, 0], [1, 0, 0], [9, 0, 0]], [0, 0, 0])
-    predicted = cloud([[0.1, 0, 0], [0.9, 0, 0]], [4, 5])
-    assert ids_on_truth(predicted, truth).tolist() == [4, 5, 5]
-    assert ids_on_truth(predicted, truth, max_distance_m=0.5).tolist() == [4, 5, 0]
-    assert ids_on_truth(cloud(np.zeros((0, 3)), []), truth).tolist() == [0, 0, 0]
 
 
 def image(*columns):
