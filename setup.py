@@ -22,7 +22,8 @@ EXTRAS = {
     "simulation": ["mujoco>=3.2"],
     "bags": ["rosbags>=0.10"],
     "viewer": ["rerun-sdk>=0.20"],
-    "dev": ["beartype", "motmetrics", "mypy", "pytest>=8,<9", "pytest-timeout", "ruff"],
+    "evaluation": ["motmetrics>=1.4"],
+    "dev": ["beartype", "motmetrics>=1.4", "mypy", "pytest>=8,<9", "pytest-timeout", "ruff"],
 }
 
 

@@ -272,6 +272,7 @@ PROBES: tuple[Callable[[], Finding], ...] = (
     gl,
     partial(library, "rosbags", "rosbags", "rosbags"),
     partial(library, "rerun", "rerun", "rerun-sdk"),
+    partial(library, "motmetrics", "motmetrics", "motmetrics"),
     recording,
 )
 """Every probe, in the order of the table."""

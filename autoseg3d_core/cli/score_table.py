@@ -23,9 +23,13 @@ def score_tables(rows: Mapping[str, Scores], milliseconds: Mapping[str, float] |
                 (
                     "",
                     "IDF1",
+                    "HOTA",
                     "id switches",
+                    "fragmentations",
+                    "still right",
                     "recalled",
                     "objects",
+                    "missed",
                     "tracks",
                     "ghosts",
                     "duplicates",
@@ -46,9 +50,13 @@ def _found(scores: Scores) -> tuple[float, ...]:
 def _kept(scores: Scores) -> tuple[float | int | str, ...]:
     return (
         100 * scores.idf1,
+        100 * scores.hota,
         scores.id_switches,
+        scores.fragmentations,
+        100 * scores.still_right,
         f"{scores.recalled} of {scores.returns}",
         scores.objects,
+        scores.missed,
         scores.tracks,
         f"{scores.ghosts} ({scores.ghost_share:.0%})" if scores.tracks else "0",
         scores.duplicates,

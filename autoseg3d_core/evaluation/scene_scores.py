@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,17 +18,21 @@ from autoseg3d_core.evaluation.average_precision import (
 )
 from autoseg3d_core.evaluation.boundaries import BoundaryCounts, boundary_counts
 from autoseg3d_core.evaluation.box_quality import BoxFit, box_fit
+from autoseg3d_core.evaluation.hota import HotaCounts
 from autoseg3d_core.evaluation.identity import IdentityScorer, IdentityScores
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
-from autoseg3d_core.evaluation.map_quality import TrackKind, track_kinds
+from autoseg3d_core.evaluation.map_quality import ObjectFit, TrackKind, object_fit, track_kinds
 from autoseg3d_core.evaluation.scene_labels import PROTOCOLS, PUBLISHED, labellings
 from autoseg3d_core.evaluation.scene_match import MIN_POINTS, match_scene
-from autoseg3d_core.structures import UNLABELLED, FrameTruth, LabelledCloud, SceneTruth
+from autoseg3d_core.structures import UNLABELLED, FrameTruth, InputError, LabelledCloud, SceneTruth
 
 
 @dataclass(frozen=True, eq=False)
 class SceneResult:
     """One scene: tracks against objects, fit of boxes, kinds of confirmed tracks, borders, identity.
+
+    `identity` is None where nobody counts it (without motmetrics), `missed` the number of objects that no
+    track is.
 
     `precision` is class-agnostic, by each of `PROTOCOLS`; `classes` is by the name of the class, by the
     published one, and empty where nobody says what classes the tracks are of.
@@ -38,7 +43,9 @@ class SceneResult:
     boxes: BoxFit
     kinds: Int64[np.ndarray, " confirmed"]
     borders: BoundaryCounts
-    identity: IdentityScores
+    identity: IdentityScores | None
+    fit: ObjectFit
+    missed: int
     objects: int
 
 
@@ -51,8 +58,10 @@ class Scores:
     standard deviation of AP over the scenes. `box_iou` (of axis-aligned boxes), `oriented_iou` and
     `long_boxes` (the share of boxes more than 1.5 times too long on some axis) are over the objects found;
     `boundary_f` is the F-score of the borders in the label images. Some of the confirmed `tracks` are
-    `duplicates`, lie `on_structure`, or are `ghosts` (`evaluation/map_quality.py`). `returns` counts the
-    objects that came back after a hundred frames, `recalled` those that had their id again.
+    `duplicates`, lie `on_structure`, or are `ghosts` (`evaluation/map_quality.py`), and some `objects` are
+    `missed`. `still_right` is the share of objects found whose track is theirs a hundred frames later.
+    `returns` counts the objects that came back after a hundred frames, `recalled` those that had their id
+    again.
     """
 
     ap: float
@@ -68,11 +77,14 @@ class Scores:
     long_boxes: float
     boundary_f: float
     idf1: float
+    hota: float
     id_switches: int
     fragmentations: int
+    still_right: float
     recalled: int
     returns: int
     objects: int
+    missed: int
     tracks: int
     duplicates: int
     on_structure: int
@@ -110,6 +122,7 @@ class SceneScorer:
         labelled, true = labellings(scene_map, truth.cloud, truth.segments), truth.cloud.ids
         existence = dict(zip(tracks.ids.tolist(), tracks.existence.tolist(), strict=True))
         found = labelled[PUBLISHED]
+        fit = object_fit(tracks, found, true)
         return SceneResult(
             precision={
                 name: judge(match_scene(ids, true, existence, min_points=self._min_points))
@@ -119,9 +132,18 @@ class SceneScorer:
             boxes=box_fit(tracks, found, truth.cloud),
             kinds=track_kinds(tracks, found, true),
             borders=self._borders,
-            identity=self._identity.scores(),
+            identity=self._identity_scores(),
+            fit=fit,
+            missed=fit.missed(self._min_points),
             objects=len(truth.ids),
         )
+
+    def _identity_scores(self) -> IdentityScores | None:
+        try:
+            return self._identity.scores()
+        except InputError as error:
+            print(error, file=sys.stderr)
+            return None
 
     def _by_class(
         self,
@@ -150,7 +172,8 @@ def pooled(results: Sequence[SceneResult]) -> Scores:
     precision = protocols[PUBLISHED]
     alone = [pooled_precision([result.precision[PUBLISHED]]).ap for result in results]
     kinds = np.concatenate([result.kinds for result in results])
-    identities = [result.identity for result in results]
+    identities = [result.identity for result in results if result.identity is not None]
+    later = sum(identity.later for identity in identities)
     return Scores(
         ap=precision.ap,
         ap50=precision.ap50,
@@ -165,11 +188,14 @@ def pooled(results: Sequence[SceneResult]) -> Scores:
         long_boxes=_mean([result.boxes.is_too_long for result in results]),
         boundary_f=sum((result.borders for result in results), BoundaryCounts()).f_score,
         idf1=_mean([np.array([i.idf1 for i in identities if not np.isnan(i.idf1)])]),
+        hota=sum((identity.hota for identity in identities), HotaCounts.none()).hota,
         id_switches=sum(identity.id_switches for identity in identities),
         fragmentations=sum(identity.fragmentations for identity in identities),
+        still_right=sum(i.still_right for i in identities) / later if later else float("nan"),
         recalled=sum(identity.recalled for identity in identities),
         returns=sum(identity.returns for identity in identities),
         objects=sum(result.objects for result in results),
+        missed=sum(result.missed for result in results),
         tracks=len(kinds),
         duplicates=int((kinds == TrackKind.DUPLICATE).sum()),
         on_structure=int((kinds == TrackKind.STRUCTURE).sum()),

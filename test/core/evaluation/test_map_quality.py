@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
-from autoseg3d_core.evaluation.map_quality import TrackKind, track_kinds
+from autoseg3d_core.evaluation.map_quality import TrackKind, object_fit, track_kinds
 
 TRUE = np.repeat([0, 1, 2], [100, 100, 100])
 """Points 0-99 on a wall, 100-199 on object 1, 200-299 on object 2."""
@@ -72,3 +72,17 @@ def test_without_walls_or_without_objects_every_track_is_still_something():
     assert track_kinds(known(5), labels(t5=(0, 300)), nowhere).tolist() == [TrackKind.STRUCTURE]
     everywhere = np.ones(300, np.int64)
     assert track_kinds(known(5), labels(t5=(0, 300)), everywhere).tolist() == [TrackKind.OBJECT]
+
+
+def test_every_object_has_its_best_track():
+    fit = object_fit(known(3, 7, 8), labels(t3=(100, 140), t7=(140, 230), t8=(0, 20)), TRUE)
+    assert (fit.ids.tolist(), fit.points.tolist(), fit.track.tolist()) == ([1, 2], [100, 100], [7, 7])
+    np.testing.assert_allclose(fit.iou, [60 / 130, 30 / 160])
+    assert (fit.missed(100), fit.missed(101)) == (1, 0)
+
+
+def test_an_object_that_no_confirmed_track_touches_has_none():
+    for tracks in (known(), known(7, tentative=(7,)), known(9)):
+        fit = object_fit(tracks, labels(t7=(100, 200)), TRUE)
+        assert (fit.track.tolist(), fit.iou.tolist(), fit.missed(1)) == ([0, 0], [0, 0], 2)
+    assert len(object_fit(known(7), labels(t7=(0, 9)), np.zeros(300, np.int64))) == 0
