@@ -84,7 +84,7 @@ def look(node: Node, settings: Settings, seconds: float, ending: Ending) -> tupl
     """Listen for a while; return what to print, and whether all is well."""
     config = settings.node
     notes = Notes()
-    poses = PoseSource(node, config.tf)
+    poses = PoseSource(node, config)
     source = FrameSource(node, config, poses, notes)
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)

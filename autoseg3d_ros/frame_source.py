@@ -28,6 +28,7 @@ from autoseg3d_ros.inputs import (
     latched_qos,
     subscriptions,
 )
+from autoseg3d_ros.missing_poses import MissingPoses, Poses, Wanted
 from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.parameters import NodeConfig
 from autoseg3d_ros.synchronizer import LoopingSynchronizer, StampGate
@@ -65,27 +66,6 @@ class FrameSink(Protocol):
         ...
 
 
-@runtime_checkable
-class Poses(Protocol):
-    """Where the camera was; `PoseSource`, or a table in tests."""
-
-    def pose_at(self, target: str, source: str, stamp_ns: int) -> Float64[np.ndarray, "4 4"] | None:
-        """Return the pose at a stamp, or None while unknown."""
-        ...
-
-    def lag_ms(self, target: str, source: str, stamp_ns: int) -> float | None:
-        """Return how far the newest pose is behind a stamp, or None when there is none."""
-        ...
-
-    def known_frames(self) -> list[str]:
-        """Return the names of all frames."""
-        ...
-
-    def start_again(self) -> None:
-        """Forget the poses of before a jump."""
-        ...
-
-
 @dataclass(frozen=True, eq=False)
 class _Waiting:
     """Images of one stamp that still lack the camera's pose or its calibration."""
@@ -112,7 +92,7 @@ class FrameSource:
         self._waiting: deque[_Waiting] = deque()
         self._residuals: deque[float] = deque(maxlen=RESIDUALS)
         self._last_position: np.ndarray | None = None
-        self._without_pose_since: float | None = None
+        self._missing = MissingPoses(poses, self._log, lambda: self.config)
         self.inputs = subscriptions(node, config)
         self.gates = [self._gate(item) for item in self.inputs]
         self.names = TopicNames(*(gate.topic for gate in self.gates))
@@ -224,6 +204,7 @@ class FrameSource:
         for item in self._waiting:
             self._give_up(item, Outcome.DROPPED_NO_TF, "time started again before its pose came")
         self._waiting.clear()
+        self._missing.forget()
         self._last_position = None
         self._poses.start_again()
         self._sink.time_jumped(back_ns)
@@ -231,7 +212,7 @@ class FrameSource:
     def _deliver_ready(self) -> None:
         """Send on the frames whose pose and calibration are known, give up those that waited too long."""
         now = time.monotonic()
-        target = self.config.target_frame
+        target = self.config.world
         waiting, self._waiting = self._waiting, deque()
         for item in waiting:
             pose = self._poses.pose_at(target, item.camera_frame, item.stamp_ns)
@@ -245,10 +226,13 @@ class FrameSource:
                 reason = f"no calibration has come on {self.names.camera_info}"
                 self._give_up(item, Outcome.DROPPED_SYNC, reason)
             else:
-                self._give_up(item, Outcome.DROPPED_NO_TF, self._why_no_pose(item, now))
-        if self._waiting and self._timer.is_canceled():
+                wanted = Wanted(item.camera_frame, item.stamp_ns, item.arrived)
+                self._give_up(item, Outcome.DROPPED_NO_TF, self._missing.give_up(wanted))
+        self._missing.look()
+        has_work = self._waiting or self._missing.is_watching()
+        if has_work and self._timer.is_canceled():
             self._timer.reset()
-        elif not self._waiting:
+        elif not has_work:
             self._timer.cancel()
 
     def _may_still_come(self, item: _Waiting, info: Any, now: float) -> bool:
@@ -261,7 +245,7 @@ class FrameSource:
         return False
 
     def _deliver(self, frame: PosedMessages) -> None:
-        self._without_pose_since = None
+        self._missing.have_come()
         position = frame.world_from_camera[:3, 3]
         if self._last_position is not None:
             step = float(np.linalg.norm(position - self._last_position))
@@ -277,30 +261,6 @@ class FrameSource:
     def _give_up(self, item: _Waiting, outcome: Outcome, reason: str) -> None:
         wait_ms = (time.monotonic() - item.arrived) * 1e3
         self._sink.lost(FrameReport(item.stamp_ns, item.camera_frame, outcome, reason, tf_wait_ms=wait_ms))
-
-    def _why_no_pose(self, item: _Waiting, now: float) -> str:
-        target, source = self.config.target_frame, item.camera_frame
-        if self._without_pose_since is None:
-            self._without_pose_since = item.arrived
-        lag_ms = self._poses.lag_ms(target, source, item.stamp_ns)
-        if lag_ms is not None:
-            newest = f"is {lag_ms:.0f} ms behind" if lag_ms > 0 else f"is {-lag_ms:.0f} ms ahead of"
-            return (
-                f"TF: no pose of {source!r} in {target!r} at the image's stamp within tf.timeout_s = "
-                f"{self.config.tf.timeout_s} s; the newest {newest} the image"
-            )
-        frames = self._poses.known_frames()
-        missing = [frame for frame in (target, source) if frame not in frames]
-        reason = f"TF: no path from {source!r} to {target!r}"
-        if missing:
-            reason += f"; TF does not know {' and '.join(map(repr, missing))}"
-        if now - self._without_pose_since >= self.config.tf.unknown_frame_s:
-            self._log.error(
-                "tf path",
-                f"{reason}. Known frames: {', '.join(frames) or 'none'}. Set target_frame to one of them, "
-                "or start the node that publishes the missing transform",
-            )
-        return reason
 
     def _look_at_stamps(self, item: _Waiting) -> None:
         residual = abs(item.stamp_ns - stamp_to_ns(item.depth.header.stamp)) / 1e9

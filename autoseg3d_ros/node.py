@@ -152,14 +152,14 @@ class SegmenterNode(LifecycleNode):
         config = self.settings.node
         limit = 1 if config.input.policy == "latest" else config.input.every_limit
         self._worker = Worker(self._session.process, self._on_busy, self._on_failed, limit)
-        self._poses = PoseSource(self, config.tf)
+        self._poses = PoseSource(self, config)
         self._source = FrameSource(self, config, self._poses, self)
         self._session.names = self._source.names
         self._session.failures_in_a_row = 0
         self._diagnostics.start_listening()
         self._worker.start()
         topics = ", ".join(gate.topic for gate in self._source.gates)
-        self.get_logger().info(f"listening to {topics}; poses in {config.target_frame!r}")
+        self.get_logger().info(f"listening to {topics}; poses from {self._poses.origin}, in {config.world!r}")
 
     def _stop_working(self) -> bool:
         worker, self._worker = self._worker, None

@@ -59,6 +59,16 @@ class InputConfig:
     depth_scale: float = setting(
         0.0, "metres per unit of integer depth images; 0 means millimetres (REP 118)", unit="m", low=0.0
     )
+    pose_topic: str = setting(
+        "",
+        "topic with poses to use instead of TF: nav_msgs/Odometry, geometry_msgs/PoseStamped or "
+        "PoseWithCovarianceStamped; empty uses TF",
+    )
+    pose_frame: str = setting(
+        "",
+        "frame whose pose is on input.pose_topic; empty: the child_frame_id of an Odometry, otherwise the "
+        "optical frame of the colour camera",
+    )
     on_time_jump: str = setting(
         "reset", "tracks and map when stamps go backwards, as in a looped bag", choices=("reset", "keep")
     )
@@ -205,6 +215,11 @@ class NodeConfig:
     debug: DebugConfig = section(DebugConfig)
     diagnostics: DiagnosticsConfig = section(DiagnosticsConfig)
     snapshot: SnapshotConfig = section(SnapshotConfig)
+
+    @property
+    def world(self) -> str:
+        """The target frame as TF calls it: without the slash that ROS 1 put before it."""
+        return self.target_frame.lstrip("/")
 
 
 @dataclass(frozen=True)

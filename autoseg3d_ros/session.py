@@ -258,7 +258,7 @@ class Session:
 
     @property
     def _world(self) -> str:
-        return self._settings.node.target_frame.lstrip("/")
+        return self._settings.node.world
 
     def _path(self, path: str) -> Path:
         chosen = path or self._settings.node.snapshot.file

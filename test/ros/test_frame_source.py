@@ -1,5 +1,6 @@
 """Image sets wait for the pose at their stamp, and what is lost is counted with its cause."""
 
+import re
 import time
 
 import numpy as np
@@ -18,6 +19,8 @@ from autoseg3d_ros.parameters import InputConfig, NodeConfig, SyncConfig, TfConf
 class TablePoses:
     """A pose per stamp, to be filled in later; unknown stamps have none."""
 
+    origin = "TF"
+
     def __init__(self):
         self.table, self.everywhere, self.frames, self.restarts = {}, None, ["odom", "camera"], 0
 
@@ -26,6 +29,9 @@ class TablePoses:
 
     def lag_ms(self, target, source, stamp_ns):
         return 123.0 if self.table else None
+
+    def problem(self):
+        return ""
 
     def known_frames(self):
         return self.frames
@@ -131,6 +137,34 @@ def test_a_set_without_a_pose_is_given_up_with_the_lag(bench, camera_set, node, 
     assert report.outcome is Outcome.DROPPED_NO_TF
     assert "123 ms behind" in report.reason
     assert "tf.timeout_s" in report.reason
+
+
+def test_a_pose_that_comes_too_late_is_told_with_the_timeout_to_set(
+    node, camera_set, spin_until, monkeypatch
+):
+    bench = Bench(node, monkeypatch, tf=TfConfig(timeout_s=0.02))
+    bench.feed(camera_set())
+    assert spin_until([node], lambda: bench.sink.reports, 2)
+    spin_until([node], lambda: False, 0.3)
+    assert not bench.log.about("set tf.timeout_s")
+    bench.poses.table[10**9] = np.eye(4)
+    assert spin_until([node], lambda: bench.log.about("set tf.timeout_s"), 2)
+    [line] = bench.log.about("set tf.timeout_s")
+    late_ms = float(re.search(r"came (\d+) ms", line).group(1))
+    enough_s = float(re.search(r"set tf.timeout_s to ([\d.]+)", line).group(1))
+    assert late_ms >= 300
+    assert late_ms / 1e3 < enough_s < 2 * late_ms / 1e3
+    bench.source.close()
+
+
+def test_a_target_frame_with_a_slash_is_the_same_frame(node, camera_set, monkeypatch):
+    bench = Bench(node, monkeypatch, target_frame="/odom")
+    asked = []
+    bench.poses.pose_at = lambda target, source, stamp: asked.append(target) or np.eye(4)
+    bench.feed(camera_set(frame_id="/camera"))
+    assert set(asked) == {"odom"}
+    assert len(bench.sink.frames) == 1
+    bench.source.close()
 
 
 def test_a_later_set_does_not_wait_for_an_earlier_one(bench, camera_set):

@@ -6,7 +6,7 @@ from geometry_msgs.msg import TransformStamped
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 from autoseg3d_ros.messages import stamp_from_ns
-from autoseg3d_ros.parameters import TfConfig
+from autoseg3d_ros.parameters import NodeConfig
 from autoseg3d_ros.pose_source import PoseSource
 
 
@@ -21,7 +21,7 @@ def transform(seconds, x, parent="odom", child="camera"):
 
 @pytest.fixture
 def poses(node):
-    source = PoseSource(node, TfConfig())
+    source = PoseSource(node, NodeConfig())
     yield source
     source.close()
 
