@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import nn
 
 
-def random_weights(module: nn.Module, seed: int, parts: Sequence[str] = ()) -> nn.Module:
-    """Fill everything, running statistics included, with numbers that keep features near one.
-
-    `parts` says in which order the module's parts are filled: a seed then means the same weights in whatever
-    order they are built.
-    """
+def random_weights(module: nn.Module, seed: int) -> nn.Module:
+    """Fill everything, running statistics included, with numbers that keep features near one."""
     generator = torch.Generator().manual_seed(seed)
-    state = module.state_dict()
-    names = sorted(state, key=lambda name: parts.index(name.split(".")[0])) if parts else list(state)
-    for name in names:
-        values = state[name]
+    for name, values in module.state_dict().items():
         if not values.is_floating_point():
             continue
         noise = torch.randn(values.shape, generator=generator)
