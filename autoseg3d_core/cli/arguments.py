@@ -1,13 +1,8 @@
-"""Kinds of arguments that commands share: whole numbers, settings, and folders for results."""
+"""Kinds of arguments that commands share: whole numbers, rates and settings."""
 
 from __future__ import annotations
 
 import argparse
-import shutil
-from collections.abc import Collection
-from pathlib import Path
-
-from autoseg3d_core.errors import InputError
 
 
 def positive(text: str) -> int:
@@ -49,26 +44,3 @@ def add_settings(parser: argparse.ArgumentParser, option: str, about: str) -> No
     parser.add_argument(
         option, metavar="KEY=VALUE", nargs="+", action="extend", type=setting, default=[], help=about
     )
-
-
-def results_folder(path: str | Path, names: Collection[str]) -> Path:
-    """Return a folder for results of these names, made or emptied of earlier ones.
-
-    Raises `InputError`, and removes nothing, when there is anything else in it, or when it cannot be made.
-    """
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        found = list(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be used as a folder for results ({error.strerror})") from error
-    strangers = sorted(entry.name for entry in found if entry.name not in names)
-    if strangers:
-        few = ", ".join(strangers[:3]) + (" and more" if len(strangers) > 3 else "")
-        raise InputError(f"{path}: contains {few}, not written by an earlier run: choose another folder")
-    for entry in found:
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-    return folder

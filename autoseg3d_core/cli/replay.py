@@ -15,9 +15,10 @@ import numpy as np
 from tqdm import tqdm
 
 from autoseg3d_core import build
-from autoseg3d_core.cli.arguments import add_settings, positive, results_folder, whole
+from autoseg3d_core.cli.arguments import add_settings, positive, whole
 from autoseg3d_core.cli.bench import stage_times
 from autoseg3d_core.cli.replay_sinks import Notes, Pictures, RerunFrames
+from autoseg3d_core.cli.results import list_results, results_folder
 from autoseg3d_core.cli.score_table import score_tables
 from autoseg3d_core.cli.source import (
     add_config_arguments,
@@ -28,6 +29,7 @@ from autoseg3d_core.cli.source import (
     source_options,
 )
 from autoseg3d_core.datasets.masked import MaskedSequence
+from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.evaluation.scene_scores import Scores, pooled
 from autoseg3d_core.evaluation.scoring import Scoring
 from autoseg3d_core.pipeline import OnlineSegmenter
@@ -41,10 +43,15 @@ from autoseg3d_core.visualization.rerun_log import RerunLog
 from autoseg3d_core.visualization.scene_view import ASLANT, FROM_ABOVE, scene_view
 
 PICTURES = 12
-RESULTS = (
-    *("frames", "summary.json", "timings.json"),
-    *("scene.ply", "scene.png", "from_above.png", "recording.rrd"),
-)
+RESULTS = {
+    "summary.json": "frames, scores, and every object with its box",
+    "scene.ply": "the labelled map",
+    "scene.png": "the map with boxes and ids",
+    "from_above.png": "the same from above",
+    "frames": "labels over some of the images",
+    "timings.json": "time per stage",
+    "recording.rrd": "every frame, for the Rerun viewer",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", help="a recording (docs/recordings.md lists the formats), or simulation:SEED"
     )
     parser.add_argument(
-        "--out", required=True, help="folder for the results; those of an earlier run are replaced"
+        "--out",
+        required=True,
+        help="folder for the results; those of an earlier run are replaced when this one ends",
     )
     parser.add_argument("--limit", type=positive, help="stop after this many frames")
     parser.add_argument("--stride", type=positive, default=1, help="use every n-th frame")
@@ -92,9 +101,26 @@ def run(args: argparse.Namespace) -> int:
     if args.resume:
         online.load(args.resume)
         print(f"{args.resume}: {len(online.track_table())} tracks after {online.frame_index} frames")
-    out = results_folder(args.out, RESULTS)
     if args.save and not os.access(Path(args.save).resolve().parent, os.W_OK):
         raise InputError(f"--save {args.save}: its folder is not there, or cannot be written")
+    with results_folder(args.out, RESULTS) as out:
+        is_whole = _replay(args, sequence, indices, online, config, out)
+    print(list_results(args.out, RESULTS))
+    return 0 if is_whole else 130
+
+
+def _replay(
+    args: argparse.Namespace,
+    sequence: RgbdSequence,
+    indices: range,
+    online: OnlineSegmenter,
+    config: build.Config,
+    out: Path,
+) -> bool:
+    """Run the frames and write what comes of them; tells whether the run went through to the end.
+
+    Raises `KeyboardInterrupt` if it was interrupted before the first frame.
+    """
     model = build.description(config, online.device, args.masks)
     print(model)
     pictured = [indices[i] for i in np.linspace(0, len(indices) - 1, PICTURES).round().astype(int)]
@@ -106,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
     if record.interrupted:
         print(f"interrupted after {record.frames} of {len(indices)} frames", file=sys.stderr)
         if not record.frames:
-            return 130
+            raise KeyboardInterrupt
     if rerun is not None:
         rerun.log_map(online.map_cloud())
         rerun.close()
@@ -125,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
         "events": dict(sorted(notes.events.items())),
     }
     _write_results(out, online, notes, summary, scores, build.label_names(config, online.model))
-    return 130 if record.interrupted else 0
+    return not record.interrupted
 
 
 def _write_results(
@@ -157,7 +183,6 @@ def _write_results(
         times = stage_times(notes.timings)
         (out / "timings.json").write_text(json.dumps([asdict(t) for t in times], indent=2) + "\n")
         print(text_table(("stage", "median ms", "p95 ms"), [(t.stage, t.median_ms, t.p95_ms) for t in times]))
-    print(f"written to {out}: summary.json scene.ply scene.png from_above.png frames/")
 
 
 def _instances(tracks: TrackTable, label_names: Sequence[str]) -> list[dict[str, object]]:

@@ -20,8 +20,8 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
-from autoseg3d_core.cli.arguments import results_folder
 from autoseg3d_core.cli.demo import add_arguments
+from autoseg3d_core.cli.results import list_results, results_folder
 from autoseg3d_core.config import ConfigError
 from autoseg3d_core.datasets.rosbag import RosbagSequence
 from autoseg3d_core.datasets.source_options import SourceOptions
@@ -32,10 +32,16 @@ from autoseg3d_ros.demo.player import BagPlayer
 from autoseg3d_ros.demo.recorder import BagRecorder
 from autoseg3d_ros.demo.show import show
 
-RESULTS = (
-    *("outputs", "node.log", "frames", "summary.json"),
-    *("scene.ply", "scene.png", "from_above.png", "recording.rrd"),
-)
+RESULTS = {
+    "scene.png": "the map with boxes and ids",
+    "from_above.png": "the same from above",
+    "frames": "labels over some of the images",
+    "scene.ply": "the labelled map",
+    "summary.json": "frames, times, scores",
+    "outputs": "MCAP of all inputs and outputs, for RViz and Foxglove",
+    "recording.rrd": "every frame, for the Rerun viewer",
+    "node.log": "what the node said",
+}
 NODE = "/autoseg3d"
 CAMERA = "/camera"
 COLOR = f"{CAMERA}/color/image_raw/compressed"
@@ -95,13 +101,13 @@ def run(args: argparse.Namespace) -> int:
     """Play, record, and show."""
     bag = Path(args.bag) if args.bag else resource_path("demo/recording")
     sequence = _opened(bag)
-    out = results_folder(args.out, RESULTS)
-    outputs = out / "outputs"
-    with LiveNode(PARAMETERS, REMAPPINGS, out / "node.log") as node:
-        _play_and_record(bag, outputs, args.rate, node)
-    summary = show(sequence, outputs, NODE, out)
+    with results_folder(args.out, RESULTS) as out:
+        with LiveNode(PARAMETERS, REMAPPINGS, out / "node.log") as node:
+            _play_and_record(bag, out / "outputs", args.rate, node)
+        summary = show(sequence, out / "outputs", NODE, out)
+    print("\n" + list_results(args.out, RESULTS))
     if node.exit_code != 0:
-        print(f"the node ended with code {node.exit_code}: see {out / 'node.log'}", file=sys.stderr)
+        print(f"the node ended with code {node.exit_code}: see {args.out}/node.log", file=sys.stderr)
     return 0 if summary.outcomes["processed"] and node.exit_code == 0 else 1
 
 
@@ -171,7 +177,7 @@ def _wait_until_active(studio: Node, player: BagPlayer, live: LiveNode) -> None:
             if answer and answer.current_state.id == State.PRIMARY_STATE_ACTIVE and listening:
                 return
         time.sleep(0.1)
-    raise InputError(f"the node was not active after {START_TIMEOUT_S:.0f} s: see its log")
+    raise InputError(f"the node was not active after {START_TIMEOUT_S:.0f} s; {live.last_words()}")
 
 
 if __name__ == "__main__":

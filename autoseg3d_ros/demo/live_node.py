@@ -47,8 +47,12 @@ class LiveNode:
     def check_alive(self) -> None:
         """Raise `InputError` with the end of its log when the node has ended by itself."""
         if self._process.poll() is not None:
-            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
-            raise InputError("the node ended early; its last output:\n" + "\n".join(lines))
+            raise InputError(f"the node ended early; {self.last_words()}")
+
+    def last_words(self) -> str:
+        """Return the end of its log."""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+        return "\n".join(["its last output:", *lines])
 
 
 def _as_yaml(value: object) -> str:

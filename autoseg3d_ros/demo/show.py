@@ -44,8 +44,6 @@ def show(sequence: RosbagSequence, outputs: Path, node: str, out: Path) -> Summa
     }
     (out / "summary.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     _print(len(sequence), summary, scores)
-    files = "scene.png from_above.png frames/ scene.ply summary.json outputs/ (MCAP: RViz, Foxglove)"
-    print(f"\nwritten to {out}: {files}{' recording.rrd (Rerun)' if _has_rerun() else ''}")
     return summary
 
 

@@ -1,53 +1,15 @@
-"""What commands ask of their arguments, and that results never take the place of anything else."""
+"""What commands ask of their arguments."""
 
 import argparse
-import json
 
 import pytest
 
 from autoseg3d_core import build
-from autoseg3d_core.cli import evaluate, replay
+from autoseg3d_core.cli import evaluate
 from autoseg3d_core.cli.__main__ import main
-from autoseg3d_core.cli.arguments import add_settings, positive, rate, results_folder
+from autoseg3d_core.cli.arguments import add_settings, positive, rate
 from autoseg3d_core.cli.source import scenes_of
 from autoseg3d_core.errors import InputError
-from autoseg3d_core.pipeline import OnlineSegmenter
-
-QUICK = ("--simulation", "frames=3", "width=160", "height=120", "--set", "model.name=overlap")
-GEOMETRIC = ("--set", "masks.name=geometric")
-
-
-def test_a_folder_for_results_is_made_or_emptied_of_earlier_ones(tmp_path):
-    out = tmp_path / "deep" / "out"
-    assert results_folder(out, ("summary.json", "frames")).is_dir()
-    (out / "summary.json").write_text("{}")
-    (out / "frames").mkdir()
-    (out / "frames" / "0.png").touch()
-    assert list(results_folder(out, ("summary.json", "frames")).iterdir()) == []
-
-
-def test_a_folder_with_anything_else_is_refused_and_kept_as_it_is(tmp_path):
-    (tmp_path / "color").mkdir()
-    (tmp_path / "thesis.txt").write_text("years of work")
-    (tmp_path / "summary.json").write_text("{}")
-    with pytest.raises(InputError, match=r"contains color, thesis\.txt.*another folder"):
-        results_folder(tmp_path, ("summary.json",))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["color", "summary.json", "thesis.txt"]
-
-
-def test_links_among_earlier_results_are_removed_and_what_they_point_to_is_kept(tmp_path):
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "a.jpg").touch()
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "frames").symlink_to(tmp_path / "photos")
-    results_folder(tmp_path / "out", ("frames",))
-    assert (tmp_path / "photos" / "a.jpg").exists()
-
-
-def test_a_file_is_no_folder_for_results(tmp_path, capsys):
-    (tmp_path / "file").touch()
-    assert main(["replay", "simulation:5000", "--out", str(tmp_path / "file"), *QUICK, *GEOMETRIC]) == 2
-    assert "cannot be used as a folder" in capsys.readouterr().err
 
 
 def test_an_option_given_twice_adds_up():
@@ -66,24 +28,6 @@ def test_an_option_given_twice_adds_up():
 def test_numbers_without_sense_are_refused(kind, bad):
     with pytest.raises(argparse.ArgumentTypeError):
         kind(bad)
-
-
-def test_a_replay_that_is_interrupted_keeps_what_it_has(tmp_path, monkeypatch, capsys):
-    step = OnlineSegmenter.step
-
-    def two_frames(self, frame):
-        if self.frame_index == 2:
-            raise KeyboardInterrupt
-        return step(self, frame)
-
-    monkeypatch.setattr(OnlineSegmenter, "step", two_frames)
-    out = tmp_path / "out"
-    assert main(["replay", "simulation:5000", "--out", str(out), *QUICK, *GEOMETRIC]) == 130
-    assert "interrupted after 2 of 3 frames" in capsys.readouterr().err
-    summary = json.loads((out / "summary.json").read_text())
-    assert (summary["interrupted"], summary["frames"]) == (True, 2)
-    assert summary["model"] == "model overlap on geometric masks, cpu"
-    assert {path.name for path in out.iterdir()} <= set(replay.RESULTS)
 
 
 @pytest.mark.parametrize("rows", [["model.name=overlap"], ["a/b", "x=1"], ["../up"]])

@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -93,6 +94,50 @@ def test_what_ends_a_command_early_is_told_by_its_exit_code(error, code, said, m
     monkeypatch.setattr(doctor, "all_findings", fail)
     assert main(["doctor"]) == code
     assert capsys.readouterr().err == f"autoseg3d doctor: {said}\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_a_reader_that_goes_away_ends_a_command_without_a_word(words, tmp_path):
+    words = [sys.executable, "-m", "autoseg3d_core.cli", *words]
+    with (tmp_path / "err").open("w+") as errors:
+        child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors)
+        child.stdout.close()
+        assert child.wait() == 0
+        errors.seek(0)
+        assert errors.read() == ""
+
+
+def test_a_pipe_that_breaks_elsewhere_is_an_error_and_not_taken_for_the_reader(monkeypatch):
+    def fail():
+        raise BrokenPipeError("a worker")
+
+    monkeypatch.setattr(doctor, "all_findings", fail)
+    monkeypatch.setattr("autoseg3d_core.cli.__main__._reader_is_gone", lambda: False)
+    with pytest.raises(BrokenPipeError, match="a worker"):
+        main(["doctor"])
+
+
+SLOW_IMPORT = """
+import sys, types
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            import time
+            print("importing", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow())
+from autoseg3d_core.cli.__main__ import main
+sys.exit(main(["replay", "nowhere", "--out", "nowhere"]))
+"""
+
+
+def test_ctrl_c_while_libraries_are_loaded_ends_without_a_traceback(tmp_path):
+    words = [sys.executable, "-c", SLOW_IMPORT]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "importing\n"
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=30) == -signal.SIGINT  # a shell says 130
+        assert child.stderr.read() == ""
 
 
 def test_other_errors_are_not_hidden(monkeypatch):
