@@ -129,7 +129,7 @@ def _turned(slices: _Slices) -> _Level:
     ahead, behind = slices.high - slices.at, slices.at - slices.low
     around = torch.cat([ahead[:, :LEVEL], behind[:, :LEVEL]], dim=1)
     quarters = QUARTER * torch.arange(4, device=turn.device)
-    ahead, left, behind, right = _reach_at(around, turn[:, None] + quarters).unbind(dim=1)
+    ahead, left, behind, right = interpolate_reach(around, turn[:, None] + quarters).unbind(dim=1)
     angle = turn * STEP
     beyond = (angle.cos().abs() + angle.sin().abs() - 0.5)[:, None]
     sides = (torch.stack([ahead + behind, left + right], dim=1) - beyond).clamp(min=1)
@@ -151,7 +151,7 @@ def _most_uneven(counts: Float[Tensor, "tracks level bins"]) -> Float[Tensor, " 
     return best[:, 0] + torch.where(rise > 0, (before - after) / (2 * rise), 0.0)
 
 
-def _reach_at(
+def interpolate_reach(
     around: Float[Tensor, "tracks directions"], at: Float[Tensor, "tracks angles"]
 ) -> Float[Tensor, "tracks angles"]:
     """Return how far each track reaches at angles in steps; `around` says it at every whole step.

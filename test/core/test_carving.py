@@ -113,6 +113,22 @@ def test_nothing_beyond_the_farthest_depth_or_outside_the_image_is_seen_through(
     assert not free.sees_through(torch.tensor([[5.0, 0, 1.5], [0, -5.0, 1.5], [-0.85, 0, 1.5]])).any()
 
 
+@pytest.mark.parametrize(("margin", "share", "last"), [(0.3, 0.0, 2.7), (0.0, 0.2, 2.5), (0.3, 0.2, 2.25)])
+def test_a_place_is_free_where_the_wall_is_farther_by_more_than_both_margins(margin, share, last):
+    free = free_space(wall(3.0), margin_m=margin, margin_share=share)
+    assert free.sees_through(on_axis(last - 0.01, last + 0.01)).tolist() == [True, False]
+
+
+def test_depth_that_errs_within_the_margin_carves_nothing_of_a_surface_and_beyond_it_carves_it():
+    noise = np.random.default_rng(0).uniform(0.5, 1.0, (CAMERA.height, CAMERA.width))
+    far = (2.0 + 0.1 * noise).astype(np.float32)  # all readings 5 to 10 cm too far
+    surface = on_axis(2.0)
+    assert not free_space(far, margin_m=0.1, margin_share=0.0).sees_through(surface).any()
+    assert not free_space(far, margin_m=0.0, margin_share=0.05).sees_through(surface).any()
+    assert free_space(far, margin_m=0.04, margin_share=0.0).sees_through(surface).all()
+    assert free_space(far, margin_m=0.0, margin_share=0.02).sees_through(surface).all()
+
+
 @pytest.mark.parametrize("nothing", [0.0, np.nan, np.inf])
 def test_a_hole_in_depth_carves_nothing_and_single_missing_pixels_do_no_harm(nothing):
     hole = wall()
@@ -225,6 +241,21 @@ def test_without_carving_what_was_taken_out_stays():
     for i in range(30):
         update = online.step(view(looking(0.0), {1: CUPBOARD} if i < 8 else {}, stamp_ns=i))
     assert update.tracks.ids.tolist() == [1]
+
+
+@pytest.mark.parametrize(("scale", "stays"), [(1.03, True), (1.2, False)])
+def test_an_object_whose_depth_reads_too_far_stays_within_the_margin_and_is_gone_beyond_it(scale, stays):
+    online, seen = segmenter(), view(looking(0.0), {1: CUPBOARD})
+    for i in range(6):
+        online.step(dataclasses.replace(seen, stamp_ns=i))
+    online.mask_maker = MaskMakerOf(
+        lambda frame: MaskImage(np.full(frame.depth.shape, -1, np.int32), np.zeros(0, np.float32))
+    )
+    far, events = np.float32(scale) * seen.depth, []
+    for i in range(6, 30):
+        events += online.step(dataclasses.replace(seen, depth=far, stamp_ns=i)).events
+    assert [event.kind for event in events if event.kind is EventKind.GONE] == [EventKind.GONE] * (not stays)
+    assert online.memory.tracks.carved.tolist() == [0] * stays
 
 
 def watched(frames, **carving):

@@ -12,8 +12,8 @@ from autoseg3d_core.geometry.boxes import box_axes, box_corners
 from autoseg3d_core.geometry.voxels import cells_of, pack, unpack, voxelize
 from autoseg3d_core.scene_map import MapConfig, SceneMap
 from autoseg3d_core.structures import EXTENT_BINS, EXTENT_DIRECTIONS, NoRows, SceneOrigin, Tracks
-from autoseg3d_core.tracking.boxes import measure_boxes, read_boxes
-from autoseg3d_core.tracking.extent import Ruler, count_voxels
+from autoseg3d_core.tracking.boxes import interpolate_reach, measure_boxes, read_boxes
+from autoseg3d_core.tracking.extent import STEP, Ruler, count_voxels
 
 SIZE = 0.04
 RULER = Ruler(vertical=2, up=1, voxel_size_m=SIZE)
@@ -203,6 +203,22 @@ def test_the_box_stands_on_the_vertical_of_the_world(world):
     np.testing.assert_allclose(axes[:, 2], upward, atol=1e-6)
     own = rotation @ Rotation.from_euler("z", 33, degrees=True).as_matrix()
     assert abs(axes[:, 0] @ own[:, 0]) > math.cos(math.radians(4))
+
+
+@pytest.mark.parametrize("degrees", [0, 13, 44.5, 71])
+def test_between_two_directions_a_rectangle_reaches_as_far_as_its_corners(degrees):
+    corners = torch.tensor([[2.0, 0.5], [2.0, -0.5], [-2.0, 0.5], [-2.0, -0.5]], dtype=torch.float64)
+    turn = math.radians(degrees)
+    cosine, sine = math.cos(turn), math.sin(turn)
+    corners = corners @ torch.tensor([[cosine, sine], [-sine, cosine]], dtype=torch.float64)
+
+    def reach(steps):
+        along = torch.stack([(steps * STEP).cos(), (steps * STEP).sin()])
+        return (corners @ along).amax(dim=0)[None]
+
+    steps = torch.linspace(0, 36, 501, dtype=torch.float64)[None, :-1]
+    between = interpolate_reach(reach(torch.arange(36, dtype=torch.float64)), steps)
+    torch.testing.assert_close(between, reach(steps[0]), rtol=0, atol=1e-12)
 
 
 def test_a_round_thing_has_no_larger_box_than_the_axis_aligned_one():
