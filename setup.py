@@ -54,7 +54,7 @@ setup(
     install_requires=[
         "jaxtyping>=0.2.25",
         "numpy>=1.23",
-        "opencv-python-headless>=4.6,<5",  # cv_bridge fails beside OpenCV 5
+        "opencv-python-headless>=4.6,<5",
         "pooch>=1.5",
         "pyyaml>=5.4",
         "safetensors>=0.4",

@@ -27,12 +27,25 @@ COLOR_ENCODINGS = {
     "rgb16": ("u2", 3, None),
     "bgr16": ("u2", 3, cv2.COLOR_BGR2RGB),
     "mono16": ("u2", 1, cv2.COLOR_GRAY2RGB),
+    # OpenCV names a Bayer pattern after the second and third pixel of its second row.
+    "bayer_rggb8": ("u1", 1, cv2.COLOR_BayerBG2RGB),
+    "bayer_bggr8": ("u1", 1, cv2.COLOR_BayerRG2RGB),
+    "bayer_gbrg8": ("u1", 1, cv2.COLOR_BayerGR2RGB),
+    "bayer_grbg8": ("u1", 1, cv2.COLOR_BayerGB2RGB),
+    "bayer_rggb16": ("u2", 1, cv2.COLOR_BayerBG2RGB),
+    "bayer_bggr16": ("u2", 1, cv2.COLOR_BayerRG2RGB),
+    "bayer_gbrg16": ("u2", 1, cv2.COLOR_BayerGR2RGB),
+    "bayer_grbg16": ("u2", 1, cv2.COLOR_BayerGB2RGB),
+    "yuv422": ("u1", 2, cv2.COLOR_YUV2RGB_UYVY),
+    "uyvy": ("u1", 2, cv2.COLOR_YUV2RGB_UYVY),
+    "yuv422_yuy2": ("u1", 2, cv2.COLOR_YUV2RGB_YUY2),
+    "yuyv": ("u1", 2, cv2.COLOR_YUV2RGB_YUY2),
+    "nv12": ("u1", 1, cv2.COLOR_YUV2RGB_NV12),
+    "nv21": ("u1", 1, cv2.COLOR_YUV2RGB_NV21),
 }
 """NumPy type, channels per pixel, and OpenCV's conversion to RGB."""
-COLOR_ADVICE = {
-    "bayer": "debayer it with image_proc (image_proc::DebayerNode); ",
-    "yuv": "set the driver to rgb8, or convert with image_proc; ",
-}
+HALF_COLOR_BELOW = ("nv12", "nv21")
+"""Encodings whose colour, at half the size, follows the brightness as further rows."""
 BYTE_OF_WORD = 255 / 65535
 DEPTH_ENCODINGS = {
     "16UC1": ("u2", 0.001),
@@ -64,15 +77,22 @@ def decode_color(
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Return a raw colour image as RGB; padded rows are honoured."""
     if encoding not in COLOR_ENCODINGS:
-        advice = next((said for start, said in COLOR_ADVICE.items() if encoding.startswith(start)), "")
         known = ", ".join(COLOR_ENCODINGS)
-        raise InputError(f"colour encoding {encoding!r} is not supported; {advice}supported: {known}")
+        raise InputError(
+            f"colour encoding {encoding!r} is not supported: set the driver to rgb8; supported: {known}"
+        )
     kind, channels, conversion = COLOR_ENCODINGS[encoding]
     dtype = np.dtype(kind).newbyteorder(">" if is_bigendian else "<")
-    pixels = _rows(data, height, width * channels, step, dtype).reshape(height, width, channels)
+    rows = height * 3 // 2 if encoding in HALF_COLOR_BELOW else height
+    pixels = _rows(data, rows, width * channels, step, dtype).reshape(rows, width, channels)
     if kind == "u2":
         pixels = cv2.convertScaleAbs(pixels.astype(np.uint16), alpha=BYTE_OF_WORD).reshape(pixels.shape)
-    return np.ascontiguousarray(pixels) if conversion is None else cv2.cvtColor(pixels, conversion)
+    if conversion is None:
+        return np.ascontiguousarray(pixels)
+    try:
+        return cv2.cvtColor(pixels, conversion)
+    except cv2.error as error:
+        raise InputError(f"{width}x{height} pixels are no image of encoding {encoding!r}") from error
 
 
 def decode_depth(
@@ -84,7 +104,7 @@ def decode_depth(
     data: Any,
     scale: float | None = None,
 ) -> Float32[np.ndarray, "height width"]:
-    """Return a raw depth image in metres; `scale` replaces the metres per unit of whole numbers."""
+    """Return a raw depth image in metres; `scale` replaces the metres per unit of the encoding."""
     if encoding not in DEPTH_ENCODINGS:
         known = ", ".join(DEPTH_ENCODINGS)
         raise InputError(f"depth encoding {encoding!r} is not supported; supported: {known}")
@@ -93,7 +113,7 @@ def decode_depth(
     values = _rows(data, height, width, step, dtype)
     if kind == "u2":
         return np.multiply(values, np.float32(scale or unit), dtype=np.float32)
-    return known_depth(values)
+    return known_depth(values * values.dtype.type(scale or unit))
 
 
 def known_depth(values: np.ndarray) -> Float32[np.ndarray, "height width"]:
@@ -152,7 +172,8 @@ def decode_compressed_depth(
         )
     if encoding == "32FC1":  # quantised inverse depth
         with np.errstate(divide="ignore"):
-            return known_depth(np.where(values > 0, near / (values.astype(np.float32) - far), 0))
+            depth = near / (values.astype(np.float32) - far) * np.float32(scale or 1)
+        return known_depth(np.where(values > 0, depth, 0))
     return np.multiply(values, np.float32(scale or DEPTH_ENCODINGS[encoding][1]), dtype=np.float32)
 
 

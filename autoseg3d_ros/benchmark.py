@@ -19,8 +19,8 @@ from autoseg3d_ros import messages
 from autoseg3d_ros.conversions import CameraMessages, TopicNames, frame_from_messages
 from autoseg3d_ros.markers import MarkerSet
 from autoseg3d_ros.messages import Occasion
+from autoseg3d_ros.node_config import MarkersConfig
 from autoseg3d_ros.overlay import overlay, track_colors
-from autoseg3d_ros.parameters import MarkersConfig
 from autoseg3d_ros.simulated_camera import camera_messages
 from autoseg3d_ros.synchronizer import LoopingSynchronizer, StampGate
 

@@ -16,12 +16,13 @@ from rclpy.node import Node
 
 from autoseg3d_core.config import ConfigError
 from autoseg3d_core.structures import InputError
-from autoseg3d_ros.conversions import TopicNames, frame_from_messages, implausible_depth
+from autoseg3d_ros.conversions import TopicNames, frame_from_messages, metres_per_unit
 from autoseg3d_ros.diagnostics import input_reports
 from autoseg3d_ros.frame_source import FrameSource, PosedMessages
+from autoseg3d_ros.input_doubts import InputDoubts
 from autoseg3d_ros.input_report import InputReport, explain, problem_of
 from autoseg3d_ros.outcomes import FrameReport
-from autoseg3d_ros.parameters import NodeConfig, Settings, declare, default_settings
+from autoseg3d_ros.parameters import Settings, declare, default_settings
 from autoseg3d_ros.pose_source import PoseSource
 from autoseg3d_ros.process import Ending, ros_process
 
@@ -50,15 +51,15 @@ class Notes:
         self.reasons[f"stamps went back by {back_ns / 1e9:.2f} s: a looped bag?"] += 1
 
 
-def content_problem(frame: PosedMessages, names: TopicNames, config: NodeConfig) -> str:
+def content_problem(frame: PosedMessages, names: TopicNames, settings: Settings) -> str:
     """Return what is wrong with the content of one set of messages, empty when nothing is."""
+    scale = settings.node.input.depth_scale
     try:
-        decoded = frame_from_messages(
-            frame.messages, frame.world_from_camera, names, config.input.depth_scale
-        )
+        decoded = frame_from_messages(frame.messages, frame.world_from_camera, names, scale)
     except InputError as error:
         return str(error)
-    doubt = implausible_depth(decoded.depth)
+    unit_m = metres_per_unit(frame.messages.depth, scale)
+    doubt = InputDoubts().of_frame(decoded, settings.core.lifting, unit_m)
     return f"{names.depth}: {doubt}" if doubt else ""
 
 
@@ -94,7 +95,7 @@ def look(node: Node, settings: Settings, seconds: float, ending: Ending) -> tupl
             executor.spin_once(timeout_sec=0.1)
         problems = [f"{count} frames lost: {reason}" for reason, count in notes.reasons.most_common()]
         if notes.last is not None:
-            problems += filter(None, [content_problem(notes.last, source.names, config)])
+            problems += filter(None, [content_problem(notes.last, source.names, settings)])
         reports = input_reports(node, source)
         return verdict(reports, config.sync.slop_s, notes.frames, problems, seconds)
     finally:

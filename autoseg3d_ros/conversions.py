@@ -5,8 +5,6 @@ Pure functions. Every error is an `InputError` that names the topic and says wha
 
 from __future__ import annotations
 
-import sys
-from array import array
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +13,10 @@ from jaxtyping import Float32, Float64, Int32, UInt8
 
 from autoseg3d_core import image_formats
 from autoseg3d_core.geometry import calibration
+from autoseg3d_core.geometry.registration import registered
 from autoseg3d_core.geometry.transforms import is_rigid, pose_from_quaternion
 from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
 
-EXOTIC_ENCODINGS = ("bayer_", "yuv", "yuyv", "uyvy", "nv")
-OLDER_NAMES = {"yuyv": "yuv422_yuy2", "uyvy": "yuv422"}
-PLAUSIBLE_DEPTH_M = (0.05, 50.0)
 ALIGNMENT_ADVICE = (
     "depth must be registered to the colour camera: realsense2_camera align_depth.enable:=true and the topic "
     "aligned_depth_to_color/image_raw; orbbec_camera depth_registration:=true; depthai_ros_driver "
@@ -29,13 +25,26 @@ ALIGNMENT_ADVICE = (
 
 
 @dataclass(frozen=True, eq=False)
+class DepthCamera:
+    """A depth camera: its calibration (a CameraInfo and its topic), and its place beside colour's."""
+
+    info: Any
+    color_from_depth: Float64[np.ndarray, "4 4"]
+    topic: str
+
+
+@dataclass(frozen=True, eq=False)
 class CameraMessages:
-    """One colour image, depth image, calibration, and perhaps label image, still as messages."""
+    """One colour image, depth image, calibration, and perhaps label image, still as messages.
+
+    With a `depth_camera` the depth image is that camera's; without one it is registered to colour.
+    """
 
     color: Any
     depth: Any
     info: Any
     masks: Any = None
+    depth_camera: DepthCamera | None = None
 
     @property
     def stamp_ns(self) -> int:
@@ -69,10 +78,15 @@ def frame_from_messages(
     camera, distortion = intrinsics(messages.info, names.camera_info)
     rgb = decode_color(messages.color, names.color)
     depth = decode_depth(messages.depth, names.depth, depth_scale)
-    check_sizes(rgb, depth, camera, names)
-    labels = None if messages.masks is None else decode_labels(messages.masks, names.masks, depth.shape)
+    check_color_size(rgb, camera, names)
+    labels = None if messages.masks is None else decode_labels(messages.masks, names.masks, rgb.shape[:2])
+    if messages.depth_camera is None:
+        check_depth_size(rgb, depth, names)
+    else:
+        depth = seen_by_color(depth, names.depth, messages.depth_camera, camera)
     if distortion is not None:
-        rgb, depth = calibration.undistort(rgb, depth, camera, distortion)
+        rgb, straight = calibration.undistort(rgb, depth, camera, distortion)
+        depth = straight if messages.depth_camera is None else depth
         labels = labels if labels is None else calibration.undistort_labels(labels, camera, distortion)
     # A view of the message would be read-only, and gone with it.
     rgb = rgb if rgb.flags.writeable else rgb.copy()
@@ -84,8 +98,6 @@ def decode_color(message: Any, topic: str) -> UInt8[np.ndarray, "height width 3"
     try:
         if hasattr(message, "format"):
             return image_formats.decode_compressed_color(message.data)
-        if message.encoding.startswith(EXOTIC_ENCODINGS):
-            return decode_with_cv_bridge(message)
         return image_formats.decode_color(
             message.encoding,
             message.height,
@@ -137,47 +149,6 @@ def decode_labels(message: Any, topic: str, shape: tuple[int, ...]) -> Int32[np.
     return labels
 
 
-def decode_with_cv_bridge(message: Any) -> UInt8[np.ndarray, "height width 3"]:
-    """Return an image of an encoding that NumPy alone cannot read; imports cv_bridge only here."""
-    try:
-        from cv_bridge import CvBridge
-    except ImportError as error:
-        raise InputError(
-            f"encoding {message.encoding} needs cv_bridge ({error}): install ros-$ROS_DISTRO-cv-bridge, "
-            "or let image_proc convert the image to rgb8"
-        ) from error
-    try:
-        return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(_as_cv_bridge_reads(message), "rgb8"))
-    except ImportError as error:  # a cv_bridge built against another NumPy says so only now
-        raise InputError(
-            f"encoding {message.encoding} needs cv_bridge, which fails ({error}): run `autoseg3d doctor`"
-        ) from error
-    except (TypeError, ValueError) as error:
-        raise InputError(f"cv_bridge cannot convert {message.encoding} to rgb8: {error}") from error
-
-
-def _as_cv_bridge_reads(message: Any) -> Any:
-    """Return the image in this machine's byte order, under the older name of its encoding.
-
-    cv_bridge does not know the newer names, and beside NumPy 2 fails at every foreign byte order.
-    """
-    encoding = OLDER_NAMES.get(message.encoding, message.encoding)
-    is_foreign = bool(message.is_bigendian) != (sys.byteorder == "big")
-    if encoding == message.encoding and not is_foreign:
-        return message
-    data = message.data
-    if is_foreign and encoding.endswith("16"):
-        data = array("B", np.frombuffer(data, np.uint16).byteswap().tobytes())
-    return type(message)(
-        height=message.height,
-        width=message.width,
-        step=message.step,
-        encoding=encoding,
-        is_bigendian=int(sys.byteorder == "big"),
-        data=data,
-    )
-
-
 def intrinsics(info: Any, topic: str) -> tuple[CameraIntrinsics, Any]:
     """Return the pinhole camera of a CameraInfo and its lens distortion, None where rectified."""
     try:
@@ -195,19 +166,48 @@ def intrinsics(info: Any, topic: str) -> tuple[CameraIntrinsics, Any]:
         raise InputError(f"{topic}: {error}") from error
 
 
-def check_sizes(rgb: np.ndarray, depth: np.ndarray, camera: CameraIntrinsics, names: TopicNames) -> None:
-    """Raise `InputError` when colour, depth and calibration are not of one size."""
-    color_size, depth_size = rgb.shape[1::-1], depth.shape[1::-1]
-    if depth_size != color_size:
+def check_depth_size(rgb: np.ndarray, depth: np.ndarray, names: TopicNames) -> None:
+    """Raise `InputError` when a registered depth image is not of the colour image's size."""
+    if depth.shape != rgb.shape[:2]:
         raise InputError(
-            f"{names.depth} is {depth_size[0]}x{depth_size[1]} but {names.color} is "
-            f"{color_size[0]}x{color_size[1]}: {ALIGNMENT_ADVICE}"
+            f"{names.depth} is {depth.shape[1]}x{depth.shape[0]} but {names.color} is "
+            f"{rgb.shape[1]}x{rgb.shape[0]}: {ALIGNMENT_ADVICE}"
         )
-    if (camera.width, camera.height) != color_size:
+
+
+def check_color_size(rgb: np.ndarray, camera: CameraIntrinsics, names: TopicNames) -> None:
+    """Raise `InputError` when the calibration is not of the colour image's size."""
+    if (camera.width, camera.height) != rgb.shape[1::-1]:
         raise InputError(
             f"{names.camera_info} describes {camera.width}x{camera.height} but {names.color} is "
-            f"{color_size[0]}x{color_size[1]}: remap it to the camera_info that belongs to that image"
+            f"{rgb.shape[1]}x{rgb.shape[0]}: remap it to the camera_info that belongs to that image"
         )
+
+
+def seen_by_color(
+    depth: Float32[np.ndarray, "rows columns"],
+    topic: str,
+    depth_camera: DepthCamera,
+    camera: CameraIntrinsics,
+) -> Float32[np.ndarray, "height width"]:
+    """Return the depth image of a camera of its own as the colour camera, without distortion, sees it."""
+    own, distortion = intrinsics(depth_camera.info, depth_camera.topic)
+    if (own.width, own.height) != depth.shape[::-1]:
+        raise InputError(
+            f"{depth_camera.topic} describes {own.width}x{own.height} but {topic} is "
+            f"{depth.shape[1]}x{depth.shape[0]}: set topics.depth_camera_info to that image's calibration"
+        )
+    if distortion is not None:
+        _, depth = calibration.undistort(np.zeros((*depth.shape, 3), np.uint8), depth, own, distortion)
+    return registered(depth, own, camera, depth_camera.color_from_depth)
+
+
+def metres_per_unit(message: Any, scale: float) -> float:
+    """Return the metres per unit with which a depth image is read; `scale` 0 takes the encoding's."""
+    if scale:
+        return scale
+    encoding = message.format.split(";")[0].strip() if hasattr(message, "format") else message.encoding
+    return image_formats.DEPTH_ENCODINGS[encoding][1]
 
 
 def check_pose(world_from_camera: Float64[np.ndarray, "4 4"], camera_frame: str) -> None:
@@ -226,16 +226,3 @@ def pose_from_transform(transform: Any) -> Float64[np.ndarray, "4 4"]:
     if not np.isfinite(quaternion).all() or np.linalg.norm(quaternion) < 1e-6:
         return np.full((4, 4), np.nan)
     return pose_from_quaternion(np.array([at.x, at.y, at.z]), quaternion)
-
-
-def implausible_depth(depth: Float32[np.ndarray, "height width"]) -> str:
-    """Return what looks wrong about the scale of a depth image, empty when nothing does."""
-    sample = depth[::16, ::16]
-    valid = sample[sample > 0]
-    if len(valid) == 0:
-        return "no valid depth in the image"
-    median = float(np.median(valid))
-    low, high = PLAUSIBLE_DEPTH_M
-    if low <= median <= high:
-        return ""
-    return f"the median depth is {median:.3g} m: is the unit right? (parameter input.depth_scale)"

@@ -22,8 +22,8 @@ from autoseg3d_ros.frame_source import FrameSource
 from autoseg3d_ros.input_report import InputReport, PublisherReport, explain, problem_of
 from autoseg3d_ros.inputs import input_qos
 from autoseg3d_ros.memory_use import gpu_bytes, process_bytes
+from autoseg3d_ros.node_config import DiagnosticsConfig
 from autoseg3d_ros.outcomes import FrameCounts, FrameReport, Outcome
-from autoseg3d_ros.parameters import DiagnosticsConfig
 from autoseg3d_ros.publisher import ScenePublisher
 from autoseg3d_ros.throttled_log import ThrottledLog
 

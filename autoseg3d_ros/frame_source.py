@@ -16,27 +16,25 @@ import numpy as np
 from jaxtyping import Float64
 from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo
 
 from autoseg3d_ros.conversions import CameraMessages, TopicNames, stamp_to_ns
+from autoseg3d_ros.depth_registration import DepthRegistration
 from autoseg3d_ros.input_report import CALIBRATION
 from autoseg3d_ros.inputs import (
     CalibrationGate,
+    LatchedListener,
     Subscription,
     input_qos,
-    is_only_latched,
-    latched_qos,
     subscriptions,
 )
 from autoseg3d_ros.missing_poses import MissingPoses, Poses, Wanted
+from autoseg3d_ros.node_config import NodeConfig
 from autoseg3d_ros.outcomes import FrameReport, Outcome
-from autoseg3d_ros.parameters import NodeConfig
 from autoseg3d_ros.synchronizer import LoopingSynchronizer, StampGate
 from autoseg3d_ros.throttled_log import ThrottledLog
 
 RESIDUAL_WARNING_S = 0.01
 RESIDUALS = 30
-LOOK_FOR_LATCHED_S = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +73,8 @@ class _Waiting:
     masks: Any
     camera_frame: str
     arrived: float
+    has_own_depth: bool
+    """Whether depth is of a camera of its own, and has to be reprojected."""
 
     @property
     def stamp_ns(self) -> int:
@@ -109,8 +109,8 @@ class FrameSource:
         self._subscribers = [
             self._subscribe(item, gate) for item, gate in zip(self.inputs, self.gates, strict=True)
         ]
-        self._latched: Any = None
-        self._latched_timer = node.create_timer(LOOK_FOR_LATCHED_S, self._listen_to_latched)
+        self._latched = LatchedListener(node, self._calibration)
+        self._registration = DepthRegistration(node, config, poses.between, self._on_calibration)
         self._timer = node.create_timer(config.tf.recheck_ms / 1e3, self._deliver_ready)
         self._timer.cancel()
 
@@ -121,9 +121,8 @@ class FrameSource:
     def close(self) -> None:
         """Stop listening."""
         self._node.destroy_timer(self._timer)
-        self._node.destroy_timer(self._latched_timer)
-        if self._latched is not None:
-            self._node.destroy_subscription(self._latched)
+        self._latched.close()
+        self._registration.close()
         for subscriber in self._subscribers:
             self._node.destroy_subscription(subscriber.sub)
 
@@ -150,18 +149,6 @@ class FrameSource:
         if gate is self.gates[0]:
             self._sink.lost(FrameReport(0, message.header.frame_id, Outcome.DROPPED_INVALID, reason))
 
-    def _listen_to_latched(self) -> None:
-        """Ask for a calibration that was sent before we came, where all publishers keep theirs.
-
-        Others would warn of a subscription that does not fit them.
-        """
-        if self._calibration.received:
-            self._latched_timer.cancel()
-        elif self._latched is None and is_only_latched(self._node, self._calibration.topic):
-            self._latched = self._node.create_subscription(
-                CameraInfo, self.config.topics.camera_info, self._calibration.accept, latched_qos()
-            )
-
     def _on_calibration(self) -> None:
         if self._waiting:
             self._deliver_ready()
@@ -170,9 +157,9 @@ class FrameSource:
         if not self.is_enabled:
             return
         camera_frame = (self.config.camera_frame or color.header.frame_id).lstrip("/")
-        item = _Waiting(color, depth, masks, camera_frame, time.monotonic())
+        is_own = self._registration.is_needed(color, depth)
+        item = _Waiting(color, depth, masks, camera_frame, time.monotonic(), is_own)
         self._look_at_stamps(item)
-        self._look_at_frames(item)
         if not camera_frame:
             reason = f"{self.names.color}: header.frame_id is empty: set the parameter camera_frame"
             self._log.error("frame_id", reason)
@@ -217,14 +204,22 @@ class FrameSource:
         for item in waiting:
             pose = self._poses.pose_at(target, item.camera_frame, item.stamp_ns)
             info = self._calibration.for_image(item.stamp_ns)
-            if pose is not None and info is not None and not self._may_still_come(item, info, now):
-                messages = CameraMessages(item.color, item.depth, info, item.masks)
+            own = self._registration.camera(item.color, item.depth) if item.has_own_depth else None
+            has_depth = own is not None or not item.has_own_depth
+            has_all = pose is not None and info is not None and has_depth
+            if has_all and not self._may_still_come(item, info, now):
+                assert pose is not None
+                messages = CameraMessages(item.color, item.depth, info, item.masks, own)
                 self._deliver(PosedMessages(messages, pose, item.camera_frame, (now - item.arrived) * 1e3))
             elif now - item.arrived < self.config.tf.timeout_s:
                 self._waiting.append(item)
             elif info is None:
                 reason = f"no calibration has come on {self.names.camera_info}"
                 self._give_up(item, Outcome.DROPPED_SYNC, reason)
+            elif pose is not None:
+                reason = self._registration.problem(item.color, item.depth)
+                self._log.warning("registration", f"frame dropped: {reason}")
+                self._give_up(item, Outcome.DROPPED_INVALID, reason)
             else:
                 wanted = Wanted(item.camera_frame, item.stamp_ns, item.arrived)
                 self._give_up(item, Outcome.DROPPED_NO_TF, self._missing.give_up(wanted))
@@ -278,13 +273,4 @@ class FrameSource:
                 "clock",
                 f"{self.names.color}: stamps are {off:.0f} s from the node's clock: for a bag, play it with "
                 "--clock and set use_sim_time:=true (outputs carry the images' stamps either way)",
-            )
-
-    def _look_at_frames(self, item: _Waiting) -> None:
-        color, depth = item.color.header.frame_id, item.depth.header.frame_id
-        if depth != color:
-            self._log.warning(
-                "frames",
-                f"{self.names.depth} is in frame {depth!r} but {self.names.color} in {color!r}: "
-                "is the depth registered to the colour image?",
             )

@@ -13,9 +13,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from autoseg3d_ros.conversions import stamp_to_ns
 from autoseg3d_ros.input_report import CALIBRATION
-from autoseg3d_ros.parameters import NodeConfig
+from autoseg3d_ros.node_config import NodeConfig
 
 CALIBRATIONS_KEPT = 10
+LOOK_FOR_LATCHED_S = 0.5
 
 
 def input_qos() -> QoSProfile:
@@ -100,3 +101,29 @@ class CalibrationGate:
             key=lambda message: abs(stamp_to_ns(message.header.stamp) - stamp_ns),
             default=None,
         )
+
+
+class LatchedListener:
+    """Asks for a calibration that was sent before we came, where all publishers keep theirs.
+
+    Others would warn of a subscription that does not fit them.
+    """
+
+    def __init__(self, node: Node, gate: CalibrationGate) -> None:
+        self._node, self._gate = node, gate
+        self._subscription: Any = None
+        self._timer = node.create_timer(LOOK_FOR_LATCHED_S, self._look)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._node.destroy_timer(self._timer)
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+
+    def _look(self) -> None:
+        if self._gate.received:
+            self._timer.cancel()
+        elif self._subscription is None and is_only_latched(self._node, self._gate.topic):
+            self._subscription = self._node.create_subscription(
+                CameraInfo, self._gate.topic, self._gate.accept, latched_qos()
+            )

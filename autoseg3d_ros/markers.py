@@ -15,7 +15,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from autoseg3d_core.geometry.boxes import EDGES, box_axes, box_corners
 from autoseg3d_core.structures import TrackTable
 from autoseg3d_ros.messages import class_ids, name_of
-from autoseg3d_ros.parameters import MarkersConfig
+from autoseg3d_ros.node_config import MarkersConfig
 
 BOXES, LABELS = "boxes", "labels"
 LABEL_GAP_M = 0.05

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float64
 
-from autoseg3d_ros.parameters import NodeConfig
+from autoseg3d_ros.node_config import NodeConfig
 from autoseg3d_ros.throttled_log import ThrottledLog
 
 WATCHED, WATCH_S, LOOK_S = 10, 10.0, 0.05
@@ -35,6 +35,10 @@ class Poses(Protocol):
 
     def pose_at(self, target: str, source: str, stamp_ns: int) -> Float64[np.ndarray, "4 4"] | None:
         """Return the pose at a stamp, or None while unknown."""
+        ...
+
+    def between(self, target: str, source: str, stamp_ns: int) -> Float64[np.ndarray, "4 4"] | None:
+        """Return where one of the robot's frames is in another at a stamp, or None while unknown."""
         ...
 
     def lag_ms(self, target: str, source: str, stamp_ns: int) -> float | None:

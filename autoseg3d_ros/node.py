@@ -21,12 +21,7 @@ from autoseg3d_ros.diagnostics import Diagnostics, FrameLedger
 from autoseg3d_ros.frame_source import FrameSource, PosedMessages
 from autoseg3d_ros.memory_use import release_gpu
 from autoseg3d_ros.outcomes import FrameReport, Outcome
-from autoseg3d_ros.parameters import (
-    changed_live,
-    declare,
-    default_settings,
-    unknown_overrides,
-)
+from autoseg3d_ros.parameters import changed_live, declare, default_settings, unknown_overrides
 from autoseg3d_ros.pose_source import PoseSource
 from autoseg3d_ros.process import Ending, ros_process, spin
 from autoseg3d_ros.publisher import ScenePublisher
@@ -319,7 +314,9 @@ def run(node: SegmenterNode, ending: Ending) -> int:
     """Start the node unless a manager does, and spin it until the process is told to end."""
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
-    if node.settings.node.autostart and not node.start():
+    has_started = not node.settings.node.autostart or node.start()
+    ending.is_loading = False
+    if not has_started:
         node.get_logger().fatal("could not start; see the error above")
         return 1
     if not node.settings.node.autostart:
@@ -331,7 +328,7 @@ def run(node: SegmenterNode, ending: Ending) -> int:
 def main(args: list[str] | None = None) -> None:
     """Run the node; ends with code 0 on SIGINT and SIGTERM, 1 when it could not start."""
     code, has_stopped = 0, True
-    with ros_process(args) as ending:
+    with ros_process(args, is_loading=True) as ending:
         try:
             node = SegmenterNode()
         except ConfigError as error:

@@ -22,7 +22,7 @@ from rclpy.parameter import Parameter
 from rclpy.time import Time
 
 from autoseg3d_ros.conversions import pose_from_transform, stamp_to_ns
-from autoseg3d_ros.parameters import NodeConfig
+from autoseg3d_ros.node_config import NodeConfig
 from autoseg3d_ros.pose_topic import CAMERA, PoseTopic
 
 JUMP_NS = 500_000_000
@@ -115,8 +115,12 @@ class PoseSource:
 
     def pose_at(self, target: str, source: str, stamp_ns: int) -> Float64[np.ndarray, "4 4"] | None:
         """Return `target_from_source` at a stamp, or None while TF cannot tell."""
+        return self.between(target, self._frame(source), stamp_ns)
+
+    def between(self, target: str, source: str, stamp_ns: int) -> Float64[np.ndarray, "4 4"] | None:
+        """Return where one of the robot's frames is in another at a stamp, or None while TF cannot tell."""
         try:
-            found = self._buffer.lookup_transform(target, self._frame(source), Time(nanoseconds=stamp_ns))
+            found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
         except tf2_ros.TransformException:
             return None
         return pose_from_transform(found.transform)

@@ -14,7 +14,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from autoseg3d_ros.conversions import stamp_to_ns
-from autoseg3d_ros.parameters import NodeConfig
+from autoseg3d_ros.node_config import NodeConfig
 from autoseg3d_ros.throttled_log import ThrottledLog
 
 CAMERA = "camera of input.pose_topic"

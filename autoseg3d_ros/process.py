@@ -15,26 +15,34 @@ import rclpy
 from rclpy.executors import Executor
 from rclpy.signals import SignalHandlerOptions
 
+from autoseg3d_ros.signals import SIGNALS, end_at_once
+
 LOOK_S = 0.2
 
 
 class Ending:
-    """Tells whether SIGINT or SIGTERM has asked the process to end."""
+    """Tells whether SIGINT or SIGTERM has asked the process to end.
 
-    def __init__(self) -> None:
+    While the process is loading, when there is nothing yet to end in order, asking ends it at once.
+    """
+
+    def __init__(self, is_loading: bool = False) -> None:
         self.is_asked = False
+        self.is_loading = is_loading
 
     def ask(self, number: int = 0, frame: FrameType | None = None) -> None:
         """Ask for the end; fits as a signal handler."""
+        if self.is_loading:
+            end_at_once()
         self.is_asked = True
 
 
 @contextmanager
-def ros_process(args: list[str] | None) -> Iterator[Ending]:
+def ros_process(args: list[str] | None, is_loading: bool = False) -> Iterator[Ending]:
     """Start rclpy with quiet signals, and shut it down at the end."""
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    ending = Ending()
-    before = {number: signal.signal(number, ending.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    ending = Ending(is_loading)
+    before = {number: signal.signal(number, ending.ask) for number in SIGNALS}
     try:
         yield ending
     finally:

@@ -20,9 +20,9 @@ from autoseg3d_core.structures import Event, Frame, LabelledCloud, SceneUpdate, 
 from autoseg3d_ros import messages
 from autoseg3d_ros.markers import MarkerSet, drawn
 from autoseg3d_ros.messages import Occasion
+from autoseg3d_ros.node_config import NodeConfig
 from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.overlay import overlay, track_colors
-from autoseg3d_ros.parameters import NodeConfig
 
 LOST_STATUS_S = 1.0
 NO_MASKS = np.zeros(0, np.int64)

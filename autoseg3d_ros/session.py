@@ -19,16 +19,15 @@ from autoseg3d_core.structures import (
     SceneUpdate,
     TrackTable,
 )
-from autoseg3d_ros.conversions import TopicNames, frame_from_messages, implausible_depth
+from autoseg3d_ros.conversions import TopicNames, frame_from_messages, metres_per_unit
 from autoseg3d_ros.frame_source import PosedMessages
+from autoseg3d_ros.input_doubts import InputDoubts
 from autoseg3d_ros.map_files import SNAPSHOT, format_for, write_map
 from autoseg3d_ros.memory_use import release_gpu
 from autoseg3d_ros.messages import Occasion
 from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.parameters import Settings
 from autoseg3d_ros.publisher import ScenePublisher
-
-DEPTH_CHECK_EVERY = 30
 
 
 @runtime_checkable
@@ -110,6 +109,7 @@ class Session:
         self._camera_frame = ""
         self._last: tuple[Occasion, SceneUpdate] | None = None
         self._camera: Any = None
+        self._doubts = InputDoubts()
 
     def process(self, posed: PosedMessages) -> None:
         """Take one frame all the way; every outcome is reported, none is raised."""
@@ -123,6 +123,7 @@ class Session:
             decode_ms = (time.perf_counter() - start) * 1e3
             self._look_at(frame)
             update = self._segmenter.step(frame)
+            doubt = self._doubt(frame, posed, update)
         except InputError as error:
             self._reporter.warning(f"invalid {str(error)[:40]}", f"frame dropped: {error}")
             self._reporter.report(
@@ -146,6 +147,7 @@ class Session:
                 stamp_ns,
                 posed.camera_frame,
                 Outcome.PROCESSED,
+                doubt,
                 input_age_ms=input_age_ms,
                 output_age_ms=(self._now_ns() - stamp_ns) / 1e6,
                 tf_wait_ms=posed.tf_wait_ms,
@@ -281,7 +283,15 @@ class Session:
         if self._camera not in (None, frame.camera):
             self._reporter.warning("camera", f"{self.names.camera_info}: the calibration changed in mid-run")
         self._camera = frame.camera
-        if self._frames % DEPTH_CHECK_EVERY == 0:
-            doubt = implausible_depth(frame.depth)
-            if doubt:
-                self._reporter.warning("depth", f"{self.names.depth}: {doubt}")
+
+    def _doubt(self, frame: Frame, posed: PosedMessages, update: SceneUpdate) -> str:
+        """Warn of what looks wrong; return why a frame gave no points, empty where it gave some."""
+        unit_m = metres_per_unit(posed.messages.depth, self._settings.node.input.depth_scale)
+        for suspicion in self._doubts.of_first(frame, unit_m):
+            self._reporter.warning(f"doubt {suspicion.what}", f"the input looks wrong: {suspicion}")
+        if len(update.cloud) > 0:
+            return ""
+        doubt = self._doubts.of_frame(frame, self._settings.core.lifting, unit_m)
+        reason = f"{self.names.depth}: a frame gave no points: {doubt or 'lower lifting.edge_tolerance'}"
+        self._reporter.warning("no points", reason)
+        return reason

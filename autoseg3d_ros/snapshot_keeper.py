@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg3d_core.structures import InputError
-from autoseg3d_ros.parameters import SnapshotConfig
+from autoseg3d_ros.node_config import SnapshotConfig
 from autoseg3d_ros.session import Session
 
 

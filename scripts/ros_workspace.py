@@ -31,7 +31,6 @@ PROVIDES = {
     "vision_msgs": "vision_msgs.msg",
     "message_filters": "message_filters",
     "tf2_ros": "tf2_ros",
-    "cv_bridge": "cv_bridge",
 }
 """The stand-ins, and the module whose absence calls for each."""
 

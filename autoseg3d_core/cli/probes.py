@@ -26,10 +26,6 @@ OURS = "autoseg3d"
 STAND_IN_FOLDERS = (("build", "ros"), ("test", "standins"))
 """Consecutive folders in the path of a module that replaces a ROS package."""
 PROBE_TIMEOUT_S = 60
-CV_BRIDGE_TRIP = (
-    "import numpy, cv_bridge; b = cv_bridge.CvBridge(); "
-    "b.imgmsg_to_cv2(b.cv2_to_imgmsg(numpy.zeros((2, 2, 3), 'uint8'), 'rgb8'), 'bgr8')"
-)
 GL_CONTEXT = "from autoseg3d_core.simulation.gl_context import make_context; make_context(32, 32).free()"
 
 
@@ -93,28 +89,6 @@ def ros() -> Finding:
     return Finding(
         "rclpy", OK, f"ROS 2 {distro}" if distro else f"ROS 2 as Python wheels {_wheel('ros-rclpy')}"
     )
-
-
-def cv_bridge() -> Finding:
-    """Probe cv_bridge, and whether its build gets on with this OpenCV and NumPy."""
-    finding = ros_package("cv_bridge", "cv_bridge", required=False)
-    if finding.state != OK:
-        return finding
-    error = _error_of(CV_BRIDGE_TRIP)
-    if not error:
-        return finding
-    return Finding("cv_bridge", BROKEN, f"a conversion fails: {error}", _bridge_mend())
-
-
-def opencv() -> Finding:
-    """Probe OpenCV; cv_bridge is built against OpenCV 4 and fails beside 5."""
-    finding = library("OpenCV", "cv2", "opencv-python-headless<5", required=True)
-    if finding.state == OK and int(finding.detail.split(".")[0]) >= 5:
-        mend = _pip("opencv-python-headless<5", "--force-reinstall")
-        return Finding(
-            "OpenCV", BROKEN, f"{finding.detail}: cv_bridge does not work with it", mend, required=True
-        )
-    return finding
 
 
 def cuda() -> Finding:
@@ -236,14 +210,6 @@ def _ros_mend(name: str) -> str:
     return f". {installed[-1]}" if installed else "make setup"
 
 
-def _bridge_mend() -> str:
-    numpy, _ = _imported("numpy")
-    old_ros = os.environ.get("ROS_DISTRO", "") in ("humble", "iron", "jazzy")
-    if old_ros and numpy is not None and int(numpy.__version__.split(".")[0]) >= 2:
-        return _pip("numpy<2")  # their cv_bridge is built against NumPy 1
-    return _pip("opencv-python-headless<5", "--force-reinstall")
-
-
 PROBES: tuple[Callable[[], Finding], ...] = (
     python,
     ros,
@@ -255,13 +221,12 @@ PROBES: tuple[Callable[[], Finding], ...] = (
             ("tf2_ros_py", "tf2_ros"),
         )
     ),
-    cv_bridge,
     partial(ros_package, "vision_msgs", "vision_msgs.msg", required=False),
     partial(library, "torch", "torch", "torch", required=True),
     cuda,
     spconv,
     partial(library, "NumPy", "numpy", "numpy", required=True),
-    opencv,
+    partial(library, "OpenCV", "cv2", "opencv-python-headless<5", required=True),
     partial(library, "SciPy", "scipy", "scipy", required=True),
     partial(library, "PyYAML", "yaml", "pyyaml", required=True),
     partial(library, "jaxtyping", "jaxtyping", "jaxtyping", required=True),

@@ -11,6 +11,7 @@ import numpy as np
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.plausibility.agreement import AS_IT_IS, OTHERS, Hypothesis, agreement, small
 from autoseg3d_core.plausibility.registration import WIDTH, edge_fit
+from autoseg3d_core.plausibility.remedies import Remedies
 from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
 
 SAMPLED, SPAN = 8, 22
@@ -56,62 +57,70 @@ def first_frames(sequence: RgbdSequence) -> list[Frame]:
     return frames
 
 
-def suspicions(frames: Sequence[Frame]) -> list[Suspicion]:
-    """Return what looks wrong, nothing where all looks right or cannot be told."""
+def suspicions(frames: Sequence[Frame], remedies: Remedies | None = None) -> list[Suspicion]:
+    """Return what looks wrong, nothing where all looks right or cannot be told.
+
+    The remedies are those of the command line, if no others are given.
+    """
+    remedies = remedies or Remedies()
     readings = [frame.depth[::4, ::4][frame.depth[::4, ::4] > 0] for frame in frames]
     filled = float(np.median([(frame.depth[::4, ::4] > 0).mean() for frame in frames]))
     if filled < LEAST_READINGS:
         what = f"depth has readings in {filled:.1%} of the pixels"
-        return [Suspicion(what, "sure", "check that this is the depth image")]
+        return [Suspicion(what, "sure", remedies.no_depth())]
     depth_m = float(np.median(np.concatenate(readings)))
-    found = [_of_units_and_axes(frames, depth_m), _of_colors(frames), _of_registration(frames)]
+    found = [
+        _of_units_and_axes(frames, depth_m, remedies),
+        _of_colors(frames, remedies),
+        _of_registration(frames, remedies),
+    ]
     return [suspicion for suspicion in found if suspicion is not None]
 
 
-def _of_units_and_axes(frames: Sequence[Frame], depth_m: float) -> Suspicion | None:
+def _of_units_and_axes(frames: Sequence[Frame], depth_m: float, remedies: Remedies) -> Suspicion | None:
     """Return which other reading lets neighbouring frames agree, or else which length no room has."""
     views = [small(frame) for frame in frames]
     now = agreement(views)
     share, best = max(((agreement(views, other), other) for other in OTHERS), key=lambda pair: pair[0])
     if share >= AGREES and share - now > GAIN and 1 - share < REST * (1 - now):
         sureness = f"neighbouring frames then agree to {share:.0%}, now to {now:.0%}"
-        what, mend = _said(best, depth_m, frames[0].camera)
+        what, mend = _said(best, depth_m, frames[0].camera, remedies)
         return Suspicion(what, sureness, mend)
     if not NEAREST_M < depth_m < FARTHEST_M:
-        unit = "m" if depth_m < NEAREST_M else "mm"
-        what = f"half of the depth readings are {'nearer' if unit == 'm' else 'farther'} than {depth_m:.3g} m"
-        return Suspicion(what, "sure that the unit is wrong", f"try --depth-unit {unit}, or --depth-scale")
+        side = "nearer" if depth_m < NEAREST_M else "farther"
+        what = f"half of the depth readings are {side} than {depth_m:.3g} m"
+        return Suspicion(what, "sure that the unit is wrong", remedies.depth_unit(depth_m))
     at = np.array([frame.world_from_camera[:3, 3] for frame in frames])
     step = float(np.median(np.linalg.norm(np.diff(at, axis=0), axis=1))) if len(at) > 1 else 0.0
     if step > LONG_STEP_M:
         what = f"the camera moves {step:.0f} m from one checked frame to the next"
-        return Suspicion(what, "likely poses in millimetres", "try --pose-unit mm")
+        return Suspicion(what, "likely poses in millimetres", remedies.long_steps())
     return None
 
 
-def _said(best: Hypothesis, depth_m: float, camera: CameraIntrinsics) -> tuple[str, str]:
+def _said(best: Hypothesis, depth_m: float, camera: CameraIntrinsics, remedies: Remedies) -> tuple[str, str]:
     """Return in words what is wrong where this hypothesis is right, and what mends it."""
     assert best != AS_IT_IS
     if best.focal_factor != 1:
         k = best.focal_factor
-        focal = f"--intrinsics {camera.fx * k:.0f},{camera.fy * k:.0f},{camera.cx:.0f},{camera.cy:.0f}"
-        return f"the focal length looks {1 / k:.2g} times the true one", f"about {focal}"
+        what = f"the focal length looks {1 / k:.2g} times the true one"
+        return what, remedies.focal_length(camera, k)
     if best.depth_factor == 1:
         convention = {
             (True, False): "world-to-camera",
             (False, True): "opengl",
             (True, True): "opengl-world-to-camera",
         }[best.is_inverted, best.is_opengl]
-        return f"the poses look like {convention}", f"use --pose-convention {convention}"
+        return f"the poses look like {convention}", remedies.pose_convention(convention)
     k = best.depth_factor
     unit = {1000.0: "mm", 100.0: "cm"}.get(k)
     if unit and NEAREST_M < depth_m < FARTHEST_M:
-        return f"the poses look like {unit}", f"use --pose-unit {unit}"
+        return f"the poses look like {unit}", remedies.pose_unit(unit)
     how = f"{1 / k:g} times too large" if k < 1 else f"{k:g} times too small"
-    return f"depth looks {how}", f"use --depth-scale {1000 / k:g}, if it was read as millimetres"
+    return f"depth looks {how}", remedies.depth_factor(k)
 
 
-def _of_colors(frames: Sequence[Frame]) -> Suspicion | None:
+def _of_colors(frames: Sequence[Frame], remedies: Remedies) -> Suspicion | None:
     """Tell whether next to nothing has wood's colours, and much what they are with red and blue swapped."""
     pixels = np.concatenate(
         [cv2.cvtColor(frame.rgb[::4, ::4], cv2.COLOR_RGB2HSV).reshape(-1, 3) for frame in frames]
@@ -125,12 +134,12 @@ def _of_colors(frames: Sequence[Frame]) -> Suspicion | None:
         return Suspicion(
             f"{blue:.0%} of the pixels are blue",
             "red and blue may be swapped",
-            "look at the images, or use --swap-colors",
+            remedies.colors(),
         )
     return None
 
 
-def _of_registration(frames: Sequence[Frame]) -> Suspicion | None:
+def _of_registration(frames: Sequence[Frame], remedies: Remedies) -> Suspicion | None:
     fit = edge_fit(frames)
     if fit.edges < EDGES or fit.off_px < OFF_PX or fit.best < EDGE_GAIN * fit.here:
         return None
@@ -138,5 +147,5 @@ def _of_registration(frames: Sequence[Frame]) -> Suspicion | None:
     return Suspicion(
         f"depth edges lie up to about {off:.0f} pixels from colour edges: depth is not registered to colour",
         f"colour edges there are {fit.best / fit.here:.0%} as strong",
-        "record aligned depth, or give --intrinsics, --depth-intrinsics and --depth-offset",
+        remedies.registration(),
     )

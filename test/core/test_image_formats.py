@@ -83,8 +83,10 @@ def test_the_scale_of_whole_numbers_can_be_set():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: f.decode_color("yuv422", 6, 8, 16, 0, b""), "'yuv422' is not supported; .* supported: rgb8"),
-        (lambda: f.decode_color("bayer_rggb8", 6, 8, 8, 0, b""), "image_proc"),
+        (lambda: f.decode_color("nv24", 6, 8, 16, 0, b""), "'nv24' is not supported: set .* supported: rgb8"),
+        (lambda: f.decode_color("bayer_rggb8", 6, 8, 8, 0, bytes(40)), "cut off"),
+        (lambda: f.decode_color("yuv422", 6, 7, 14, 0, bytes(84)), "7x6 pixels are no image of .*'yuv422'"),
+        (lambda: f.decode_color("nv21", 6, 8, 8, 0, bytes(48)), "cut off"),
         (lambda: f.decode_depth("8UC1", 6, 8, 8, 0, b""), "'8UC1' is not supported; supported: 16UC1"),
         (lambda: f.decode_color("rgb8", 6, 8, 24, 0, bytes(100)), "cut off"),
         (lambda: f.decode_color("rgb8", 6, 8, 20, 0, bytes(1000)), "step 20"),
@@ -95,7 +97,6 @@ def test_the_scale_of_whole_numbers_can_be_set():
         (lambda: f.decode_compressed_depth("16UC1; compressedDepth png", bytes(50)), "damaged"),
         (lambda: f.decode_compressed_depth("jpeg", bytes(50)), "expected 16UC1 or 32FC1"),
         (lambda: f.decode_compressed_depth("16UC1; compressedDepth rvl", bytes(15)), "cut off"),
-        (lambda: f.decode_color("yuv422_yuy2", 6, 8, 16, 0, b""), "set the driver to rgb8"),
         (lambda: f.decode_rvl(np.array([1 << 30, 1 << 30], "<u4").tobytes() + bytes(8)), "damaged"),
         (lambda: f.decode_rvl(np.array([8, 6], "<u4").tobytes() + b"\xff" * 40), "cut off"),
         (lambda: f.decode_rvl(np.array([8, 6], "<u4").tobytes() + b"\xff" * 40 + b"\1" * 4), "damaged"),
@@ -295,3 +296,37 @@ def test_label_images_are_straightened_without_inventing_labels():
     assert straight[15, 20] == labels[15, 20]
     same = c.undistort_labels(labels, camera, c.Distortion("plumb_bob", (0, 0, 0, 0, 0)))
     assert np.array_equal(same, labels)
+
+
+COLORS = [(200, 60, 20), (10, 220, 90), (30, 50, 240)]
+SITES = {"rggb": (0, 1, 1, 2), "bggr": (2, 1, 1, 0), "gbrg": (1, 2, 0, 1), "grbg": (1, 0, 2, 1)}
+"""The colour that each pixel of a Bayer pattern's 2 x 2 sees: 0 red, 1 green, 2 blue."""
+
+
+@pytest.mark.parametrize("pattern", SITES)
+@pytest.mark.parametrize("color", COLORS)
+def test_a_bayer_image_of_one_colour_has_that_colour(pattern, color):
+    tile = np.array(color)[list(SITES[pattern])].reshape(2, 2)
+    mosaic = np.tile(tile, (3, 4)).astype(np.uint8)
+    assert (f.decode_color(f"bayer_{pattern}8", 6, 8, 8, 0, mosaic.tobytes()) == color).all()
+    for order, big in (("<u2", 0), (">u2", 1)):
+        words = (mosaic.astype(np.uint16) * 257).astype(order)
+        assert (f.decode_color(f"bayer_{pattern}16", 6, 8, 16, big, words.tobytes()) == color).all()
+
+
+@pytest.mark.parametrize("color", COLORS)
+@pytest.mark.parametrize("encoding", ["yuv422", "uyvy", "yuv422_yuy2", "yuyv", "nv12", "nv21"])
+def test_a_yuv_image_of_one_colour_has_that_colour(encoding, color):
+    red, green, blue = color  # BT.601, as video has it: Y from 16, U and V around 128
+    y = 16 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255
+    u = 128 + (-37.797 * red - 74.203 * green + 112.0 * blue) / 255
+    v = 128 + (112.0 * red - 93.786 * green - 18.214 * blue) / 255
+    if encoding.startswith("nv"):
+        pair = (u, v) if encoding == "nv12" else (v, u)
+        rows = np.concatenate([np.full((6, 8), y), np.tile(pair, (3, 4))])
+    else:
+        rows = np.tile((y, u, y, v) if encoding in ("yuyv", "yuv422_yuy2") else (u, y, v, y), (6, 4))
+    data = np.round(rows).astype(np.uint8)
+    image = f.decode_color(encoding, 6, 8, data.shape[1], 0, data.tobytes())
+    assert image.shape == (6, 8, 3)
+    assert np.abs(image.astype(int) - color).max() <= 3

@@ -227,3 +227,77 @@ def spin_until():
             executor.shutdown()
 
     return spin
+
+
+class TablePoses:
+    """A pose per stamp, to be filled in later; unknown stamps have none."""
+
+    origin = "TF"
+
+    def __init__(self):
+        self.table, self.everywhere, self.frames, self.restarts = {}, None, ["odom", "camera"], 0
+        self.places = {}
+
+    def pose_at(self, target, source, stamp_ns):
+        return self.table.get(stamp_ns, self.everywhere)
+
+    def lag_ms(self, target, source, stamp_ns):
+        return 123.0 if self.table else None
+
+    def problem(self):
+        return ""
+
+    def between(self, target, source, stamp_ns):
+        return np.eye(4) if target == source else self.places.get((target, source))
+
+    def known_frames(self):
+        return self.frames
+
+    def start_again(self):
+        self.restarts += 1
+
+
+class Sink:
+    def __init__(self):
+        self.frames, self.reports, self.jumps = [], [], []
+        self.frame, self.lost, self.time_jumped = self.frames.append, self.reports.append, self.jumps.append
+
+
+class Log:
+    """Takes the place of a node's log."""
+
+    def __init__(self):
+        self.lines = []
+        self.warning = self.error = self.info = self.lines.append
+
+    def about(self, words):
+        return [line for line in self.lines if words in line]
+
+
+class Bench:
+    def __init__(self, node, monkeypatch, **sections):
+        from autoseg3d_ros.frame_source import FrameSource
+        from autoseg3d_ros.node_config import InputConfig, NodeConfig
+
+        self.log, self.poses, self.sink = Log(), TablePoses(), Sink()
+        monkeypatch.setattr(node, "get_logger", lambda: self.log)
+        config = NodeConfig(**{"input": InputConfig(clock_warning_s=1e12), **sections})
+        self.source = FrameSource(node, config, self.poses, self.sink)
+
+    def feed(self, messages):
+        for gate, message in zip(self.source.gates, messages, strict=True):
+            gate.accept(message)
+
+
+@pytest.fixture
+def make_bench(node, monkeypatch):
+    """Return a function that makes a frame source with a table of poses, a log and a sink that keep all."""
+    made = []
+
+    def make(**sections):
+        made.append(Bench(node, monkeypatch, **sections))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.source.close()

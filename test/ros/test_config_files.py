@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from autoseg3d_core.config import from_mapping
-from autoseg3d_ros.parameters import NodeConfig
+from autoseg3d_ros.node_config import NodeConfig
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 OUTPUTS = {"points", "map_points", "instances", "detections", "label_info", "label_image", "debug_image"}

@@ -7,7 +7,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from autoseg3d_ros.markers import MarkerSet, drawn, marker_id
-from autoseg3d_ros.parameters import MarkersConfig
+from autoseg3d_ros.node_config import MarkersConfig
 
 HEADER = Header(frame_id="odom")
 

@@ -6,7 +6,7 @@ from geometry_msgs.msg import TransformStamped
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 from autoseg3d_ros.messages import stamp_from_ns
-from autoseg3d_ros.parameters import NodeConfig
+from autoseg3d_ros.node_config import NodeConfig
 from autoseg3d_ros.pose_source import PoseSource
 
 

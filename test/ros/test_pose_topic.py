@@ -11,7 +11,7 @@ from std_msgs.msg import String
 from tf2_ros import StaticTransformBroadcaster, TransformBroadcaster
 
 from autoseg3d_ros.messages import stamp_from_ns
-from autoseg3d_ros.parameters import InputConfig, NodeConfig
+from autoseg3d_ros.node_config import InputConfig, NodeConfig
 from autoseg3d_ros.pose_source import PoseSource
 
 SECOND = 10**9

@@ -7,13 +7,7 @@ from rclpy.parameter import Parameter
 
 from autoseg3d_core.config import ConfigError
 from autoseg3d_ros.parameter_files import markdown_text, stale_files, yaml_text
-from autoseg3d_ros.parameters import (
-    changed_live,
-    declare,
-    default_settings,
-    describe,
-    unknown_overrides,
-)
+from autoseg3d_ros.parameters import changed_live, declare, default_settings, describe, unknown_overrides
 
 ROOT = Path(__file__).resolve().parents[2]
 

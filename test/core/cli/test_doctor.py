@@ -105,22 +105,6 @@ def test_our_messages_are_no_stand_in_for_themselves(package):
     assert probes.ros_package(probes.OURS, "own_messages").state == OK
 
 
-def test_opencv_5_is_broken_beside_cv_bridge(package):
-    package("cv2", "__version__ = '5.0.0'")
-    finding = probes.opencv()
-    assert finding.stops
-    assert "'opencv-python-headless<5'" in finding.mend
-
-
-def test_a_cv_bridge_that_cannot_convert_is_broken(package, monkeypatch):
-    package("cv_bridge")
-    monkeypatch.setattr(probes, "CV_BRIDGE_TRIP", "raise ImportError('numpy.core.multiarray failed')")
-    finding = probes.cv_bridge()
-    assert finding.state == BROKEN
-    assert "numpy.core.multiarray failed" in finding.detail
-    assert finding.mend
-
-
 def test_a_probe_that_kills_its_process_is_told_of(monkeypatch):
     assert "ended with code" in probes._error_of("import os; os._exit(7)")
     monkeypatch.setattr(probes, "PROBE_TIMEOUT_S", 0.2)

@@ -1,0 +1,28 @@
+"""The executable `autoseg3d_node`: looks at what is installed before it imports it, and ends when told to.
+
+It imports step by step, because a robot's operator may end it while it loads.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from autoseg3d_ros.packages import problem_of_packages
+from autoseg3d_ros.signals import end_at_once_when_asked
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the node; ends with code 0 on SIGINT and SIGTERM, 1 when it could not start."""
+    end_at_once_when_asked()
+    problem = problem_of_packages()
+    if problem:
+        from autoseg3d_ros.unusable_node import run_unusable
+
+        sys.exit(run_unusable(problem, args))
+    from autoseg3d_ros import node
+
+    node.main(args)
+
+
+if __name__ == "__main__":
+    main()
