@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,7 @@ from autoseg3d_core.structures import (
     Tracks,
     TrackTable,
 )
+from autoseg3d_core.timing import Timer
 from autoseg3d_core.tracking.assignment import Assigner
 from autoseg3d_core.tracking.boxes import measure_boxes
 from autoseg3d_core.tracking.extent import Ruler, count_voxels
@@ -62,7 +65,10 @@ class PipelineConfig:
 
 
 class OnlineSegmenter:
-    """Posed RGB-D frames in, tracked 3D instances out; the only object with state."""
+    """Posed RGB-D frames in, tracked 3D instances out; the only object with state.
+
+    `make_timer` makes what measures the stages of each frame; `bench` puts another in its place.
+    """
 
     def __init__(
         self,
@@ -75,6 +81,7 @@ class OnlineSegmenter:
         self.mask_maker, self.model, self.assigner = mask_maker, model, assigner
         self.config = config
         self.device = torch.device(device)
+        self.make_timer: Callable[[], Timer] = partial(timing.timer_for, self.device)
         self.scene = SceneMap(config.map, device)
         self.memory = Memory.empty(model.empty_rows(), device=device)
         self.frame_index = 0
@@ -83,7 +90,7 @@ class OnlineSegmenter:
     def step(self, frame: Frame) -> SceneUpdate:
         """Return what this frame changed; raises `InputError`, and changes nothing, if it is unusable."""
         check_frame(frame)
-        timer = timing.timer_for(self.device)
+        timer = self.make_timer()
         with timer.stage(timing.MASK):
             masks = self.mask_maker(frame)
         with timer.stage(timing.LIFT):

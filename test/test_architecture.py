@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    ("structures", "errors", "config", "timing", "resources", "atomic_file"),
+    ("structures", "errors", "config", "timing", "operation_counts", "resources", "atomic_file"),
     ("geometry", "sparse", "image_formats", "snapshot"),
     ("lifting", "label_image", "mask_makers", "modules", "tracking", "scene_map", "carving"),
     ("models", "datasets", "visualization"),

@@ -1,4 +1,4 @@
-"""`autoseg3d bench`: time per stage, growth over frames, and memory, as a table and as JSON."""
+"""`autoseg3d bench`: time and operations per stage, growth over frames, and memory, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import platform
 import resource
 import subprocess
 import sys
+import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +19,22 @@ from tqdm import tqdm
 
 from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import add_settings, positive
+from autoseg3d_core.cli.bench_compare import compare
 from autoseg3d_core.cli.source import add_config_arguments, open_source
+from autoseg3d_core.datasets.sequence import RgbdSequence
+from autoseg3d_core.operation_counts import Counts, OperationTimer
 from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.running import run as run_frames
 from autoseg3d_core.structures import Frame, InputError, SceneUpdate
-from autoseg3d_core.timing import CORE_STAGES
+from autoseg3d_core.timing import CORE_STAGES, STAGES, StageTimer
 from autoseg3d_core.visualization.report import text_table
 
 WARM_UP = 5
 WINDOW = 100
 EARLY = slice(100, 200)
+COUNTED = 5
+"""Frames whose operations are counted, after those that are timed."""
+AFTER_MASKS, WHOLE = "after the masks", "whole frame"
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,16 @@ class StageTimes:
     stage: str
     median_ms: float
     p95_ms: float
+
+
+@dataclass(frozen=True)
+class StageOperations:
+    """What one stage asks of the device on each frame: operations, those it waits for, bytes to and fro."""
+
+    stage: str
+    operations: float
+    waits: float
+    copied_bytes: float
 
 
 @dataclass(frozen=True)
@@ -66,6 +84,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, "--simulation", "settings of a simulated scene, e.g. rooms=2 frames=100")
     parser.add_argument("--threads", type=positive, default=2, help="number of torch threads")
     parser.add_argument(
+        "--clock",
+        choices=("wall", "cpu"),
+        default="wall",
+        help="cpu: time that the process has had of the cores, of use on a busy machine (with --threads 1)",
+    )
+    parser.add_argument(
+        "--compare",
+        metavar="COMMIT_OR_JSON",
+        help="also run another commit, in turns, or read what --json wrote, and print ratios",
+    )
+    parser.add_argument("--rounds", type=positive, default=3, help="turns of each side with --compare")
+    parser.add_argument(
         "--ros", action="store_true", help="measure the ROS node's own work instead (needs ROS 2)"
     )
     parser.add_argument("--json", metavar="FILE", help="also write the figures to a JSON file")
@@ -73,12 +103,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print a table, and write JSON if asked to."""
-    torch.set_num_threads(args.threads)
+    """Measure, print tables, and write JSON if asked to."""
     if args.ros:
         return subprocess.run([sys.executable, "-m", "autoseg3d_ros.benchmark"], check=False).returncode
+    if args.compare:
+        print(compare(args))
+        return 0
+    torch.set_num_threads(args.threads)
     sequence = open_source(args.source, tuple(args.simulation), defaults=(f"frames={args.frames}",))
     online = build.online_segmenter(build.load(args.config, tuple(args.set)))
+    if args.clock == "cpu":
+        online.make_timer = partial(StageTimer, time.process_time)
     measured = Measured()
     indices = (number % len(sequence) for number in range(args.frames))
     bar = tqdm(indices, desc="bench", unit="frame", total=args.frames, disable=None)
@@ -86,20 +121,39 @@ def run(args: argparse.Namespace) -> int:
         raise KeyboardInterrupt
     timings = measured.timings
     stages, growth = stage_times(timings), _growth(online, timings, measured.early_peak)
+    operations = stage_operations(sequence, online, args.frames)
     print(
         f"{platform.machine()}, {args.threads} threads, {online.device}, {args.source}, {len(timings)} frames"
     )
     print(text_table(("stage", "median ms", "p95 ms"), [(s.stage, s.median_ms, s.p95_ms) for s in stages]))
+    header = ("operations per frame", "operations", "waits", "copied kB")
+    print(text_table(header, [(o.stage, o.operations, o.waits, o.copied_bytes / 1e3) for o in operations]))
     print(text_table(("over the run", ""), [row for row in asdict(growth).items() if row[1] is not None]))
     if args.json:
-        figures = {"source": args.source, "stages": [asdict(s) for s in stages], "growth": asdict(growth)}
+        figures = {
+            **{"source": args.source, "clock": args.clock, "threads": args.threads},
+            "stages": [asdict(row) for row in stages],
+            "operations": [asdict(row) for row in operations],
+            "growth": asdict(growth),
+        }
         Path(args.json).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0
 
 
+def stage_operations(sequence: RgbdSequence, online: OnlineSegmenter, start: int) -> list[StageOperations]:
+    """Return what the stages ask of the device per frame, on the frames from `start` on, and their sums."""
+    timer = OperationTimer()
+    online.make_timer = lambda: timer
+    record = run_frames(sequence, online, (), ((start + n) % len(sequence) for n in range(COUNTED)))
+    rows = {name: counts / max(record.frames, 1) for name, counts in timer.stages.items()}
+    rows[AFTER_MASKS] = sum((rows[stage] for stage in CORE_STAGES), Counts())
+    rows[WHOLE] = sum((rows[stage] for stage in STAGES), Counts())
+    return [StageOperations(name, **asdict(counts)) for name, counts in rows.items()]
+
+
 def stage_times(timings: list[dict[str, float]]) -> list[StageTimes]:
     """Return median and 95th percentile per stage, of the core after the masks, and of the whole."""
-    rows = [{**t, "after the masks": _core_ms(t), "whole frame": sum(t.values())} for t in timings[WARM_UP:]]
+    rows = [{**t, AFTER_MASKS: _core_ms(t), WHOLE: sum(t.values())} for t in timings[WARM_UP:]]
     if not rows:
         raise InputError(f"only {len(timings)} frames could be used: bench needs more than {WARM_UP}")
     columns = {name: [row[name] for row in rows] for name in rows[0]}
