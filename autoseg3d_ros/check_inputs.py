@@ -17,7 +17,7 @@ from rclpy.node import Node
 from autoseg3d_core.config import ConfigError
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.conversions import TopicNames, frame_from_messages, metres_per_unit
-from autoseg3d_ros.diagnostics import input_reports
+from autoseg3d_ros.diagnostics import input_reports, is_fast_dds
 from autoseg3d_ros.frame_source import FrameSource, PosedMessages
 from autoseg3d_ros.input_doubts import InputDoubts
 from autoseg3d_ros.input_report import InputReport, explain, problem_of
@@ -36,6 +36,9 @@ class Notes:
         self.frames = 0
         self.last: PosedMessages | None = None
         self.reasons: Counter[str] = Counter()
+
+    def received(self) -> None:
+        """Colour images are counted by their topic."""
 
     def frame(self, frame: PosedMessages) -> None:
         """Count a frame and keep the last."""
@@ -68,10 +71,11 @@ def verdict(
 ) -> tuple[str, bool]:
     """Return what to print, and whether all is well."""
     lines = []
-    for report, line in zip(reports, explain(reports, slop_s), strict=False):
+    told = explain(reports, slop_s, is_fast_dds())
+    for report, line in zip(reports, told, strict=False):
         mark = "BAD" if problem_of(report) else "ok "
         lines.append(f"{mark} {line}, {report.received / seconds:.1f} Hz")
-    also = explain(reports, slop_s)[len(reports) :]
+    also = told[len(reports) :]
     lines += [f"BAD {line}" for line in [*also, *problems]]
     lines.append(
         f"{'ok ' if frames else 'BAD'} {frames / seconds:.1f} complete frames per second with a pose"

@@ -7,61 +7,35 @@ those of the steady clock.
 from __future__ import annotations
 
 import statistics
-import threading
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
-from rclpy.qos import qos_check_compatible
+from rclpy.qos import QoSProfile, qos_check_compatible
+from rclpy.utilities import get_rmw_implementation_identifier
 
 from autoseg3d_ros.frame_source import FrameSource
-from autoseg3d_ros.input_report import InputReport, PublisherReport, explain, problem_of
-from autoseg3d_ros.inputs import input_qos
+from autoseg3d_ros.input_report import (
+    COLOR,
+    InputReport,
+    PublisherReport,
+    explain,
+    mismatches,
+    problem_of,
+)
+from autoseg3d_ros.ledger import FrameLedger
 from autoseg3d_ros.memory_use import gpu_bytes, process_bytes
 from autoseg3d_ros.node_config import DiagnosticsConfig
-from autoseg3d_ros.outcomes import FrameCounts, FrameReport, Outcome
-from autoseg3d_ros.publisher import ScenePublisher
+from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.throttled_log import ThrottledLog
 
-RECENT_FRAMES = 30
+EMPTY_FRAMES = 3
+"""Processed frames in a row without points that are an error."""
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
-
-
-class FrameLedger:
-    """Counts every frame's fate and publishes its status; every thread may report."""
-
-    def __init__(self, node: Node, publisher: ScenePublisher, config: DiagnosticsConfig) -> None:
-        self.counts = FrameCounts()
-        self._node, self._publisher = node, publisher
-        self._log = ThrottledLog(node.get_logger(), config.repeat_s)
-        self._lock = threading.Lock()
-        self._recent: deque[FrameReport] = deque(maxlen=RECENT_FRAMES)
-
-    def report(self, report: FrameReport) -> None:
-        """Count a frame, publish its status, and say why it was lost."""
-        self.counts.add(report.outcome)
-        if report.outcome is Outcome.PROCESSED:
-            with self._lock:
-                self._recent.append(report)
-        elif report.outcome is Outcome.FAILED:
-            self._log.error("failed", f"a frame failed and was skipped: {report.reason}")
-        elif report.outcome is Outcome.DROPPED_NO_TF:
-            self._log.warning("no tf", f"frame dropped: {report.reason}")
-        if self._node.context.ok():
-            self._publisher.status(report, self.counts.dropped_in_epoch())
-
-    def warning(self, cause: str, text: str) -> None:
-        """Warn the user, throttled by cause."""
-        self._log.warning(cause, text)
-
-    def recent(self) -> list[FrameReport]:
-        """Return the last processed frames."""
-        with self._lock:
-            return list(self._recent)
 
 
 @dataclass(frozen=True)
@@ -87,8 +61,8 @@ class Rates:
 def input_reports(node: Node, source: FrameSource) -> list[InputReport]:
     """Return what each input of a frame source has heard, and who publishes it."""
     reports = []
-    for item, gate in zip(source.inputs, source.gates, strict=True):
-        publishers = tuple(_publisher_report(p) for p in node.get_publishers_info_by_topic(gate.topic))
+    for item, gate, qos in zip(source.inputs, source.gates, source.qos(), strict=True):
+        publishers = tuple(_publisher_report(p, qos) for p in node.get_publishers_info_by_topic(gate.topic))
         kind = f"{item.message_type.__module__.split('.')[0]}/msg/{item.message_type.__name__}"
         reports.append(
             InputReport(
@@ -99,16 +73,36 @@ def input_reports(node: Node, source: FrameSource) -> list[InputReport]:
                 gate.received,
                 gate.zero_stamps,
                 tuple(gate.stamps_ns),
+                "" if publishers else other_transport(node, item.role, gate.topic),
             )
         )
     return reports
 
 
+def other_transport(node: Node, role: str, topic: str) -> str:
+    """Return what to set to hear an image in another transport that somebody publishes, empty for none."""
+    parameter = "input.color_transport" if role == COLOR else "input.depth_transport"
+    packed = "compressed" if role == COLOR else "compressedDepth"
+    if role not in (COLOR, "depth"):
+        return ""
+    if topic.endswith(f"/{packed}"):
+        raw = topic.removesuffix(f"/{packed}")
+        return f"{raw} is published: set {parameter} to raw" if node.count_publishers(raw) else ""
+    if node.count_publishers(f"{topic}/{packed}"):
+        return f"{topic}/{packed} is published: set {parameter} to {packed}"
+    return ""
+
+
+def is_fast_dds() -> bool:
+    """Tell whether this process speaks through Fast DDS, which loses large images by default."""
+    return "fastrtps" in get_rmw_implementation_identifier()
+
+
 def input_status(
     reports: Sequence[InputReport], rates: Mapping[str, float], slop_s: float
 ) -> DiagnosticStatus:
-    """Return the state of the inputs: an error for one that is silent."""
-    problems = [f"{r.role}: {problem_of(r)}" for r in reports if problem_of(r)]
+    """Return the state of the inputs: an error for one that is silent, and for stamps that never match."""
+    problems = [f"{r.role}: {problem_of(r)}" for r in reports if problem_of(r)] + mismatches(reports, slop_s)
     values = [KeyValue(key="sync.slop_s", value=f"{slop_s:g}")]
     for report in reports:
         values.append(KeyValue(key=f"{report.role} topic", value=report.topic))
@@ -120,31 +114,53 @@ def input_status(
     )
 
 
-def frame_status(
-    recent: Sequence[FrameReport],
-    totals: Mapping[Outcome, int],
-    pending: int,
-    rate_hz: float,
-    config: DiagnosticsConfig,
-) -> DiagnosticStatus:
+@dataclass(frozen=True)
+class FrameState:
+    """What has become of the frames: those processed and lost lately, and all of them counted."""
+
+    recent: Sequence[FrameReport]
+    lost: Sequence[FrameReport]
+    totals: Mapping[Outcome, int]
+    received: int
+    pending: int
+    rate_hz: float
+    is_enabled: bool
+
+
+def frame_status(state: FrameState, config: DiagnosticsConfig) -> DiagnosticStatus:
     """Return the state of the processing: rate, latencies per stage, drops by cause."""
-    values = [KeyValue(key="processed rate [Hz]", value=f"{rate_hz:.1f}")]
-    values += [KeyValue(key=outcome.name.lower(), value=str(count)) for outcome, count in totals.items()]
-    values.append(KeyValue(key="pending", value=str(pending)))
-    for name, milliseconds in median_stages(recent).items():
+    values = [KeyValue(key="processed rate [Hz]", value=f"{state.rate_hz:.1f}")]
+    values.append(KeyValue(key="received", value=str(state.received)))
+    values += [KeyValue(key=outcome.name.lower(), value=str(n)) for outcome, n in state.totals.items()]
+    values.append(KeyValue(key="pending", value=str(state.pending)))
+    for name, milliseconds in median_stages(state.recent).items():
         values.append(KeyValue(key=f"{name} median [ms]", value=f"{milliseconds:.1f}"))
-    age_s = statistics.median(r.output_age_ms for r in recent) / 1e3 if recent else 0.0
-    if totals[Outcome.FAILED] and rate_hz == 0:
-        level, text = ERROR, f"{totals[Outcome.FAILED]} frames failed; see the log"
-    elif age_s > config.age_error_s:
-        level, text = ERROR, f"outputs are {age_s:.2f} s old when published"
-    elif age_s > config.age_warning_s:
-        level, text = WARN, f"outputs are {age_s:.2f} s old when published"
-    elif rate_hz == 0:
-        level, text = WARN, "no frame was processed in the last second"
-    else:
-        level, text = OK, f"{rate_hz:.1f} frames per second, {age_s * 1e3:.0f} ms old when published"
+    level, text = _verdict(state, config)
     return DiagnosticStatus(level=level, message=text, values=values)
+
+
+def _verdict(state: FrameState, config: DiagnosticsConfig) -> tuple[bytes, str]:
+    """Return how bad things are, and the cause in words."""
+    if not state.is_enabled:
+        return ERROR, "disabled: frames are ignored until ~/enable is called with true"
+    last = state.recent[-EMPTY_FRAMES:]
+    if state.rate_hz > 0 and len(last) == EMPTY_FRAMES and all(report.points == 0 for report in last):
+        return ERROR, last[-1].reason or "the last frames gave no points"
+    causes = Counter(report.outcome for report in state.lost if report.outcome is not Outcome.DROPPED_BUSY)
+    if state.rate_hz == 0 and causes:
+        outcome, count = causes.most_common(1)[0]
+        reason = next(report.reason for report in reversed(state.lost) if report.outcome is outcome)
+        return ERROR, f"no frame was processed, {count} were lost ({outcome.name.lower()}): {reason}"
+    if state.rate_hz == 0 and state.totals[Outcome.FAILED]:
+        return ERROR, f"{state.totals[Outcome.FAILED]} frames failed; see the log"
+    age_s = statistics.median(r.output_age_ms for r in state.recent) / 1e3 if state.recent else 0.0
+    if age_s > config.age_error_s:
+        return ERROR, f"outputs are {age_s:.2f} s old when published"
+    if age_s > config.age_warning_s:
+        return WARN, f"outputs are {age_s:.2f} s old when published"
+    if state.rate_hz == 0:
+        return WARN, "no frame was processed in the last second"
+    return OK, f"{state.rate_hz:.1f} frames per second, {age_s * 1e3:.0f} ms old when published"
 
 
 def median_stages(recent: Sequence[FrameReport]) -> dict[str, float]:
@@ -195,12 +211,20 @@ class Diagnostics:
         rates_now = Rates.now(counts | {"processed": totals[Outcome.PROCESSED]})
         rates, self._rates = rates_now.since(self._rates), rates_now
         self._explain_silence(source, reports)
-        recent = ledger.recent()
+        state = FrameState(
+            ledger.recent(),
+            ledger.lost_lately(),
+            totals,
+            ledger.counts.received(),
+            pending,
+            rates["processed"],
+            source.is_enabled,
+        )
         self._publish(
             {
                 "input": input_status(reports, rates, self._slop_s),
-                "frames": frame_status(recent, totals, pending, rates["processed"], self.config),
-                "memory": memory_status(recent),
+                "frames": frame_status(state, self.config),
+                "memory": memory_status(state.recent),
             }
         )
 
@@ -214,7 +238,7 @@ class Diagnostics:
             self._heard_at, self._matches = time.monotonic(), matches
         silent_s = time.monotonic() - self._heard_at
         if silent_s >= self.config.silence_s:
-            lines = "\n  ".join(explain(reports, self._slop_s))
+            lines = "\n  ".join(explain(reports, self._slop_s, is_fast_dds()))
             self._log.warning("silence", f"no set of images for {silent_s:.0f} s:\n  {lines}")
 
     def _publish(self, states: Mapping[str, DiagnosticStatus]) -> None:
@@ -226,7 +250,14 @@ class Diagnostics:
         self._publisher.publish(array)
 
 
-def _publisher_report(endpoint: Any) -> PublisherReport:
-    compatibility, reason = qos_check_compatible(endpoint.qos_profile, input_qos())
-    is_fine = getattr(compatibility, "name", str(compatibility)) != "ERROR"
-    return PublisherReport(endpoint.topic_type, "" if is_fine else reason)
+def _publisher_report(endpoint: Any, own: QoSProfile) -> PublisherReport:
+    compatibility, reason = qos_check_compatible(endpoint.qos_profile, own)
+    if getattr(compatibility, "name", str(compatibility)) != "ERROR":
+        return PublisherReport(endpoint.topic_type)
+    offered = endpoint.qos_profile
+    asked = f"{own.reliability.name}, {own.durability.name}"
+    given = f"{offered.reliability.name}, {offered.durability.name}"
+    return PublisherReport(
+        endpoint.topic_type,
+        f"{reason.strip()} (published as {given}, subscribed as {asked}; change qos_overrides.*)",
+    )

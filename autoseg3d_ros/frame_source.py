@@ -15,11 +15,12 @@ import message_filters
 import numpy as np
 from jaxtyping import Float64
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from autoseg3d_ros.conversions import CameraMessages, TopicNames, stamp_to_ns
 from autoseg3d_ros.depth_registration import DepthRegistration
-from autoseg3d_ros.input_report import CALIBRATION
+from autoseg3d_ros.input_report import CALIBRATION, COLOR
 from autoseg3d_ros.inputs import (
     CalibrationGate,
     LatchedListener,
@@ -50,6 +51,10 @@ class PosedMessages:
 @runtime_checkable
 class FrameSink(Protocol):
     """Whoever takes the frames; called on the main thread, to return at once."""
+
+    def received(self) -> None:
+        """Hear of a colour image; it ends as a frame, or is lost."""
+        ...
 
     def frame(self, frame: PosedMessages) -> None:
         """Take a frame."""
@@ -106,6 +111,8 @@ class FrameSource:
             self._on_jump,
             self._on_evicted,
         )
+        partners = ", ".join(gate.topic for gate in self._images[1:])
+        self._why_evicted = f"not all of {partners} within sync.slop_s of its stamp", Outcome.DROPPED_SYNC
         self._subscribers = [
             self._subscribe(item, gate) for item, gate in zip(self.inputs, self.gates, strict=True)
         ]
@@ -114,12 +121,21 @@ class FrameSource:
         self._timer = node.create_timer(config.tf.recheck_ms / 1e3, self._deliver_ready)
         self._timer.cancel()
 
+    def qos(self) -> list[QoSProfile]:
+        """Return the QoS of each input, with the overrides that are in force."""
+        return [subscriber.sub.qos_profile for subscriber in self._subscribers]
+
     def pending(self) -> int:
         """Return how many colour images still wait for their partners or their pose."""
         return len(self._waiting) + self.synchronizer.queued(0)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and let go of what waits."""
+        self._why_evicted = "the node was deactivated", Outcome.DROPPED_INACTIVE
+        self.synchronizer.close()
+        for item in self._waiting:
+            self._give_up(item, Outcome.DROPPED_INACTIVE, "the node was deactivated before its pose came")
+        self._waiting.clear()
         self._node.destroy_timer(self._timer)
         self._latched.close()
         self._registration.close()
@@ -140,6 +156,8 @@ class FrameSource:
             qos_profile=input_qos(),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
+        if item.role == COLOR:
+            subscriber.registerCallback(lambda _: self._sink.received())
         subscriber.registerCallback(gate.accept)
         return subscriber
 
@@ -154,9 +172,12 @@ class FrameSource:
             self._deliver_ready()
 
     def _on_matched(self, color: Any, depth: Any, masks: Any = None) -> None:
-        if not self.is_enabled:
-            return
         camera_frame = (self.config.camera_frame or color.header.frame_id).lstrip("/")
+        if not self.is_enabled:
+            reason = "~/enable is false"
+            stamp_ns = stamp_to_ns(color.header.stamp)
+            self._sink.lost(FrameReport(stamp_ns, camera_frame, Outcome.DROPPED_INACTIVE, reason))
+            return
         is_own = self._registration.is_needed(color, depth)
         item = _Waiting(color, depth, masks, camera_frame, time.monotonic(), is_own)
         self._look_at_stamps(item)
@@ -172,10 +193,9 @@ class FrameSource:
         """Count colour images that found no partners; those of the other inputs are nobody's frames."""
         if index != 0:
             return
-        partners = ", ".join(gate.topic for gate in self._images[1:])
-        reason = f"not all of {partners} within sync.slop_s of its stamp"
+        reason, outcome = self._why_evicted
         for stamp_ns in stamps_ns:
-            self._sink.lost(FrameReport(stamp_ns, "", Outcome.DROPPED_SYNC, reason))
+            self._sink.lost(FrameReport(stamp_ns, "", outcome, reason))
 
     def _on_jump(self, back_ns: int) -> None:
         config, back_s = self.config.input, back_ns / 1e9

@@ -10,8 +10,8 @@ LOSS_SHARE = 0.75
 """Less than this share of another input's messages, once that has so many, looks like loss."""
 
 
-CALIBRATION = "camera_info"
-"""The role of the input that may come once for all images."""
+COLOR, CALIBRATION = "color", "camera_info"
+"""The roles of the input that frames are counted by, and of the one that may come once for all images."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class InputReport:
     received: int
     zero_stamps: int
     stamps_ns: tuple[int, ...]
+    elsewhere: str = ""
+    """What to set to hear the same image in another transport that somebody publishes, empty for none."""
 
 
 def best_residual_s(a: Sequence[int], b: Sequence[int]) -> float | None:
@@ -51,7 +53,8 @@ def problem_of(report: InputReport) -> str:
     if report.received:
         return ""
     if not report.publishers:
-        return "nobody publishes it: check the name (ros2 topic list), remap it or set topics.*"
+        found = report.elsewhere or "check the name (ros2 topic list), remap it or set topics.*"
+        return f"nobody publishes it: {found}"
     if len(wrong_type) == len(report.publishers):
         return (
             f"it is published as {wrong_type[0]}, not {report.message_type}: set input.color_transport "
@@ -77,16 +80,9 @@ def lost_on_the_way(reports: Sequence[InputReport]) -> list[str]:
     ]
 
 
-def explain(reports: Sequence[InputReport], slop_s: float) -> list[str]:
-    """Return a line per input, and one on stamps when all inputs hear messages that never match."""
+def mismatches(reports: Sequence[InputReport], slop_s: float) -> list[str]:
+    """Return a line per image topic none of whose last stamps is one of the colour image's."""
     lines = []
-    for report in reports:
-        last = f", last stamp {report.stamps_ns[-1] / 1e9:.3f} s" if report.stamps_ns else ""
-        text = (
-            f"{report.role} {report.topic}: {len(report.publishers)} publishers, {report.received} messages"
-        )
-        problem = problem_of(report)
-        lines.append(f"{text}{last}" + (f" -- {problem}" if problem else ""))
     color = reports[0]
     for other in (report for report in reports[1:] if report.role != CALIBRATION):
         residual = best_residual_s(color.stamps_ns, other.stamps_ns)
@@ -96,4 +92,18 @@ def explain(reports: Sequence[InputReport], slop_s: float) -> list[str]:
                 f"{residual * 1e3:.1f} ms and sync.slop_s is {slop_s * 1e3:.1f} ms -- synchronise "
                 "the driver, or raise sync.slop_s"
             )
-    return lines + lost_on_the_way(reports)
+    return lines
+
+
+def explain(reports: Sequence[InputReport], slop_s: float, is_fast_dds: bool = True) -> list[str]:
+    """Return a line per input, and one on stamps when all inputs hear messages that never match."""
+    lines = []
+    for report in reports:
+        last = f", last stamp {report.stamps_ns[-1] / 1e9:.3f} s" if report.stamps_ns else ""
+        text = (
+            f"{report.role} {report.topic}: {len(report.publishers)} publishers, {report.received} messages"
+        )
+        problem = problem_of(report)
+        lines.append(f"{text}{last}" + (f" -- {problem}" if problem else ""))
+    lines += mismatches(reports, slop_s)
+    return lines + (lost_on_the_way(reports) if is_fast_dds else [])

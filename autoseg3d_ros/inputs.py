@@ -12,7 +12,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from autoseg3d_ros.conversions import stamp_to_ns
-from autoseg3d_ros.input_report import CALIBRATION
+from autoseg3d_ros.input_report import CALIBRATION, COLOR
 from autoseg3d_ros.node_config import NodeConfig
 
 CALIBRATIONS_KEPT = 10
@@ -58,7 +58,7 @@ def subscriptions(node: Node, config: NodeConfig) -> tuple[Subscription, ...]:
     color_suffix, color_type = transports[config.input.color_transport]
     depth_suffix, depth_type = transports[config.input.depth_transport]
     return (
-        Subscription("color", node.resolve_topic_name(config.topics.color) + color_suffix, color_type),
+        Subscription(COLOR, node.resolve_topic_name(config.topics.color) + color_suffix, color_type),
         Subscription("depth", node.resolve_topic_name(config.topics.depth) + depth_suffix, depth_type),
         Subscription(CALIBRATION, config.topics.camera_info, CameraInfo),
         *((Subscription("masks", config.topics.masks, Image),) if config.topics.masks else ()),

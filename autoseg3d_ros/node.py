@@ -17,8 +17,9 @@ from rclpy.task import Future
 
 from autoseg3d_core.config import ConfigError
 from autoseg3d_core.structures import InputError
-from autoseg3d_ros.diagnostics import Diagnostics, FrameLedger
+from autoseg3d_ros.diagnostics import Diagnostics
 from autoseg3d_ros.frame_source import FrameSource, PosedMessages
+from autoseg3d_ros.ledger import FrameLedger
 from autoseg3d_ros.memory_use import release_gpu
 from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.parameters import changed_live, declare, default_settings, unknown_overrides
@@ -188,6 +189,11 @@ class SegmenterNode(LifecycleNode):
         release_gpu()
 
     # What the frame source says, on the main thread.
+
+    def received(self) -> None:
+        """Count a colour image."""
+        if self._ledger is not None:
+            self._ledger.counts.receive()
 
     def frame(self, frame: PosedMessages) -> None:
         """Take a frame from the source."""

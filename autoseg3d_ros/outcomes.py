@@ -17,6 +17,7 @@ class Outcome(IntEnum):
     DROPPED_SYNC = 3
     DROPPED_INVALID = 4
     FAILED = 5
+    DROPPED_INACTIVE = 6
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class FrameCounts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._received = 0
         self._total: Counter[Outcome] = Counter()
         self._epoch_start: Counter[Outcome] = Counter()
 
@@ -51,6 +53,16 @@ class FrameCounts:
         """Count frames that met a fate."""
         with self._lock:
             self._total[outcome] += frames
+
+    def receive(self) -> None:
+        """Count a colour image that has come."""
+        with self._lock:
+            self._received += 1
+
+    def received(self) -> int:
+        """Return how many colour images have come since the node started."""
+        with self._lock:
+            return self._received
 
     def start_epoch(self) -> None:
         """Count the drops of this epoch from here on."""

@@ -46,7 +46,7 @@ class LoopingSynchronizer(message_filters.ApproximateTimeSynchronizer):
     called after the lock is released, and an input whose stamps step back empties its queue. The other
     inputs' queues go with it, unless they have stepped back before. `jumped` hears of each new start
     once, with the time stepped back in nanoseconds; `evicted` of an input's index and of the
-    stamps that left its queue unmatched.
+    stamps that left its queue unmatched, a repeated stamp being left by the earlier message.
     """
 
     def __init__(
@@ -72,6 +72,8 @@ class LoopingSynchronizer(message_filters.ApproximateTimeSynchronizer):
             my_queue_index = next(i for i, queue in enumerate(self.queues) if queue is my_queue)
         stamp_ns = stamp_to_ns(msg.header.stamp)
         self._notice_new_start(my_queue_index, stamp_ns)
+        if stamp_ns in my_queue:
+            self._evicted(my_queue_index, [stamp_ns])
         gone = {*my_queue, stamp_ns}
         super().add(msg, my_queue, my_queue_index)
         gone.difference_update(my_queue)
@@ -85,6 +87,13 @@ class LoopingSynchronizer(message_filters.ApproximateTimeSynchronizer):
         """Keep a match until the lock is released."""
         self.match_count += 1
         self._waiting.append(msg)
+
+    def close(self) -> None:
+        """Let go of all that waits."""
+        for index, queue in enumerate(self.queues):
+            stamps = sorted(queue)
+            queue.clear()
+            self._evicted(index, stamps)
 
     def queued(self, index: int) -> int:
         """Return how many messages of an input wait for the others."""

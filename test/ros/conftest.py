@@ -98,11 +98,12 @@ class FakeSegmenter:
         self.next_id += 1
         label_image = np.zeros(frame.depth.shape, np.int32)
         label_image[:, : frame.depth.shape[1] // 2] = self.ids[-1]
+        points = 5 if (frame.depth > 0).any() else 0
         cloud = LabelledCloud(
-            xyz=np.ones((5, 3), np.float32),
-            rgb=np.full((5, 3), 9, np.uint8),
-            ids=np.full(5, self.ids[-1], np.int64),
-            labels=np.full(5, -1, np.int64),
+            xyz=np.ones((points, 3), np.float32),
+            rgb=np.full((points, 3), 9, np.uint8),
+            ids=np.full(points, self.ids[-1], np.int64),
+            labels=np.full(points, -1, np.int64),
         )
         return SceneUpdate(
             stamp_ns=frame.stamp_ns,
@@ -259,8 +260,11 @@ class TablePoses:
 
 class Sink:
     def __init__(self):
-        self.frames, self.reports, self.jumps = [], [], []
+        self.frames, self.reports, self.jumps, self.count = [], [], [], 0
         self.frame, self.lost, self.time_jumped = self.frames.append, self.reports.append, self.jumps.append
+
+    def received(self):
+        self.count += 1
 
 
 class Log:

@@ -250,7 +250,8 @@ def test_a_disabled_source_ignores_sets(bench, camera_set):
     bench.poses.everywhere = np.eye(4)
     bench.source.is_enabled = False
     bench.feed(camera_set())
-    assert bench.sink.frames == bench.sink.reports == []
+    assert bench.sink.frames == []
+    assert [r.outcome for r in bench.sink.reports] == [Outcome.DROPPED_INACTIVE]
 
 
 def test_images_that_are_apart_in_time_are_warned_of(bench, camera_set):

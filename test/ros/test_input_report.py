@@ -17,14 +17,15 @@ IMAGE = "sensor_msgs/msg/Image"
 GOOD = PublisherReport(IMAGE)
 
 
-def report(role="color", publishers=(GOOD,), received=0, zero=0, stamps=()):
-    return InputReport(role, f"/{role}", IMAGE, tuple(publishers), received, zero, tuple(stamps))
+def report(role="color", publishers=(GOOD,), received=0, zero=0, stamps=(), elsewhere=""):
+    return InputReport(role, f"/{role}", IMAGE, tuple(publishers), received, zero, tuple(stamps), elsewhere)
 
 
 @pytest.mark.parametrize(
     ("seen", "words"),
     [
         (report(publishers=()), "nobody publishes"),
+        (report(publishers=(), elsewhere="set input.color_transport"), "it: set input.color_transport"),
         (report(), "no message has arrived"),
         (report(publishers=[PublisherReport("sensor_msgs/msg/CompressedImage")]), "CompressedImage"),
         (report(publishers=[PublisherReport(IMAGE, "durability")]), "durability"),
@@ -60,3 +61,9 @@ def test_images_lost_on_the_way_are_noticed():
     assert "9 messages of color have arrived" in line
     assert "fastdds.xml" in line
     assert lost_on_the_way([report(received=18), *reports[1:]]) == []
+
+
+def test_the_advice_about_fast_dds_is_given_beside_fast_dds_alone():
+    reports = [report(received=9), report("depth", received=20)]
+    assert any("fastdds.xml" in line for line in explain(reports, 0.02, is_fast_dds=True))
+    assert not any("fastdds.xml" in line for line in explain(reports, 0.02, is_fast_dds=False))

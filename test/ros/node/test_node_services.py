@@ -34,12 +34,11 @@ def test_reset_starts_an_epoch_and_ids_go_on(make_robot):
 def test_disabling_ignores_frames(make_robot):
     robot = make_robot().start()
     assert robot.call(SetBool, "enable", SetBool.Request(data=False)).success
-    robot.send(SECOND)
-    robot.spin(lambda: False, 0.3)
-    assert robot.totals() == {}
+    robot.play([SECOND])
+    assert robot.totals() == {"DROPPED_INACTIVE": 1}
     assert robot.call(SetBool, "enable", SetBool.Request(data=True)).success
     robot.play([2 * SECOND])
-    assert robot.totals() == {"PROCESSED": 1}
+    assert robot.totals() == {"DROPPED_INACTIVE": 1, "PROCESSED": 1}
 
 
 def test_the_map_is_saved_once_unless_overwritten(make_robot, tmp_path):

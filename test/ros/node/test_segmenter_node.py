@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from autoseg3d.msg import FrameStatus, InstanceEvent
+from diagnostic_msgs.msg import DiagnosticStatus
 
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.messages import points_of
@@ -97,7 +98,7 @@ def test_a_pose_may_be_late_up_to_the_timeout(make_robot, delay_s, outcome):
 
 
 def test_a_slow_segmenter_works_on_fresh_frames_and_every_frame_is_accounted_for(make_robot):
-    robot = make_robot({"step_s": 0.1}).start()
+    robot = make_robot({"step_s": 0.3}).start()
     robot.send_tf(SECOND // 2)
     robot.send_tf(8 * SECOND)
     for index in range(40):
@@ -106,7 +107,7 @@ def test_a_slow_segmenter_works_on_fresh_frames_and_every_frame_is_accounted_for
     assert robot.spin(lambda: robot.node._worker.pending() == 0)
     totals = robot.totals()
     received = robot.node._source.gates[0].received
-    assert totals["PROCESSED"] >= 5
+    assert totals["PROCESSED"] >= 2
     assert totals["DROPPED_BUSY"] >= 10
     assert received == sum(totals.values()) + robot.node._source.pending()
 
@@ -194,3 +195,77 @@ def test_diagnostics_tell_rates_drops_and_memory(make_robot):
     assert parts["frames"]["dropped_busy"] == "0"
     assert "mask median [ms]" in parts["frames"]
     assert int(parts["memory"]["process [MB]"]) > 10
+
+
+def frames_part(robot):
+    """Return the last level and message of the part about frames."""
+    for array in reversed(robot.diagnostics):
+        for status in array.status:
+            if status.name.endswith(": frames"):
+                return status.level, status.message
+    return b"", ""
+
+
+def is_error_about(robot, words):
+    level, message = frames_part(robot)
+    return level == DiagnosticStatus.ERROR and words in message
+
+
+def spoil_depth(messages):
+    messages[1].encoding = "nonsense"
+
+
+CAUSES = {
+    "no TF": ({"tf": False}, None, "no path from 'camera' to 'odom'"),
+    "invalid input": ({}, spoil_depth, "depth encoding 'nonsense'"),
+    "zero points": ({"depth": 0.0}, None, "no pixel of the depth image has a reading"),
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_diagnostics_are_an_error_that_names_the_cause(make_robot, name):
+    options, spoil, words = CAUSES[name]
+    robot = make_robot(**{"tf.timeout_s": 0.05}).start()
+    good = robot.camera_set
+
+    def made(stamp_ns, **given):
+        messages = good(stamp_ns, **given)
+        if spoil:
+            spoil(messages)
+        return messages
+
+    robot.camera_set = made
+    stamps = iter(range(SECOND, 10**6 * SECOND, SECOND // 10))
+
+    def send_and_look():
+        robot.send(next(stamps), **options)
+        robot.spin(lambda: False, 0.1)
+        return is_error_about(robot, words)
+
+    assert robot.spin(send_and_look, 10), frames_part(robot)
+
+
+def test_diagnostics_are_an_error_while_disabled(make_robot):
+    robot = make_robot().start()
+    robot.node.enable(False)
+    robot.play([SECOND])
+    assert robot.spin(lambda: is_error_about(robot, "disabled"), 5)
+    assert robot.totals() == {"DROPPED_INACTIVE": 1}
+    robot.node.enable(True)
+    robot.play([2 * SECOND])
+    assert robot.totals() == {"DROPPED_INACTIVE": 1, "PROCESSED": 1}
+
+
+def test_frames_are_accounted_for_over_activations(make_robot):
+    robot = make_robot(**{"tf.timeout_s": 5.0}).start()
+    robot.play([SECOND, 2 * SECOND])
+    robot.send(3 * SECOND, tf=False)
+    assert robot.spin(lambda: robot.node._source.pending() == 1)
+    robot.node.trigger_deactivate()
+    assert robot.totals() == {"PROCESSED": 2, "DROPPED_INACTIVE": 1}
+    robot.node.trigger_activate()
+    assert robot.spin(lambda: all(p.get_subscription_count() for p in robot.publishers))
+    robot.spin(lambda: False, 0.5)
+    robot.play([4 * SECOND])
+    assert robot.totals() == {"PROCESSED": 3, "DROPPED_INACTIVE": 1}
+    assert robot.node._ledger.counts.received() == 4
