@@ -18,9 +18,10 @@ from torch.nn import functional
 from autoseg3d_core.geometry.groups import group_mean
 from autoseg3d_core.modules.blocks import ConvNormRelu, Norm
 from autoseg3d_core.modules.part import Around
-from autoseg3d_core.modules.voxel_store import VoxelRows, VoxelStore, rows_of
+from autoseg3d_core.modules.voxel_store import VoxelRows, VoxelStore
+from autoseg3d_core.sparse.keys import BATCH_BEGIN
 from autoseg3d_core.sparse.layers import TORCH, Backend, SubmanifoldConv
-from autoseg3d_core.sparse.tensor import SparseTensor, sparse_batch
+from autoseg3d_core.sparse.tensor import SparseTensor, tensor_of_keys
 
 SURROUNDINGS = 0.75
 """The remembered box reaches this many times the frame's extent beyond it, on each side of each axis."""
@@ -116,18 +117,20 @@ class LevelAdapter(nn.Module):
         exact = (
             features.float() if features.dtype == torch.float16 else features
         )  # a sum may pass half's range
-        mean = group_mean(exact, around.level.cells[:, 0], batch).to(features.dtype)
+        mean = group_mean(exact, around.level.batch, batch).to(features.dtype)
         near, far = self.near(around, tensor), self.far(around, tensor)
-        seen = torch.cat([near.features, far.features, mean[tensor.level.cells[:, 0]]], dim=1)
+        seen = torch.cat([near.features, far.features, mean[tensor.level.batch]], dim=1)
         return tensor.replaced(functional.relu(tensor.features + self.norm(self.mix(seen))))
 
 
 def _frames(tensor: SparseTensor) -> list[VoxelRows]:
     """Return the rows of each frame of a batch."""
-    cells = tensor.level.cells
-    sizes = torch.bincount(cells[:, 0], minlength=tensor.geometry.batch_size).tolist()
-    parts = zip(cells[:, 1:].split(sizes), tensor.features.split(sizes), strict=True)
-    return [rows_of(frame_cells, features) for frame_cells, features in parts]
+    keys, batch = tensor.level.keys, tensor.geometry.batch_size
+    if batch == 1:
+        return [VoxelRows(keys, tensor.features)]
+    sizes = torch.bincount(tensor.level.batch, minlength=batch).tolist()
+    parts = zip(keys.split(sizes), tensor.features.split(sizes), strict=True)
+    return [VoxelRows(k - (i << BATCH_BEGIN), f) for i, (k, f) in enumerate(parts)]
 
 
 def _around(tensor: SparseTensor, frames: list[VoxelRows], stores: list[VoxelStore]) -> SparseTensor:
@@ -136,7 +139,7 @@ def _around(tensor: SparseTensor, frames: list[VoxelRows], stores: list[VoxelSto
         frame if store.is_empty or len(frame) == 0 else store.within(*_surroundings(frame))
         for frame, store in zip(frames, stores, strict=True)
     ]
-    return sparse_batch([r.features for r in rows], [r.cells for r in rows], tensor.stride)
+    return tensor_of_keys([r.features for r in rows], [r.keys for r in rows], tensor.stride)
 
 
 def _surroundings(frame: VoxelRows) -> tuple[Float[Tensor, " 3"], Float[Tensor, " 3"]]:

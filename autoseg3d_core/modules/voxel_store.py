@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from autoseg3d_core.sparse.tensor import pack_cells, unpack_keys
+from autoseg3d_core.sparse.keys import pack_cells, unpack_keys
 from autoseg3d_core.structures import InputError, Rows
 
 TILE_BITS = 5
@@ -41,11 +41,6 @@ class VoxelRows(Rows):
         """Return a table without rows, of the type and on the device of a tensor."""
         like = torch.zeros(0) if like is None else like
         return VoxelRows(like.new_zeros(0, dtype=torch.int64), like.new_zeros(0, channels))
-
-
-def rows_of(cells: Int64[Tensor, "voxels 3"], features: Float[Tensor, "voxels channels"]) -> VoxelRows:
-    """Return the rows of sorted cells."""
-    return VoxelRows(pack_cells(torch.nn.functional.pad(cells, (1, 0))), features)
 
 
 @dataclass(frozen=True, eq=False)

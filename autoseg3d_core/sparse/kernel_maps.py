@@ -1,20 +1,30 @@
 """Kernel maps: which source voxel meets which target voxel under which element of a kernel.
 
 A kernel of size K has its K^3 elements ordered with x fastest: k = ix + K iy + K^2 iz. An odd kernel
-is centred, an even one looks forward only (offset = index).
+is centred, an even one looks forward only (offset = index). No map needs a number from the device, but for
+its list of pairs.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Int32, Int64
 from torch import Tensor
 
-from autoseg3d_core.sparse.tensor import REACH, Geometry, Level, key_shifts
+from autoseg3d_core.sparse.keys import NO_KEY, corners, distinct, key_shifts, places
+from autoseg3d_core.sparse.tensor import Geometry, Level
+
+BLOCK_BITS = 2
+BLOCK = 1 << BLOCK_BITS
+"""Cells are found in blocks of 4 x 4 x 4; a kernel reaches no farther than the blocks next to a cell's own.
+
+The lowest bits of a block's key are 0: they tell apart the levels made together, at most BLOCK of them.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,15 +43,11 @@ class Grouping:
 
 
 @dataclass(frozen=True, eq=False)
-class KernelMap:
-    """Pairs of a source row and a target row, those of one kernel element together.
+class Pairs:
+    """Pairs of a source row and a target row: those of one kernel element together, `counts` of each."""
 
-    The parts follow one another in the order of `elements`, with as many pairs each as `counts` says.
-    """
-
-    source: Int64[Tensor, " pairs"]
-    target: Int64[Tensor, " pairs"]
-    elements: tuple[int, ...]
+    source: Int32[Tensor, " pairs"]
+    target: Int32[Tensor, " pairs"]
     counts: tuple[int, ...]
     source_rows: int
     target_rows: int
@@ -60,94 +66,164 @@ class KernelMap:
     def parts(self) -> tuple[tuple[int, slice], ...]:
         """The kernel elements that have pairs, each with where its pairs lie."""
         ends = itertools.accumulate(self.counts)
-        rows = zip(self.elements, ends, self.counts, strict=True)
-        return tuple((element, slice(end - count, end)) for element, end, count in rows if count)
+        rows = enumerate(zip(ends, self.counts, strict=True))
+        return tuple((element, slice(end - count, end)) for element, (end, count) in rows if count)
 
-    def element_of_pairs(self) -> Int64[Tensor, " pairs"]:
-        """Return the kernel element of each pair."""
-        device = self.source.device
-        counts = torch.tensor(self.counts, device=device)
-        return torch.tensor(self.elements, device=device).repeat_interleave(counts)
-
-    def reversed(self) -> KernelMap:
-        """Return the map with source and target swapped, for an inverse convolution."""
-        return KernelMap(
-            self.target, self.source, self.elements, self.counts, self.target_rows, self.source_rows
-        )
+    @cached_property
+    def reversed(self) -> Pairs:
+        """The pairs with source and target swapped, for an inverse convolution."""
+        return Pairs(self.target, self.source, self.counts, self.target_rows, self.source_rows)
 
 
-def submanifold_map(source: Level, target: Level, kernel: int, dilation: int) -> KernelMap:
-    """Return the pairs of a centred kernel at the target's cells; both levels have one stride."""
-    if kernel // 2 * dilation >= REACH:
-        raise ValueError(f"kernel {kernel} with dilation {dilation} reaches {REACH} cells or more")
-    if source is target:
-        return _mirrored_map(source, kernel, dilation)
-    position, found = _search(source, target, kernel, dilation, columns=kernel**2)
-    rows, cells, counts = _pairs(position, found)
-    return KernelMap(rows, cells, tuple(range(kernel**3)), counts, len(source), len(target))
+@dataclass(frozen=True, eq=False)
+class KernelMap:
+    """The source row that each target row meets under each kernel element, -1 for none."""
+
+    table: Int32[Tensor, "volume targets"]
+    source_rows: int
+
+    @cached_property
+    def columns(self) -> Int64[Tensor, " targets*volume"]:
+        """One more than each source row, 0 for none, all those of a target together."""
+        return (self.table.T + 1).flatten()
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The map as a list of pairs; a GPU has to be waited for."""
+        targets = self.table.shape[1]
+        met = self.table >= 0
+        flat = met.flatten().nonzero()[:, 0].int()
+        counts = tuple(met.sum(dim=1).tolist())
+        source = self.table.flatten().index_select(0, flat)
+        return Pairs(source, flat % max(targets, 1), counts, self.source_rows, targets)
 
 
-def _mirrored_map(level: Level, kernel: int, dilation: int) -> KernelMap:
-    """Return a level's map onto itself: a pair under one element is, swapped, one under its mirror image.
+@dataclass(frozen=True, eq=False)
+class ParentMap:
+    """Which finer cells lie in each coarser one by kernel element, and, the other way, the parent of each."""
 
-    So the columns before the central one and half of that are searched; the centre pairs each with itself.
+    children: KernelMap
+    parent: Int64[Tensor, " finer"]
+    element: Int64[Tensor, " finer"]
+
+
+def submanifold_map(
+    geometry: Geometry, stride: int, kernel: int, dilation: int, at: Level | None = None
+) -> KernelMap:
+    """Return the map of a centred kernel onto a level's own cells, or onto those among them that `at` has.
+
+    The maps of all levels but the finest are made together. Raises `ValueError` for a kernel that reaches
+    beyond the next block of cells.
     """
-    columns = kernel**2 // 2 + 1
-    position, found = _search(level, level, kernel, dilation, columns)
-    found[kernel // 2 :, -1] = False
-    rows, cells, counts = _pairs(position, found)
-    searched = tuple(z * kernel**2 + column for z in range(kernel) for column in range(columns))
-    mirrored = tuple(kernel**3 - 1 - element for element in searched)
-    itself = torch.arange(len(level), device=rows.device)
-    return KernelMap(
-        source=torch.cat([rows, itself, cells]),
-        target=torch.cat([cells, itself, rows]),
-        elements=(*searched, kernel**3 // 2, *mirrored),
-        counts=(*counts, len(level), *counts),
-        source_rows=len(level),
-        target_rows=len(level),
+    if kernel // 2 * dilation > BLOCK:
+        raise ValueError(f"kernel {kernel} with dilation {dilation} reaches over more than {BLOCK} cells")
+    level = geometry.level(stride)
+    if at is not None:
+        rows = geometry.cached(("rows", at), lambda: torch.searchsorted(level.keys, at.keys))
+        table = _directory(geometry, (level,)).around(kernel, dilation, rows)
+        return KernelMap(table, len(level))
+    together = (level,) if level is geometry.finest else geometry.coarser(level)
+    maps = geometry.cached(
+        ("submanifold", together, kernel, dilation), lambda: _own_maps(geometry, together, kernel, dilation)
     )
+    return maps[together.index(level)]
 
 
-def _search(
-    source: Level, target: Level, kernel: int, dilation: int, columns: int
-) -> tuple[Int64[Tensor, "kernel columns targets"], Bool[Tensor, "kernel columns targets"]]:
-    """Return per kernel element and target cell the row of the source cell there, and whether one is.
+def _own_maps(
+    geometry: Geometry, levels: tuple[Level, ...], kernel: int, dilation: int
+) -> tuple[KernelMap, ...]:
+    tables = _directory(geometry, levels).around(kernel, dilation).split([len(level) for level in levels], 1)
+    return tuple(KernelMap(table, len(level)) for table, level in zip(tables, levels, strict=True))
 
-    Only the kernel's first `columns` columns along z are searched. Keys sort by z last, so the cells of
-    a column lie in a row: a search finds where it begins, and its elements are met by walking on.
+
+def parent_map(geometry: Geometry, stride: int) -> ParentMap:
+    """Return the map of the 2x2x2 kernel with stride 2 between the cells at `stride` and their parents."""
+
+    def build() -> ParentMap:
+        fine, coarse = geometry.level(stride), geometry.level(2 * stride)
+        parent, element = geometry.parents(stride), places(fine.keys, bits=1)
+        table = torch.full((8 * len(coarse),), -1, dtype=torch.int32, device=parent.device)
+        table.scatter_(0, element * len(coarse) + parent, _arange(len(fine), parent))
+        return ParentMap(KernelMap(table.view(8, len(coarse)), len(fine)), parent, element)
+
+    return geometry.cached(("parents", stride), build)
+
+
+@dataclass(frozen=True, eq=False)
+class Directory:
+    """Finds the cells around cells, by way of the block of each: a row's block, and its place in it.
+
+    `near` says, for each block and the 27 blocks around it, where in `rows` that block begins; `rows` has the
+    row of each of a block's cells, -1 for none. A block that is not there is the last, without any cell.
     """
-    steps = (torch.arange(kernel, device=target.keys.device) - kernel // 2) * dilation
-    y, x = torch.meshgrid(steps, steps, indexing="ij")
-    begins = torch.stack([x.flatten(), y.flatten(), steps[:1].expand(kernel**2)], dim=1)[:columns]
-    wanted = target.keys + key_shifts(begins)[:, None]  # (columns, targets)
-    end = source.keys.new_full((1,), torch.iinfo(torch.int64).max)
-    keys = torch.cat([source.keys, end])
-    position = torch.searchsorted(source.keys, wanted)
-    positions, hits = [], []
-    for i in range((kernel - 1) * dilation + 1):
-        hit = keys.take(position) == wanted + i
-        if i % dilation == 0:
-            positions.append(position)
-            hits.append(hit)
-        position = position + hit
-    return torch.stack(positions), torch.stack(hits)
+
+    block: Int32[Tensor, " cells"]
+    place: Int32[Tensor, " cells"]
+    near: Int32[Tensor, " 27*blocks"]
+    rows: Int32[Tensor, " 64*blocks+64"]
+
+    @staticmethod
+    def of(levels: Sequence[Level]) -> Directory:
+        """Return the directory of the cells of some levels; rows count within their level."""
+        keys = torch.cat([level.keys for level in levels])
+        row = torch.cat([_arange(len(level), keys) for level in levels])
+        tagged = [corners(level.keys, BLOCK_BITS) + i for i, level in enumerate(levels)]
+        found = distinct(torch.cat(tagged))
+        corner = found.shortest
+        place = places(keys, BLOCK_BITS)
+        rows = torch.full(((len(corner) + 1) * BLOCK**3,), -1, dtype=torch.int32, device=keys.device)
+        rows.scatter_(0, found.index * BLOCK**3 + place, row)
+        return Directory(found.index.int(), place.int(), _near(corner), rows)
+
+    def around(
+        self, kernel: int, dilation: int, rows: Int64[Tensor, " targets"] | None = None
+    ) -> Int32[Tensor, "volume targets"]:
+        """Return the row that each cell (or those of `rows`) meets under each element of a centred kernel."""
+        block = self.block if rows is None else self.block.index_select(0, rows)
+        place = self.place if rows is None else self.place.index_select(0, rows)
+        step = _steps(kernel, dilation, block.device)
+        near = step.block.index_select(0, place).add_(27 * block[:, None])
+        cell = self.near.index_select(0, near.flatten()).add_(step.place.index_select(0, place).flatten())
+        return self.rows.index_select(0, cell).view(near.shape).T.contiguous()
 
 
-def _pairs(position: Tensor, found: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
-    """Return the source rows, the target rows and the number of pairs per kernel element."""
-    flat = found.flatten().nonzero()[:, 0]
-    counts = found.sum(dim=-1).flatten().tolist()
-    return position.flatten().index_select(0, flat), flat % max(found.shape[-1], 1), tuple(counts)
+def _arange(count: int, like: Tensor) -> Int32[Tensor, " count"]:
+    return torch.arange(count, dtype=torch.int32, device=like.device)
 
 
-def down_map(geometry: Geometry, stride: int) -> KernelMap:
-    """Return the pairs of the 2x2x2 kernel with stride 2 from the cells at `stride` to those around them."""
-    fine, parent = geometry.level(stride), geometry.parents(stride)
-    odd = fine.cells[:, 1:] & 1
-    element = odd[:, 0] + 2 * odd[:, 1] + 4 * odd[:, 2]
-    order = torch.argsort(element, stable=True)
-    counts = tuple(torch.bincount(element, minlength=8).tolist())
-    return KernelMap(
-        order, parent[order], tuple(range(8)), counts, len(fine), len(geometry.level(2 * stride))
-    )
+def _directory(geometry: Geometry, levels: tuple[Level, ...]) -> Directory:
+    return geometry.cached(("directory", levels), lambda: Directory.of(levels))
+
+
+def _near(corner: Int64[Tensor, " blocks"]) -> Int32[Tensor, " 27*blocks"]:
+    """Return for each block where each of those around it begins, x slowest."""
+    steps = BLOCK * (torch.cartesian_prod(*[torch.arange(3, device=corner.device)] * 3) - 1)
+    wanted = corner[:, None] + key_shifts(steps)
+    position = torch.searchsorted(corner, wanted)
+    known = torch.cat([corner, corner.new_full((1,), NO_KEY)])
+    found = known.index_select(0, position.flatten()) == wanted.flatten()
+    return torch.where(found, position.flatten() * BLOCK**3, len(corner) * BLOCK**3).int()
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """Where each element of a kernel leads from each place in a block: to which block near it, and where."""
+
+    block: Int32[Tensor, "64 volume"]
+    place: Int32[Tensor, "64 volume"]
+
+
+@cache
+def _steps(kernel: int, dilation: int, device: torch.device) -> Steps:
+    """Return a kernel's steps; they depend on nothing of a frame."""
+    with torch.inference_mode(False):
+        offset = (torch.arange(kernel) - kernel // 2) * dilation
+        z, y, x = torch.meshgrid(offset, offset, offset, indexing="ij")  # x fastest, as the elements
+        place = torch.arange(BLOCK**3)[:, None]
+        to = [
+            axis.flatten() + ((place >> (i * BLOCK_BITS)) & (BLOCK - 1)) for i, axis in enumerate((x, y, z))
+        ]
+        bx, by, bz = ((axis >> BLOCK_BITS) + 1 for axis in to)
+        x, y, z = (axis & (BLOCK - 1) for axis in to)
+        block, place = 9 * bx + 3 * by + bz, x + BLOCK * y + BLOCK**2 * z
+        return Steps(block.int().to(device), place.int().to(device))

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from autoseg3d_core.config import ConfigError
-from autoseg3d_core.sparse.tensor import Geometry, Level, SparseTensor, pack_cells
+from autoseg3d_core.sparse.keys import pack_cells
+from autoseg3d_core.sparse.tensor import Geometry, Level, SparseTensor
 
 GRID = 16
 """Cells of the finest level in one cell of the coarsest that still lines up."""

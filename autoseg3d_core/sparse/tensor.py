@@ -5,42 +5,29 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from autoseg3d_core.sparse.keys import (
+    BATCH_BEGIN,
+    BATCH_LIMIT,
+    CELL_LIMIT,
+    NO_KEY,
+    distinct,
+    halved,
+    pack_cells,
+    unpack_keys,
+)
 from autoseg3d_core.structures import InputError
 
-AXIS_BITS = 19
-BATCH_BITS = 63 - 3 * AXIS_BITS
-REACH = 64
-"""Cells beyond the limit that a kernel may ask for without running into the next row of keys."""
-CELL_LIMIT = (1 << (AXIS_BITS - 1)) - REACH
-"""A cell coordinate lies in [-CELL_LIMIT, CELL_LIMIT]: 5.2 km each way at 2 cm."""
-BATCH_LIMIT = 1 << BATCH_BITS
+COARSER_LEVELS = 4
+"""So many levels are made together, when the first of them is asked for: those of the U-Nets."""
 
 T = TypeVar("T")
-
-
-def pack_cells(cells: Int64[Tensor, "voxels 4"]) -> Int64[Tensor, " voxels"]:
-    """Return a key per (batch, x, y, z) cell, ordered by batch, then x, y and z; cells are in range."""
-    shifted = cells[:, 1:] + (1 << (AXIS_BITS - 1))
-    key = (cells[:, 0] << AXIS_BITS) + shifted[:, 0]
-    return (((key << AXIS_BITS) + shifted[:, 1]) << AXIS_BITS) + shifted[:, 2]
-
-
-def key_shifts(offsets: Int64[Tensor, "offsets 3"]) -> Int64[Tensor, " offsets"]:
-    """Return what to add to a cell's key to get the key of the cell at each (x, y, z) offset."""
-    return (((offsets[:, 0] << AXIS_BITS) + offsets[:, 1]) << AXIS_BITS) + offsets[:, 2]
-
-
-def unpack_keys(keys: Int64[Tensor, " voxels"]) -> Int64[Tensor, "voxels 4"]:
-    """Return the (batch, x, y, z) cells of keys made by `pack_cells`."""
-    mask, half = (1 << AXIS_BITS) - 1, 1 << (AXIS_BITS - 1)
-    axes = [((keys >> (shift * AXIS_BITS)) & mask) - half for shift in (2, 1, 0)]
-    return torch.stack([keys >> (3 * AXIS_BITS), *axes], dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +36,19 @@ class Level:
 
     stride: int
     keys: Int64[Tensor, " voxels"]
-    cells: Int64[Tensor, "voxels 4"]
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def batch(self) -> Int64[Tensor, " voxels"]:
+        """The frame of the batch that each cell belongs to."""
+        return self.keys >> BATCH_BEGIN
+
+    @cached_property
+    def cells(self) -> Int64[Tensor, "voxels 4"]:
+        """The batch index, x, y and z of each cell."""
+        return unpack_keys(self.keys)
 
 
 class Geometry:
@@ -66,23 +62,39 @@ class Geometry:
         self.finest = finest
         self.batch_size = batch_size
         self._levels = {finest.stride: finest}
+        self._parents: dict[int, Tensor] = {}
         self._cache: dict[Hashable, Any] = {}
 
     def level(self, stride: int) -> Level:
         """Return the cells at a stride that is the finest one times a power of two."""
-        if stride not in self._levels:
-            self.parents(stride // 2)
+        while stride not in self._levels:
+            self._coarsen()
         return self._levels[stride]
+
+    def coarser(self, level: Level) -> tuple[Level, ...]:
+        """Return the levels that were made together with this one, which is not the finest."""
+        steps = (level.stride // self.finest.stride).bit_length() - 2
+        first = self.finest.stride << (steps // COARSER_LEVELS * COARSER_LEVELS + 1)
+        return tuple(self.level(first << i) for i in range(COARSER_LEVELS))
 
     def parents(self, stride: int) -> Int64[Tensor, " voxels"]:
         """Return, for each cell at this stride, the index of the coarser cell (2 stride) around it."""
-        return self.cached(("parents", stride), lambda: self._coarsen(self.level(stride)))
+        self.level(2 * stride)
+        return self._parents[stride]
 
-    def _coarsen(self, level: Level) -> Int64[Tensor, " voxels"]:
-        halved = torch.cat([level.cells[:, :1], level.cells[:, 1:] >> 1], dim=1)
-        keys, parent = torch.unique(pack_cells(halved), return_inverse=True)
-        self._levels[2 * level.stride] = Level(2 * level.stride, keys, unpack_keys(keys))
-        return parent
+    def _coarsen(self) -> None:
+        """Make the next levels; a GPU is asked once how many cells all of them have."""
+        coarsest = max(self._levels)
+        keys, found = self._levels[coarsest].keys, []
+        for _ in range(COARSER_LEVELS):
+            found.append(distinct(torch.where(keys == NO_KEY, keys, halved(keys))))
+            keys = found[-1].shortest
+        rows = len(self._levels[coarsest])
+        for i, count in enumerate(torch.stack([level.count for level in found]).tolist()):
+            stride = coarsest << i
+            self._parents[stride] = found[i].index[:rows]
+            self._levels[2 * stride] = Level(2 * stride, found[i].keys[:count])
+            rows = count
 
     def cached(self, key: Hashable, build: Callable[[], T]) -> T:
         """Return what `build` makes, kept under this key for the rest of the frame."""
@@ -144,8 +156,20 @@ def sparse_batch(
     keys = pack_cells(joined)
     if len(keys) > 1 and not bool((keys[1:] > keys[:-1]).all()):
         raise InputError("voxel cells must be unique and sorted by x, y, z: make them with `voxelize`")
-    geometry = Geometry(Level(stride, keys, joined), len(cells))
+    geometry = Geometry(Level(stride, keys), len(cells))
     return SparseTensor(torch.cat(list(features)), stride, geometry)
+
+
+def tensor_of_keys(
+    features: Sequence[Float[Tensor, "_ channels"]], keys: Sequence[Int64[Tensor, " _"]], stride: int
+) -> SparseTensor:
+    """Return the tensor of a batch of frames whose keys were sorted and checked before, each as frame 0."""
+    numbered = [frame + (i << BATCH_BEGIN) if i else frame for i, frame in enumerate(keys)]
+    return SparseTensor(_cat(features), stride, Geometry(Level(stride, _cat(numbered)), len(keys)))
+
+
+def _cat(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def _check_range(cells: Int64[Tensor, "voxels 4"]) -> None:

@@ -11,8 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from autoseg3d_core.sparse import kernel_maps
-from autoseg3d_core.sparse.kernel_maps import Grouping, KernelMap
+from autoseg3d_core.sparse.kernel_maps import Grouping, KernelMap, Pairs, parent_map, submanifold_map
 from autoseg3d_core.sparse.scratch import scratch
 from autoseg3d_core.sparse.tensor import SparseTensor
 
@@ -28,39 +27,30 @@ def submanifold(
 ) -> SparseTensor:
     """Convolve with a centred kernel; the output lies on the tensor's own voxels, or on those of `at`."""
     kernel = round(len(weight) ** (1 / 3))
-    if at is None:
-        at = tensor
-        key = ("submanifold", tensor.stride, kernel, dilation)
-        pairs = tensor.geometry.cached(
-            key, lambda: kernel_maps.submanifold_map(tensor.level, tensor.level, kernel, dilation)
-        )
-    else:
-        pairs = kernel_maps.submanifold_map(tensor.level, at.level, kernel, dilation)
-    return at.replaced(_convolve(tensor.features, weight, pairs))
+    onto = tensor if at is None else at
+    where = submanifold_map(
+        tensor.geometry, tensor.stride, kernel, dilation, None if at is None else at.level
+    )
+    if tensor.features.shape[1] <= FEW_CHANNELS:
+        return onto.replaced(_convolve_columns(tensor.features, weight, where))
+    return onto.replaced(_convolve(tensor.features, weight, where.pairs))
 
 
 def down(tensor: SparseTensor, weight: Float[Tensor, "8 inputs outputs"]) -> SparseTensor:
     """Convolve with a 2x2x2 kernel and stride 2, onto the coarser cells around the tensor's voxels."""
-    pairs = _between(tensor, tensor.stride)
+    pairs = parent_map(tensor.geometry, tensor.stride).children.pairs
     return SparseTensor(_convolve(tensor.features, weight, pairs), 2 * tensor.stride, tensor.geometry)
 
 
 def up(tensor: SparseTensor, weight: Float[Tensor, "8 inputs outputs"]) -> SparseTensor:
     """Undo a `down`'s stride: each finer voxel receives from its parent by the kernel element it lies in."""
     stride = tensor.stride // 2
-    pairs = tensor.geometry.cached(("up", stride), lambda: _between(tensor, stride).reversed())
+    pairs = parent_map(tensor.geometry, stride).children.pairs.reversed
     return SparseTensor(_convolve(tensor.features, weight, pairs), stride, tensor.geometry)
 
 
-def _between(tensor: SparseTensor, stride: int) -> KernelMap:
-    geometry = tensor.geometry
-    return geometry.cached(("down", stride), lambda: kernel_maps.down_map(geometry, stride))
-
-
-def _convolve(features: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:
+def _convolve(features: Tensor, weight: Tensor, pairs: Pairs) -> Tensor:
     """Convolve; under autocast the products are made in half precision, and the result is as the input."""
-    if features.shape[1] <= FEW_CHANNELS:
-        return _convolve_columns(features, weight, pairs).to(features.dtype)
     kind = features.device.type
     if not torch.is_autocast_enabled(kind):
         return _PairedProducts.apply(features, weight, pairs)
@@ -68,20 +58,18 @@ def _convolve(features: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:
     return _PairedProducts.apply(features.to(half), weight.to(half), pairs).to(features.dtype)
 
 
-def _convolve_columns(features: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:
+def _convolve_columns(features: Tensor, weight: Tensor, where: KernelMap) -> Tensor:
     """Lay the neighbours of each target out in one row, zero where there is none, and multiply once."""
     volume, inputs, outputs = weight.shape
-    place = pairs.target * volume + pairs.element_of_pairs()
-    columns = features.new_zeros(pairs.target_rows * volume, inputs)
-    columns = columns.index_put((place,), features.index_select(0, pairs.source))
-    return columns.view(pairs.target_rows, volume * inputs) @ weight.view(volume * inputs, outputs)
+    columns = functional.pad(features, (0, 0, 1, 0)).index_select(0, where.columns)
+    return (columns.view(-1, volume * inputs) @ weight.view(volume * inputs, outputs)).to(features.dtype)
 
 
 class _PairedProducts(torch.autograd.Function):
     """Gather, multiply per kernel element, add up per target row; the same backwards."""
 
     @staticmethod
-    def forward(ctx, features: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def forward(ctx, features: Tensor, weight: Tensor, pairs: Pairs) -> Tensor:  # type: ignore[no-untyped-def, override]
         ctx.save_for_backward(features, weight)
         ctx.pairs = pairs
         gathered = _gather(features, pairs.source, "gathered")
@@ -108,7 +96,7 @@ def _gather(features: Tensor, rows: Tensor, purpose: str) -> Tensor:
     return torch.index_select(features, 0, rows, out=out)
 
 
-def _multiply(gathered: Tensor, weight: Tensor, pairs: KernelMap) -> Tensor:
+def _multiply(gathered: Tensor, weight: Tensor, pairs: Pairs) -> Tensor:
     products = scratch("products", len(gathered), weight.shape[2], gathered)
     for k, rows in pairs.parts:
         torch.mm(gathered[rows], weight[k], out=products[rows])

@@ -13,6 +13,7 @@ from autoseg3d_core.modules.fragment_pooling import FragmentPooling
 from autoseg3d_core.modules.query_decoder import DecoderShape, QueryDecoder
 from autoseg3d_core.modules.sparse_unet import EDGE, RES16UNET34C, SHAPES, SparseUNet
 from autoseg3d_core.modules.voxel_memory import VoxelMemoryAdapter
+from autoseg3d_core.sparse.kernel_maps import submanifold_map
 from autoseg3d_core.sparse.layers import backend_of
 from autoseg3d_core.sparse.tensor import sparse_batch, sparse_tensor
 
@@ -58,7 +59,7 @@ def multiply_adds(shape_name: str, cells: torch.Tensor) -> int:
             pairs = {"DownConv": len(tensor), "UpConv": len(output.features)}.get(kind)
             if pairs is None:
                 k = round(len(module.weight) ** (1 / 3))
-                pairs = len(tensor.geometry.cached(("submanifold", tensor.stride, k, 1), list).source)
+                pairs = len(submanifold_map(tensor.geometry, tensor.stride, k, 1).pairs.source)
             total += pairs * module.weight[0].numel()
 
     for module in net.modules():

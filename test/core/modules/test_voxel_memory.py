@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from autoseg3d_core.modules.voxel_memory import VoxelMemoryAdapter
-from autoseg3d_core.modules.voxel_store import VoxelStore, rows_of
+from autoseg3d_core.modules.voxel_store import VoxelRows, VoxelStore
+from autoseg3d_core.sparse.keys import pack_cells
 from autoseg3d_core.sparse.tensor import sparse_batch, sparse_tensor
 
 
@@ -14,7 +15,8 @@ def some_rows(seed: int, shift: tuple[int, int, int] = (0, 0, 0), count: int = 4
     generator = torch.Generator().manual_seed(seed)
     cells = torch.unique(torch.randint(-span, span, (count, 3), generator=generator), dim=0)
     features = torch.randn(len(cells), 4, generator=generator)
-    return rows_of(cells + torch.tensor(shift), features)
+    keys = pack_cells(torch.nn.functional.pad(cells + torch.tensor(shift), (1, 0)))
+    return VoxelRows(keys, features)
 
 
 def everything(store: VoxelStore) -> dict[tuple[int, ...], torch.Tensor]:

@@ -5,16 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autoseg3d_core.sparse import kernel_maps, tensor, torch_backend
-from autoseg3d_core.sparse.layers import SubmanifoldConv
-from autoseg3d_core.sparse.tensor import (
-    CELL_LIMIT,
-    Geometry,
-    pack_cells,
-    sparse_batch,
-    sparse_tensor,
-    unpack_keys,
-)
+from autoseg3d_core.sparse import kernel_maps, torch_backend
+from autoseg3d_core.sparse.keys import CELL_LIMIT, NO_KEY, distinct, halved, pack_cells, unpack_keys
+from autoseg3d_core.sparse.layers import DownConv, SubmanifoldConv
+from autoseg3d_core.sparse.tensor import Geometry, Level, sparse_batch, sparse_tensor
 from autoseg3d_core.structures import InputError
 
 
@@ -33,19 +27,39 @@ def test_keys_sort_like_cells_and_give_them_back():
     assert (unpack_keys(keys) == cells).all()
 
 
+def map_of(cells: torch.Tensor, kernel: int, dilation: int, at: torch.Tensor | None = None):
+    geometry = sparse_tensor(torch.zeros(len(cells), 1), cells).geometry
+    level = None if at is None else sparse_tensor(torch.zeros(len(at), 1), at).level
+    return kernel_maps.submanifold_map(geometry, 1, kernel, dilation, level)
+
+
 def test_cells_at_the_limit_have_no_neighbours_across_the_border():
-    cells = cells_with_corners()
-    level = sparse_tensor(torch.zeros(len(cells), 1), cells).level
-    for kernel, dilation in ((3, 1), (5, 16), (3, 63)):
-        pairs = kernel_maps.submanifold_map(level, level, kernel, dilation)
-        lonely = [n for k, n in zip(pairs.elements, pairs.counts, strict=True) if k != kernel**3 // 2]
-        assert sum(lonely) == (2 if (kernel, dilation) == (3, 1) else 0)  # (-1, -1, -1) and (0, 0, 0)
+    for kernel, dilation in ((3, 1), (5, 2), (3, 4)):
+        table = map_of(cells_with_corners(), kernel, dilation).table
+        lonely = torch.cat([table[: kernel**3 // 2], table[kernel**3 // 2 + 1 :]])
+        assert (lonely >= 0).sum() == (2 if (kernel, dilation) == (3, 1) else 0)  # (-1, -1, -1), (0, 0, 0)
 
 
 def test_a_kernel_that_reaches_too_far_is_refused():
-    level = sparse_tensor(torch.zeros(1, 1), torch.zeros(1, 3, dtype=torch.int64)).level
-    with pytest.raises(ValueError, match="reaches 64"):
-        kernel_maps.submanifold_map(level, level, 3, 64)
+    with pytest.raises(ValueError, match="reaches over more than 4 cells"):
+        map_of(torch.zeros(1, 3, dtype=torch.int64), 3, 5)
+
+
+def test_keys_are_halved_like_cells():
+    cells = torch.nn.functional.pad(cells_with_corners(), (1, 0), value=63)
+    expected = torch.cat([cells[:, :1], cells[:, 1:] >> 1], dim=1)
+    assert (unpack_keys(halved(pack_cells(cells))) == expected).all()
+
+
+@pytest.mark.parametrize("keys", [[], [7], [3, 3, 3], [5, 2, 9, 2, 5, 11], [4, NO_KEY, 1, 4, NO_KEY]])
+def test_distinct_keys_are_those_of_unique_with_filler_behind(keys):
+    given = torch.tensor(keys, dtype=torch.int64)
+    found = distinct(given)
+    expected = torch.unique(given[given != NO_KEY])
+    assert found.count == len(expected)
+    assert found.shortest.tolist() == expected.tolist()
+    assert (found.keys[len(expected) :] == NO_KEY).all()
+    assert (found.keys[found.index] == given).all()
 
 
 @pytest.mark.parametrize(
@@ -79,46 +93,67 @@ def test_a_geometry_of_points_in_one_voxel_has_one_cell_at_every_stride():
     assert [len(geometry.level(stride)) for stride in (1, 2, 4, 8, 16)] == [1] * 5
 
 
-def test_layers_of_one_frame_share_their_kernel_map(monkeypatch):
+def test_the_maps_of_a_frame_are_made_once_and_those_of_its_coarser_levels_together(monkeypatch):
     built = []
-    original = kernel_maps.submanifold_map
-    monkeypatch.setattr(kernel_maps, "submanifold_map", lambda *a: built.append(a) or original(*a))
+    original = kernel_maps.Directory.of
+    monkeypatch.setattr(
+        kernel_maps.Directory, "of", lambda levels: built.append(len(levels)) or original(levels)
+    )
     x = sparse_tensor(torch.randn(3, 9), torch.tensor([[0, 0, 0], [0, 0, 1], [0, 1, 0]]))
-    layers = [SubmanifoldConv(9, 9), SubmanifoldConv(9, 9), SubmanifoldConv(9, 9, dilation=3)]
-    for layer in layers:
+    same, other = SubmanifoldConv(9, 9), SubmanifoldConv(9, 9, dilation=3)
+    go_down = DownConv(9, 9)
+    for layer in (same, same, other, go_down, same, go_down, same, go_down, go_down, same):
         x = layer(x)
-    assert len(built) == 2
+    assert built == [1, 4]
+
+
+def test_a_level_beyond_those_made_together_is_made_too():
+    cells = torch.unique(torch.randint(-500, 500, (60, 3), generator=torch.Generator().manual_seed(0)), dim=0)
+    geometry = sparse_tensor(torch.zeros(len(cells), 1), cells).geometry
+    expected = torch.unique(cells >> 6, dim=0)
+    level = geometry.level(64)
+    assert level.cells[:, 1:].tolist() == expected.tolist()
+    table = kernel_maps.submanifold_map(geometry, 64, 3, 1).table
+    again = map_of(expected, 3, 1).table
+    assert (table == again).all()
 
 
 def test_a_geometry_builds_what_is_asked_for_once():
-    geometry = Geometry(tensor.Level(1, torch.zeros(0).long(), torch.zeros(0, 4).long()), 1)
+    geometry = Geometry(Level(1, torch.zeros(0).long()), 1)
     first = geometry.cached("thing", object)
     assert geometry.cached("thing", object) is first
 
 
-def test_the_slow_twin_of_the_kernel_map_finds_the_same_pairs():
+@pytest.mark.parametrize("share", [None, 2])
+def test_the_slow_twin_of_the_kernel_map_finds_the_same_pairs(share):
     generator = torch.Generator().manual_seed(0)
     cells = torch.unique(torch.randint(-4, 5, (150, 3), generator=generator), dim=0)
-    level = sparse_tensor(torch.zeros(len(cells), 1), cells).level
-    other = sparse_tensor(torch.zeros(len(cells), 1), cells).level
-    for same_or_other in (level, other):
-        pairs = kernel_maps.submanifold_map(level, same_or_other, 3, 2)
-        assert pairs_of(pairs) == slow_pairs(cells)
+    at = None if share is None else cells[::share]
+    found = map_of(cells, 3, 2, at)
+    expected = slow_pairs(cells, cells if at is None else at)
+    assert pairs_of(found) == expected
+    pairs = found.pairs
+    elements = torch.arange(27).repeat_interleave(torch.tensor(pairs.counts))
+    listed = list(zip(elements.tolist(), pairs.source.tolist(), pairs.target.tolist(), strict=True))
+    assert len(listed) == len(expected)
+    assert set(listed) == expected
 
 
-def pairs_of(pairs: kernel_maps.KernelMap) -> set[tuple[int, int, int]]:
-    element = pairs.element_of_pairs()
-    found = set(zip(element.tolist(), pairs.source.tolist(), pairs.target.tolist(), strict=True))
-    assert len(found) == len(element)
-    return found
+def pairs_of(found: kernel_maps.KernelMap) -> set[tuple[int, int, int]]:
+    return {
+        (element, source, target)
+        for element, row in enumerate(found.table.tolist())
+        for target, source in enumerate(row)
+        if source >= 0
+    }
 
 
-def slow_pairs(cells: torch.Tensor) -> set[tuple[int, int, int]]:
+def slow_pairs(cells: torch.Tensor, at: torch.Tensor) -> set[tuple[int, int, int]]:
     index = {tuple(c): i for i, c in enumerate(cells.tolist())}
     expected = set()
     for k in range(27):
         offset = ((k % 3 - 1) * 2, (k // 3 % 3 - 1) * 2, (k // 9 - 1) * 2)
-        for target, cell in enumerate(cells.tolist()):
+        for target, cell in enumerate(at.tolist()):
             source = index.get(tuple(c + o for c, o in zip(cell, offset, strict=True)))
             if source is not None:
                 expected.add((k, source, target))
@@ -128,6 +163,6 @@ def slow_pairs(cells: torch.Tensor) -> set[tuple[int, int, int]]:
 def test_few_and_many_channels_take_ways_that_agree():
     cells = torch.unique(torch.randint(0, 6, (100, 3), generator=torch.Generator().manual_seed(0)), dim=0)
     features, weight = torch.randn(len(cells), 3), torch.randn(27, 3, 4)
-    pairs = kernel_maps.submanifold_map(*[sparse_tensor(features, cells).level] * 2, 3, 1)
-    paired = torch_backend._PairedProducts.apply(features, weight, pairs)
-    torch.testing.assert_close(torch_backend._convolve_columns(features, weight, pairs), paired)
+    where = map_of(cells, 3, 1)
+    paired = torch_backend._PairedProducts.apply(features, weight, where.pairs)
+    torch.testing.assert_close(torch_backend._convolve_columns(features, weight, where), paired)
