@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from autoseg3d_core.datasets.sequence import RgbdSequence
-from autoseg3d_core.structures import Frame, InputError
+from autoseg3d_core.mask_makers.interface import MaskMaker
+from autoseg3d_core.structures import Frame, InputError, MaskImage
 
 UNUSABLE = "unusable"
 """The cause under which a frame counts that could be opened, and not be used."""
@@ -34,6 +36,20 @@ class Sink(Protocol[Made_contra]):
     def take(self, index: int, frame: Frame, made: Made_contra, /) -> None:
         """Take one frame, by its index in the sequence, and what became of it."""
         ...
+
+
+class MasksOf:
+    """A step that makes the 2D masks of a frame, and nothing else; `ms` has the time that each frame took."""
+
+    def __init__(self, mask_maker: MaskMaker) -> None:
+        self._mask_maker, self.ms = mask_maker, list[float]()
+
+    def step(self, frame: Frame) -> MaskImage:
+        """Return the frame's masks."""
+        begin = time.perf_counter()
+        masks = self._mask_maker(frame)
+        self.ms.append((time.perf_counter() - begin) * 1e3)
+        return masks
 
 
 class Unchanged:
@@ -93,4 +109,14 @@ def run(
     if record.frames == 0 and not record.interrupted:
         why = "; ".join(record.reasons.values()) or "it has none"
         raise InputError(f"{sequence.name}: no frame could be used: {why}")
+    return record
+
+
+def run_to_the_end(
+    sequence: RgbdSequence, step: Step[Made], sink: Sink[Made], indices: Iterable[int] | None = None
+) -> RunRecord:
+    """Run frames whose results are of no use in part: Ctrl-C is not kept back."""
+    record = run(sequence, step, (sink,), indices)
+    if record.interrupted:
+        raise KeyboardInterrupt
     return record

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
+from contextlib import closing
 from pathlib import Path
 
 from tqdm import tqdm
 
 from autoseg3d_core.cli.arguments import positive
 from autoseg3d_core.config import load_config
-from autoseg3d_core.datasets.write_bag import write_bag
-from autoseg3d_core.datasets.write_posed_images import write_posed_images
+from autoseg3d_core.datasets.write_bag import RecordedBag
+from autoseg3d_core.datasets.write_posed_images import PosedImagesFolder
+from autoseg3d_core.running import RunRecord, Unchanged, run_to_the_end
 from autoseg3d_core.simulation.sequence import SimulatedSequence
 from autoseg3d_core.simulation.settings import SimulationConfig, split_of
 from autoseg3d_core.structures import InputError
@@ -44,24 +46,27 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(SimulationConfig, None, overrides)
     for seed in seeds:
         split_of(seed, config.style, config.any_seed)
-    with tqdm(total=len(seeds) * config.frames, unit="frame") as progress:
-        for seed in seeds:
-            with SimulatedSequence(seed, config) as sequence:
-                progress.set_description(sequence.name)
-                folder = Path(args.out) if len(seeds) == 1 else Path(args.out) / sequence.name
-                _write(sequence, folder, args, progress)
-    print(f"{len(seeds)} scene{'s' if len(seeds) > 1 else ''} of {config.frames} frames in {args.out}")
+    frames, left_out = 0, 0
+    for seed in seeds:
+        with SimulatedSequence(seed, config) as sequence:
+            folder = Path(args.out) if len(seeds) == 1 else Path(args.out) / sequence.name
+            record = _write(sequence, folder, args)
+        frames, left_out = frames + record.frames, left_out + record.skipped.total()
+    scenes = f"{len(seeds)} scene{'s' if len(seeds) > 1 else ''}"
+    print(f"{scenes}, {frames} frames in {args.out}; left out: {left_out or 'none'}")
     return 0
 
 
-def _write(sequence: SimulatedSequence, folder: Path, args: argparse.Namespace, progress: tqdm) -> None:
-    def watch(_done: int) -> None:
-        progress.update(1)
-
+def _write(sequence: SimulatedSequence, folder: Path, args: argparse.Namespace) -> RunRecord:
+    """Write one scene; returns what became of its frames."""
+    written: RecordedBag | PosedImagesFolder
     if args.format == "bag":
-        write_bag(sequence, folder, args.raw, watch)
+        written = RecordedBag(sequence, folder, args.raw)
     else:
-        write_posed_images(sequence, folder, watch)
+        written = PosedImagesFolder(sequence, folder)
+    indices = tqdm(range(len(sequence)), desc=sequence.name, unit="frame", disable=None)
+    with closing(written):
+        return run_to_the_end(sequence, Unchanged(), written, indices)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

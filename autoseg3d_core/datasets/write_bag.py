@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,45 +32,55 @@ EPOCH_NS = 1_700_000_000_000_000_000
 STAMPS_PER_POSE = 3
 
 
-def write_bag(
-    sequence: RgbdSequence,
-    folder: str | Path,
-    raw: bool = False,
-    watch: Callable[[int], None] = lambda done: None,
-) -> None:
-    """Write colour, depth, camera info, TF, and truth where known; `raw` leaves images uncompressed.
+class RecordedBag:
+    """A sink that records frames, with their truth where the sequence knows it.
 
-    The scene's truth goes to `truth.npz` in the bag's folder. Raises `InputError` when the folder exists.
+    It writes colour, depth, camera info and TF; `raw` leaves images uncompressed. `close` finishes the bag,
+    with the scene's truth as `truth.npz` in its folder. Raises `InputError` when the folder exists.
     """
-    try:
-        from rosbags.rosbag2 import StoragePlugin, Writer
 
-        from autoseg3d_core.datasets.bag_qos import BAG_VERSION
-    except ImportError as error:
-        raise InputError("writing bags needs the package rosbags: pip install rosbags") from error
-    folder = Path(folder)
-    if folder.exists():
-        raise InputError(f"{folder} exists already: name another folder, or delete it")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with Writer(folder, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP) as writer:
-        bag = _Bag(writer)
+    def __init__(self, sequence: RgbdSequence, folder: str | Path, raw: bool = False) -> None:
+        try:
+            from rosbags.rosbag2 import StoragePlugin, Writer
+
+            from autoseg3d_core.datasets.bag_qos import BAG_VERSION
+        except ImportError as error:
+            raise InputError("writing bags needs the package rosbags: pip install rosbags") from error
+        self._sequence, self._folder, self._raw = sequence, Path(folder), raw
+        if self._folder.exists():
+            raise InputError(f"{folder} exists already: name another folder, or delete it")
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = Writer(self._folder, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
+        self._writer.open()
+        self._bag = bag = _Bag(self._writer)
         bag.write("/tf_static", EPOCH_NS, bag.transforms([(BASE, OPTICAL, EPOCH_NS, BASE_FROM_OPTICAL)]))
-        previous: Frame | None = None
+        self._previous: Frame | None = None
+
+    def take(self, index: int, frame: Frame, made: object = None) -> None:
+        """Record one frame, with the poses that lead up to it."""
+        bag, truth = self._bag, self._sequence.truth(index)
+        for stamp, pose in _poses_between(self._previous, frame):
+            base = pose @ inverse_rigid(BASE_FROM_OPTICAL)
+            bag.write("/tf", stamp, bag.transforms([(WORLD, BASE, stamp, base)]))
+        bag.write_frame(frame, self._raw)
+        if truth is not None:
+            bag.write_ids("/truth/instance/compressed", EPOCH_NS + frame.stamp_ns, truth.instance)
+            bag.write_ids("/truth/part/compressed", EPOCH_NS + frame.stamp_ns, truth.part)
+        self._previous = frame
+
+    def close(self) -> None:
+        """Finish the bag, and write the truth of the scene where known."""
+        self._writer.close()
+        scene = self._sequence.scene_truth()
+        if scene is not None:
+            save_scene_truth(self._folder / "truth.npz", scene)
+
+
+def write_bag(sequence: RgbdSequence, folder: str | Path, raw: bool = False) -> None:
+    """Record every frame of a sequence; raises `InputError` for one that cannot be used."""
+    with closing(RecordedBag(sequence, folder, raw)) as recorded:
         for index in range(len(sequence)):
-            frame = sequence[index]
-            for stamp, pose in _poses_between(previous, frame):
-                base = pose @ inverse_rigid(BASE_FROM_OPTICAL)
-                bag.write("/tf", stamp, bag.transforms([(WORLD, BASE, stamp, base)]))
-            bag.write_frame(frame, raw)
-            truth = sequence.truth(index)
-            if truth is not None:
-                bag.write_ids("/truth/instance/compressed", EPOCH_NS + frame.stamp_ns, truth.instance)
-                bag.write_ids("/truth/part/compressed", EPOCH_NS + frame.stamp_ns, truth.part)
-            previous = frame
-            watch(index + 1)
-    scene = sequence.scene_truth()
-    if scene is not None:
-        save_scene_truth(folder / "truth.npz", scene)
+            recorded.take(index, sequence[index])
 
 
 class _Bag:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -38,9 +38,13 @@ class PosedImagesFolder:
         self._camera = self._camera or frame.camera
 
     def close(self) -> None:
-        """Write the calibration of the first frame, the stamps, and the truth of the scene where known."""
+        """Write the calibration of the first frame, the stamps, and the truth of the scene where known.
+
+        Does nothing where no frame was written.
+        """
         camera = self._camera
-        assert camera is not None, "no frame was written"
+        if camera is None:
+            return
         matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
         np.savetxt(self._folder / "intrinsic.txt", matrix, fmt="%.9g")
         np.savetxt(self._folder / "timestamps.txt", self._stamps, fmt="%d")
@@ -49,18 +53,11 @@ class PosedImagesFolder:
             save_scene_truth(self._folder / "truth" / "scene.npz", scene)
 
 
-def write_posed_images(
-    sequence: RgbdSequence, folder: str | Path, watch: Callable[[int], None] = lambda done: None
-) -> None:
-    """Write every frame, its truth where known, and the scene's; `watch` is told the frames done.
-
-    Raises `InputError` when the folder already holds something.
-    """
-    written = PosedImagesFolder(sequence, folder)
-    for index in range(len(sequence)):
-        written.take(index, sequence[index])
-        watch(index + 1)
-    written.close()
+def write_posed_images(sequence: RgbdSequence, folder: str | Path) -> None:
+    """Write every frame of a sequence; raises `InputError` for one that cannot be used."""
+    with closing(PosedImagesFolder(sequence, folder)) as written:
+        for index in range(len(sequence)):
+            written.take(index, sequence[index])
 
 
 def _write_frame(folder: Path, index: int, frame: Frame) -> None:

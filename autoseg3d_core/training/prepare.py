@@ -13,21 +13,10 @@ from autoseg3d_core.datasets.posed_images import MASKS, PosedImages
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.datasets.write_posed_images import PosedImagesFolder
 from autoseg3d_core.mask_makers.interface import MaskMaker
-from autoseg3d_core.running import Made, RunRecord, Sink, Step, Unchanged, run
+from autoseg3d_core.running import MasksOf, Unchanged, run_to_the_end
 from autoseg3d_core.structures import Frame, InputError, MaskImage
 
 MOST_MASKS = 65_535
-
-
-class MasksOf:
-    """A step that makes the 2D masks of a frame, and nothing else."""
-
-    def __init__(self, mask_maker: MaskMaker) -> None:
-        self._mask_maker = mask_maker
-
-    def step(self, frame: Frame) -> MaskImage:
-        """Return the frame's masks."""
-        return self._mask_maker(frame)
 
 
 class LabelImages:
@@ -60,7 +49,7 @@ def prepare_images(open_source: Callable[[], RgbdSequence], folder: Path) -> Pos
                 f"{sequence.name}: its objects are not annotated, so it cannot be used for training"
             )
         written = PosedImagesFolder(sequence, unfinished)
-        _run_to_the_end(sequence, Unchanged(), written)
+        run_to_the_end(sequence, Unchanged(), written)
         written.close()
         unfinished.rename(folder)
     return PosedImages(folder)
@@ -76,19 +65,11 @@ def prepare_masks(sequence: PosedImages, mask_maker: MaskMaker, name: str) -> Pa
         return folder
     unfinished = folder.with_name(name + ".unfinished")
     _remove(unfinished)
-    record = _run_to_the_end(sequence, MasksOf(mask_maker), LabelImages(unfinished))
+    record = run_to_the_end(sequence, MasksOf(mask_maker), LabelImages(unfinished))
     if record.skipped:
         raise InputError(f"{sequence.path}: not every frame has masks: {'; '.join(record.reasons.values())}")
     unfinished.rename(folder)
     return folder
-
-
-def _run_to_the_end(sequence: RgbdSequence, step: Step[Made], sink: Sink[Made]) -> RunRecord:
-    """Run all frames; unlike a replay, what was interrupted is of no use."""
-    record = run(sequence, step, (sink,))
-    if record.interrupted:
-        raise KeyboardInterrupt
-    return record
 
 
 def _remove(folder: Path) -> None:

@@ -1,13 +1,15 @@
 """`autoseg3d synthesize`: what it writes is read back as it was."""
 
 import argparse
+import sys
 
 import numpy as np
 import pytest
 
+from autoseg3d_core.cli import synthesize as synthesize_command
 from autoseg3d_core.cli.synthesize import add_arguments, parse_seeds, run
 from autoseg3d_core.datasets.open_sequence import open_sequence
-from autoseg3d_core.structures import InputError
+from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
 
 SMALL = ("width=64", "height=48", "pose_jitter=false")
 
@@ -71,3 +73,59 @@ def test_what_is_written_is_read_back(gl, tmp_path, kind):
 def test_each_of_several_scenes_gets_a_folder(gl, tmp_path):
     assert synthesize("--seeds", "0-1", "--out", str(tmp_path)) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["simulation_00000", "simulation_00001"]
+
+
+class Walk:
+    """A simulated walk of which some frames cannot be used."""
+
+    name = "walk"
+
+    def __init__(self, seed, config):
+        self._pose = np.eye(4)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        if index == 1:
+            raise InputError("the renderer gave no image")
+        if index == STOPPED_AT:
+            raise KeyboardInterrupt
+        camera = CameraIntrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
+        rgb, depth = np.zeros((48, 64, 3), np.uint8), np.ones((48, 64), np.float32)
+        return Frame(rgb, depth, camera, self._pose, (index + 1) * 10**8)
+
+    def truth(self, index):
+        return None
+
+    def scene_truth(self):
+        return None
+
+
+STOPPED_AT = 9
+
+
+@pytest.mark.parametrize("kind", ["folder", "bag"])
+def test_frames_that_cannot_be_used_are_left_out_counted_and_named(tmp_path, monkeypatch, capsys, kind):
+    monkeypatch.setattr(synthesize_command, "SimulatedSequence", Walk)
+    assert synthesize("--seeds", "2", "--out", str(tmp_path / "walk"), "--format", kind) == 0
+    said = capsys.readouterr()
+    assert "1 scene, 2 frames in " in said.out
+    assert "; left out: 1" in said.out
+    assert "frame 1 left out: the renderer gave no image" in said.err
+    assert len(open_sequence(tmp_path / "walk")) == 2
+
+
+@pytest.mark.parametrize("kind", ["folder", "bag"])
+def test_what_was_written_before_an_interruption_can_be_read(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(synthesize_command, "SimulatedSequence", Walk)
+    monkeypatch.setattr(sys.modules[__name__], "STOPPED_AT", 2)
+    with pytest.raises(KeyboardInterrupt):
+        synthesize("--seeds", "2", "--out", str(tmp_path / "walk"), "--format", kind)
+    assert len(open_sequence(tmp_path / "walk")) == 1
