@@ -9,9 +9,9 @@ import numpy as np
 from autoseg3d_core.simulation.palette import Palette
 from autoseg3d_core.simulation.parts import Part, Placed, Thing
 from autoseg3d_core.simulation.rooms_clutter import add_clutter
+from autoseg3d_core.simulation.rooms_groups import Attached, Group
 from autoseg3d_core.simulation.rooms_layout import Layout
 from autoseg3d_core.simulation.rooms_plan import Opening, Room, Side, draw_plan, sides_of
-from autoseg3d_core.simulation.rooms_recipes import Attached, Group
 from autoseg3d_core.simulation.rooms_style import HOME, Style
 from autoseg3d_core.simulation.rooms_walls import doors_and_windows, rug, shell_of
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from autoseg3d_core.simulation import furniture_screens as screens
 from autoseg3d_core.simulation import furniture_small as small
 from autoseg3d_core.simulation.palette import Palette
 from autoseg3d_core.simulation.parts import Placed, Surface, Thing
@@ -30,7 +31,7 @@ ON_TABLES: tuple[Factory, ...] = (
     small.bottle,
     small.small_box,
     small.vase,
-    small.laptop,
+    screens.laptop,
     small.small_plant,
     small.basket,
     small.table_lamp,
@@ -46,7 +47,7 @@ ON_COUNTERS: tuple[Factory, ...] = (
     small.bottle,
 )
 ON_DESKS: tuple[Factory, ...] = (small.cup, small.book_pile, small.small_box, small.bottle, small.book_row)
-ON_BEDS: tuple[Factory, ...] = (small.pillow, small.book_pile, small.laptop)
+ON_BEDS: tuple[Factory, ...] = (small.pillow, small.book_pile, screens.laptop)
 KINDS: dict[str, tuple[Factory, ...]] = {
     "bookshelf": ON_SHELVES,
     "counter": ON_COUNTERS,

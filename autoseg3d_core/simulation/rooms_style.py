@@ -10,8 +10,9 @@ import numpy as np
 from autoseg3d_core.simulation.light import Light, draw_light
 from autoseg3d_core.simulation.palette import Palette
 from autoseg3d_core.simulation.rooms_clutter import Clutter, draw_clutter
+from autoseg3d_core.simulation.rooms_groups import Group
 from autoseg3d_core.simulation.rooms_plan import Room, draw_area
-from autoseg3d_core.simulation.rooms_recipes import Group, groups_for
+from autoseg3d_core.simulation.rooms_recipes import groups_for
 from autoseg3d_core.simulation.rooms_walls import Fittings, Surfacing, floor_material, wall_material
 
 Groups = Callable[[Palette, Room], Iterator[Group]]

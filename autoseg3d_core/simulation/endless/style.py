@@ -14,8 +14,9 @@ from autoseg3d_core.simulation.light import Light, draw_light
 from autoseg3d_core.simulation.palette import Palette
 from autoseg3d_core.simulation.parts import Material, Surface, Thing
 from autoseg3d_core.simulation.rooms_clutter import draw_clutter
+from autoseg3d_core.simulation.rooms_groups import Attached, Group
 from autoseg3d_core.simulation.rooms_plan import Room
-from autoseg3d_core.simulation.rooms_recipes import Attached, Group, groups_for
+from autoseg3d_core.simulation.rooms_recipes import groups_for
 from autoseg3d_core.simulation.rooms_style import Style
 from autoseg3d_core.simulation.rooms_walls import floor_material, wall_material
 

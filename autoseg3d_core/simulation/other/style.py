@@ -12,8 +12,8 @@ from autoseg3d_core.simulation.light import Light
 from autoseg3d_core.simulation.other import handy, hanging, household, leisure, tuning
 from autoseg3d_core.simulation.palette import Palette, colour
 from autoseg3d_core.simulation.parts import Material, Surface, Thing, Triple
+from autoseg3d_core.simulation.rooms_groups import Group
 from autoseg3d_core.simulation.rooms_plan import Room
-from autoseg3d_core.simulation.rooms_recipes import Group
 from autoseg3d_core.simulation.rooms_style import Style
 from autoseg3d_core.simulation.rooms_walls import Fittings
 

@@ -8,6 +8,7 @@ import pytest
 
 from autoseg3d_core.datasets.label_names import SCANNET
 from autoseg3d_core.simulation import (
+    furniture_screens,
     furniture_seats,
     furniture_small,
     furniture_storage,
@@ -117,6 +118,7 @@ FACTORIES = [
     function
     for module in (
         furniture_seats,
+        furniture_screens,
         furniture_small,
         furniture_storage,
         furniture_tables,
