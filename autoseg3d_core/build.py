@@ -39,6 +39,7 @@ from autoseg3d_core.scene_map import MapConfig
 from autoseg3d_core.sparse.layers import INSTALL, Backend, backend_of, spconv_is_for_gpus
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.tracking.assignment import Assigner, InStages, ManyToOne, OneToOne, WithPieces
+from autoseg3d_core.tracking.keyframes import ClosureConfig
 from autoseg3d_core.tracking.lifecycle import TracksConfig
 
 
@@ -92,6 +93,7 @@ class Config:
     tracks: TracksConfig = section(TracksConfig)
     map: MapConfig = section(MapConfig)
     carving: CarvingConfig = section(CarvingConfig)
+    closure: ClosureConfig = section(ClosureConfig)
 
 
 def _geometric(config: Config) -> MaskMaker:
@@ -255,7 +257,9 @@ def label_names(config: Config, model: Model) -> tuple[str, ...]:
 
 def pipeline_config(config: Config) -> PipelineConfig:
     """Return the policies around the model."""
-    return PipelineConfig(config.lifting, config.origin, config.tracks, config.map, config.carving)
+    return PipelineConfig(
+        config.lifting, config.origin, config.tracks, config.map, config.carving, config.closure
+    )
 
 
 def reconfigure(pipeline: OnlineSegmenter, config: Config) -> None:

@@ -66,6 +66,8 @@ def check_frame(frame: Frame) -> None:
             "calibrate the camera"
         )
     check_pose(frame.world_from_camera, where)
+    if frame.world_from_odometry is not None:
+        check_pose(frame.world_from_odometry, f"{where}, odometry's frame")
     farthest = float(np.abs(frame.world_from_camera[:3, 3]).max())
     if farthest > FARTHEST_M:
         raise InputError(

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from autoseg3d_core import timing
-from autoseg3d_core.carving import CarvingConfig, FreeSpace
+from autoseg3d_core.carving import CarvingConfig
+from autoseg3d_core.closure import POSE_JUMP, carry_on, correct_at, correct_jump
 from autoseg3d_core.config import section
 from autoseg3d_core.geometry.groups import group_majority, group_mean
 from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
@@ -23,7 +24,7 @@ from autoseg3d_core.lifting import LiftingConfig, check_frame, lift
 from autoseg3d_core.mask_makers.interface import MaskMaker
 from autoseg3d_core.models.interface import Model, Sighting
 from autoseg3d_core.report import Reading, label_map, name_owners, report_frame, report_tracks
-from autoseg3d_core.scene_map import MapConfig, SceneMap, centers_of
+from autoseg3d_core.scene_map import MapConfig, SceneMap
 from autoseg3d_core.snapshot.snapshots import load_snapshot, save_snapshot
 from autoseg3d_core.structures import (
     NO_ID,
@@ -37,20 +38,17 @@ from autoseg3d_core.structures import (
     InputError,
     LabelledCloud,
     MadeBy,
-    MapChange,
     MaskImage,
     Memory,
     SceneUpdate,
     Snapshot,
-    Tracks,
     TrackTable,
 )
 from autoseg3d_core.timing import Timer
 from autoseg3d_core.tracking.assignment import Assigner
-from autoseg3d_core.tracking.boxes import measure_boxes
-from autoseg3d_core.tracking.extent import Ruler, count_voxels
-from autoseg3d_core.tracking.lifecycle import Advance, TracksConfig, advance, end_tracks
-from autoseg3d_core.tracking.presence import count_carved, is_seen_through
+from autoseg3d_core.tracking.keyframes import ClosureConfig, follow, jump_of, restarted
+from autoseg3d_core.tracking.lifecycle import TracksConfig, advance, end_tracks
+from autoseg3d_core.upkeep import erase, find_free, forget, settle, write_frame
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,7 @@ class PipelineConfig:
     tracks: TracksConfig = section(TracksConfig)
     map: MapConfig = section(MapConfig)
     carving: CarvingConfig = section(CarvingConfig)
+    closure: ClosureConfig = section(ClosureConfig)
 
 
 class OnlineSegmenter:
@@ -93,6 +92,8 @@ class OnlineSegmenter:
         timer = self.make_timer()
         with timer.stage(timing.MASK):
             masks = self.mask_maker(frame)
+        with timer.stage(timing.CORRECT):
+            corrected = self._closed(frame)
         with timer.stage(timing.LIFT):
             cloud = lift(frame, masks, self.config.lifting, self.device)
             voxels = voxelize(cloud.xyz, self.config.map.voxel_size_m)
@@ -109,19 +110,22 @@ class OnlineSegmenter:
         with timer.stage(timing.ADVANCE):
             change = advance(memory, instances, association, assignment, self.config.tracks, frame.stamp_ns)
         with timer.stage(timing.CARVE):
-            free = self._free_in(frame)
+            free = find_free(self.scene, frame, self.config.carving, self.frame_index)
         with timer.stage(timing.INTEGRATE):
             rgb = group_mean(cloud.rgb, voxels.point_voxel, len(voxels))
             held = torch.where(change.ids == NO_ID, NO_VOTE, change.ids)  # an object without a track
             ids = name_owners(owner, held, NO_ID if self.model.decides_all else NO_VOTE)
-            self.memory, evicted = self._integrate(change, voxels, ids, rgb, free)
+            written, blocks = write_frame(self.scene, change, voxels, ids, rgb, self.frame_index)
+            carved = self.scene.take_votes(free, self.config.carving.votes)
+            memory, gone = settle(self.scene, change.memory, written, carved, self.config.carving.gone_share)
+            self.memory, forgotten = forget(memory, blocks)
         with timer.stage(timing.REPORT):
             update = report_frame(frame, masks, cloud, instances, change.ids, self.memory, self._reading())
         self.frame_index += 1
         return dataclasses.replace(
             update,
             frame_index=self.frame_index - 1,
-            events=change.events + evicted,
+            events=corrected + change.events + gone + forgotten,
             timings_ms=timer.milliseconds(),
         )
 
@@ -149,12 +153,31 @@ class OnlineSegmenter:
         gone = self.memory.tracks.ids == track_id
         if not bool(gone.any()):
             return False
-        self._erase(self.memory.tracks[gone])
+        erase(self.scene, self.memory.tracks[gone])
         self.memory, _ = end_tracks(self.memory, gone, "user")
         return True
 
+    def correct(
+        self, stamps_ns: Int64[np.ndarray, " stamps"], moves: Float64[np.ndarray, "stamps 4 4"]
+    ) -> tuple[Event, ...]:
+        """Move what was mapped, because poses proved to be wrong; return what is said of it.
+
+        `moves[i] @ pose` is where the camera really was at `stamps_ns[i]`, which ascend. Keyframes between
+        two stamps move by a part of the way from one to the other, those before the first and after the last
+        with these. The frames after this call come with corrected poses. Raises `InputError`, and changes
+        nothing, for what is no correction, or is larger than `closure.max_m`.
+        """
+        self.memory, events = correct_at(
+            self.scene, self.memory, stamps_ns, moves, self.config.closure, self.config.tracks.join_votes
+        )
+        return events
+
     def snapshot(self) -> Snapshot:
-        """Return everything that the next frame depends on; costs as much as the map is large."""
+        """Return everything that the next frame depends on; costs as much as the map is large.
+
+        A correction that is being carried out is finished before.
+        """
+        self.memory, _ = carry_on(self.scene, self.memory, max(self.scene.waiting, 1))
         return Snapshot(self.memory, self.scene.content(), self.frame_index)
 
     def save(self, path: str | Path, world: str = "") -> None:
@@ -177,7 +200,8 @@ class OnlineSegmenter:
         except InputError as error:
             raise InputError(f"{path} does not fit: {error}") from error
         next_id = max(self.memory.next_id, found.memory.next_id)
-        self.memory = dataclasses.replace(found.memory, next_id=next_id)
+        history = restarted(found.memory.history)
+        self.memory = dataclasses.replace(found.memory, next_id=next_id, history=history)
         self.frame_index = found.frames
 
     def map_cloud(self) -> LabelledCloud:
@@ -211,57 +235,20 @@ class OnlineSegmenter:
         origin = scene_origin(frame.world_from_camera, self.config.origin, self.device)
         return dataclasses.replace(self.memory, origin=origin)
 
-    def _measure(self, memory: Memory, change: MapChange) -> Tracks:
-        """Return the tracks with their voxels and boxes after a change of the scene map."""
-        assert memory.origin is not None, "the first frame fixes it before anything is mapped"
-        ruler = Ruler.of(memory.origin, self.config.map.voxel_size_m)
-        return measure_boxes(count_voxels(memory.tracks, change, ruler), change, ruler)
-
-    def _integrate(
-        self,
-        change: Advance,
-        voxels: Voxels,
-        ids: Int64[Tensor, " voxels"],
-        rgb: Float[Tensor, "voxels 3"],
-        free: Int64[Tensor, " free"],
-    ) -> tuple[Memory, tuple[Event, ...]]:
-        """Write a frame into the scene map; return the memory that follows and what had to go."""
-        relabelled = self.scene.relabel(change.old_ids, change.new_ids, change.old_tracks.world_reach)
-        color = (rgb * 255).to(torch.uint8)
-        voted, blocks = self.scene.integrate(voxels.keys, ids, color, self.frame_index)
-        carved = self.scene.take_votes(free, self.config.carving.votes)
-        tracks = self._measure(change.memory, relabelled.append(voted).append(carved))
-        tracks = count_carved(tracks, carved)
-        memory, gone = self._let_go(dataclasses.replace(change.memory, tracks=tracks))
-        tracks = memory.tracks
-        if blocks == 0:
-            return memory, gone
-        forgotten = (tracks.voxels <= 0) & (tracks.misses > 0)
-        memory, events = end_tracks(memory, forgotten, "memory_limit")
-        room = Event(EventKind.REMOVED, THE_MAP, NO_ID, f"memory_limit: {blocks} blocks of the scene map")
-        return memory, (*gone, room, *events)
-
-    def _free_in(self, frame: Frame) -> Int64[Tensor, " free"]:
-        """Return the voxels of tracks that a frame sees through."""
-        carving, scene = self.config.carving, self.scene
-        if carving.votes == 0 or len(scene) == 0:
-            return torch.zeros(0, dtype=torch.int64, device=self.device)
-        size = scene.config.voxel_size_m
-        free = FreeSpace.of(frame, carving, size, self.device)
-        keys = scene.owned_in(free.cubes_in_view(scene.block_edge_m), carving.max_blocks, self.frame_index)
-        return keys[free.sees_through(centers_of(keys, size))]
-
-    def _let_go(self, memory: Memory) -> tuple[Memory, tuple[Event, ...]]:
-        """Return the memory without the tracks whose places are empty, and what is said of them."""
-        gone = is_seen_through(memory.tracks, self.config.carving.gone_share)
-        if not bool(gone.any()):
-            return memory, ()
-        self._erase(memory.tracks[gone])
-        return end_tracks(memory, gone, "its place is empty", EventKind.GONE)
-
-    def _erase(self, tracks: Tracks) -> None:
-        """Take the ids of tracks off the scene map."""
-        self.scene.relabel(tracks.ids, torch.zeros_like(tracks.ids), tracks.world_reach)
+    def _closed(self, frame: Frame) -> tuple[Event, ...]:
+        """Follow the camera, and carry out what a jump of its pose asks for; return what is said of it."""
+        config, votes = self.config.closure, self.config.tracks.join_votes
+        events: tuple[Event, ...] = ()
+        jump = jump_of(self.memory.history, frame, config)
+        if jump is not None and config.on_jump == "reset":
+            self.reset()
+            events = (Event(EventKind.RESET, THE_MAP, NO_ID, POSE_JUMP),)
+        elif jump is not None and config.on_jump == "correct":
+            self.memory, events = correct_jump(self.scene, self.memory, frame, jump, config, votes)
+        self.memory = dataclasses.replace(self.memory, history=follow(self.memory.history, frame, config))
+        self.memory, blocks = carry_on(self.scene, self.memory, config.blocks_per_frame)
+        self.memory, forgotten = forget(self.memory, blocks)
+        return events + forgotten
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import torch
 
-MASK, LIFT, ENCODE, PERCEIVE = "mask", "lift", "encode", "perceive"
+MASK, CORRECT, LIFT, ENCODE, PERCEIVE = "mask", "correct", "lift", "encode", "perceive"
 ASSOCIATE, ASSIGN, ADVANCE = "associate", "assign", "advance"
 CARVE, INTEGRATE, REPORT = "carve", "integrate", "report"
-STAGES = (MASK, LIFT, ENCODE, PERCEIVE, ASSOCIATE, ASSIGN, ADVANCE, CARVE, INTEGRATE, REPORT)
+STAGES = (MASK, CORRECT, LIFT, ENCODE, PERCEIVE, ASSOCIATE, ASSIGN, ADVANCE, CARVE, INTEGRATE, REPORT)
 """The stages of one frame, in order."""
 CORE_STAGES = STAGES[1:]
 """What the core does after the masks."""

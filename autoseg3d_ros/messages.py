@@ -36,7 +36,7 @@ STATUS_STAGES = {
     "lift_ms": (timing.LIFT,),
     "backbone_ms": (timing.ENCODE,),
     "decoder_ms": (timing.PERCEIVE,),
-    "tracker_ms": timing.STAGES[timing.STAGES.index(timing.ASSOCIATE) :],
+    "tracker_ms": (timing.CORRECT, *timing.STAGES[timing.STAGES.index(timing.ASSOCIATE) :]),
 }
 """Which of the core's stages make up which field of FrameStatus."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
@@ -37,6 +37,37 @@ def standing_boxes(boxes: Float[Tensor, "boxes 6"]) -> Float[Tensor, "boxes 10"]
     """Return axis-aligned boxes as oriented ones that are not turned, where z is the vertical."""
     turn = boxes.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(len(boxes), 4)
     return torch.cat([(boxes[:, :3] + boxes[:, 3:]) / 2, boxes[:, 3:] - boxes[:, :3], turn], dim=1)
+
+
+def moved_boxes(
+    boxes: Float[Tensor, "boxes 6"], moves: Float64[Tensor, "boxes 4 4"]
+) -> Float[Tensor, "boxes 6"]:
+    """Return axis-aligned boxes around them after a rigid move of each."""
+    middle, half = (boxes[:, :3] + boxes[:, 3:]) / 2, (boxes[:, 3:] - boxes[:, :3]) / 2
+    center = moved_points(middle, moves)
+    reach = (moves[:, :3, :3].abs() @ half.double()[:, :, None])[:, :, 0].to(boxes.dtype)
+    return torch.cat([center - reach, center + reach], dim=1)
+
+
+def moved_points(
+    xyz: Float[Tensor, "points 3"], moves: Float64[Tensor, "points 4 4"]
+) -> Float[Tensor, "points 3"]:
+    """Return each point after its own rigid move."""
+    turned = (moves[:, :3, :3] @ xyz.double()[:, :, None])[:, :, 0]
+    return (turned + moves[:, :3, 3]).to(xyz.dtype)
+
+
+def moved_oriented_boxes(
+    oriented: Float[Tensor, "boxes 10"], moves: Float64[Tensor, "boxes 4 4"]
+) -> Float[Tensor, "boxes 10"]:
+    """Return oriented boxes after a rigid move of each."""
+    if len(oriented) == 0:
+        return oriented
+    turns = Rotation.from_matrix(moves[:, :3, :3].cpu().numpy()) * Rotation.from_quat(
+        oriented[:, 6:].double().cpu().numpy()
+    )
+    quaternions = torch.from_numpy(turns.as_quat()).to(oriented)
+    return torch.cat([moved_points(oriented[:, :3], moves), oriented[:, 3:6], quaternions], dim=1)
 
 
 def box_axes(oriented: Float[np.ndarray, "boxes 10"]) -> Float[np.ndarray, "boxes 3 3"]:

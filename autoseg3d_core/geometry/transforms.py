@@ -37,6 +37,35 @@ def transform_points(matrix: Pose, points: Float[np.ndarray, "points 3"]) -> Flo
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
+def parts_of_screws(
+    moves: Float[np.ndarray, "moves 4 4"], shares: Float[np.ndarray, " moves"]
+) -> Float64[np.ndarray, "moves 4 4"]:
+    """Return a share (0 nothing, 1 all) of each rigid move along its screw: `exp(share * log(move))`.
+
+    So it does not matter in which frame a move is written. Murray, Li and Sastry (1994), propositions 2.9
+    and 2.10.
+    """
+    turn = Rotation.from_matrix(moves[:, :3, :3]).as_rotvec()
+    along = np.linalg.solve(_couplings(turn), moves[:, :3, 3:])
+    parts = np.tile(np.eye(4), (len(moves), 1, 1))
+    parts[:, :3, :3] = Rotation.from_rotvec(shares[:, None] * turn).as_matrix()
+    parts[:, :3, 3:] = _couplings(shares[:, None] * turn) @ (shares[:, None, None] * along)
+    return parts
+
+
+def _couplings(turn: Float[np.ndarray, "moves 3"]) -> Float64[np.ndarray, "moves 3 3"]:
+    """Return what turns the velocity of a screw into its translation, for rotation vectors."""
+    angle = np.linalg.norm(turn, axis=1)[:, None, None]
+    x, y, z = turn.T
+    none = np.zeros_like(x)
+    cross = np.stack([none, -z, y, z, none, -x, -y, x, none], axis=1).reshape(-1, 3, 3)
+    small = angle < 1e-4  # there the series says it better than the quotients
+    safe = np.where(small, 1.0, angle)
+    first = np.where(small, 0.5 - angle**2 / 24, (1 - np.cos(safe)) / safe**2)
+    second = np.where(small, 1 / 6 - angle**2 / 120, (safe - np.sin(safe)) / safe**3)
+    return np.eye(3) + first * cross + second * (cross @ cross)
+
+
 def is_rigid(pose: Float[np.ndarray, "..."], tolerance: float = 1e-3) -> bool:
     """Tell whether a matrix is finite and a rotation with a translation."""
     if pose.shape != (4, 4) or not np.isfinite(pose).all():

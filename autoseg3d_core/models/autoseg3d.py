@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from autoseg3d_core.config import ConfigError, setting
+from autoseg3d_core.geometry.boxes import moved_boxes
 from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.map_evidence import with_map_evidence
@@ -89,6 +90,10 @@ class QueryRows(TrackRows):
 
     queries: Float[Tensor, "rows channels"]
     scene_boxes: Float[Tensor, "rows 6"]
+
+    def moved(self, moves: Float64[Tensor, "rows 4 4"]) -> QueryRows:
+        """Return the rows with their boxes moved."""
+        return dataclasses.replace(self, scene_boxes=moved_boxes(self.scene_boxes, moves))
 
 
 @dataclass(frozen=True, eq=False)

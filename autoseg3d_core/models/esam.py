@@ -6,15 +6,16 @@ have one label; a track averages what it is given.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import cast
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from autoseg3d_core.errors import ConfigError
-from autoseg3d_core.geometry.boxes import box_iou_3d
+from autoseg3d_core.geometry.boxes import box_iou_3d, moved_boxes
 from autoseg3d_core.models.interface import Sighting
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.perception import DOUBT, NetworkConfig, PerceivingModel, Perception
@@ -34,6 +35,10 @@ class EmbeddingRows(TrackRows):
 
     embeddings: Float[Tensor, "rows channels"]
     scene_boxes: Float[Tensor, "rows 6"]
+
+    def moved(self, moves: Float64[Tensor, "rows 4 4"]) -> EmbeddingRows:
+        """Return the rows with their boxes moved."""
+        return dataclasses.replace(self, scene_boxes=moved_boxes(self.scene_boxes, moves))
 
 
 class Esam(PerceivingModel):

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 from torch.nn import functional
 
 from autoseg3d_core.config import ConfigError, section, setting
-from autoseg3d_core.geometry.boxes import box_iou_3d
+from autoseg3d_core.geometry.boxes import box_iou_3d, moved_boxes
 from autoseg3d_core.models.autoseg3d import QueryRows
 from autoseg3d_core.models.evidence import together_or_apart
 from autoseg3d_core.models.interface import Sighting
@@ -118,6 +118,10 @@ class ThingRows(TrackRows):
     queries: Float[Tensor, "rows channels"]
     scene_boxes: Float[Tensor, "rows 6"]
     classes: Float[Tensor, "rows classes"]
+
+    def moved(self, moves: Float64[Tensor, "rows 4 4"]) -> ThingRows:
+        """Return the rows with their boxes moved."""
+        return dataclasses.replace(self, scene_boxes=moved_boxes(self.scene_boxes, moves))
 
     def things(self) -> Things:
         """Return the rows as what matching compares."""

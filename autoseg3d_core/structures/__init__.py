@@ -21,6 +21,10 @@ from autoseg3d_core.structures.frames import ImageView as ImageView
 from autoseg3d_core.structures.frames import MaskImage as MaskImage
 from autoseg3d_core.structures.instances import FrameInstances as FrameInstances
 from autoseg3d_core.structures.instances import Prediction as Prediction
+from autoseg3d_core.structures.keyframes import Keyframes as Keyframes
+from autoseg3d_core.structures.keyframes import LastPose as LastPose
+from autoseg3d_core.structures.keyframes import Moves as Moves
+from autoseg3d_core.structures.keyframes import PoseHistory as PoseHistory
 from autoseg3d_core.structures.memory import Memory as Memory
 from autoseg3d_core.structures.memory import SceneOrigin as SceneOrigin
 from autoseg3d_core.structures.rows import Rows as Rows

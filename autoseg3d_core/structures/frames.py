@@ -25,7 +25,8 @@ class CameraIntrinsics:
 class Frame:
     """One registered RGB-D image pair with its pose; depth in metres, 0 where unknown.
 
-    `label_image` holds masks made elsewhere, `number` the place in a recording, where there are such.
+    `label_image` holds masks made elsewhere, `number` the place in a recording, `world_from_odometry` where
+    odometry's frame is believed to lie at this time; where there are such.
     """
 
     rgb: UInt8[np.ndarray, "height width 3"]
@@ -35,6 +36,7 @@ class Frame:
     stamp_ns: int
     label_image: Int32[np.ndarray, "height width"] | None = None
     number: int | None = None
+    world_from_odometry: Float64[np.ndarray, "4 4"] | None = None
 
 
 @dataclass(frozen=True, eq=False)

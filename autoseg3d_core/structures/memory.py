@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from autoseg3d_core.structures.association import TogetherVotes
+from autoseg3d_core.structures.keyframes import PoseHistory
 from autoseg3d_core.structures.tracks import TrackRows, Tracks
 
 
@@ -38,7 +39,7 @@ class Memory:
 
     `origin` is the scene frame, fixed by the first frame: upright, level and near the start, whatever the
     world's axes are and wherever its origin lies; a network sees coordinates in it and no others. `kept` is
-    what the network remembers, and nobody else looks into it.
+    what the network remembers, and nobody else looks into it. `history` says where the frames were taken.
     """
 
     tracks: Tracks
@@ -46,6 +47,7 @@ class Memory:
     next_id: int
     origin: SceneOrigin | None = None
     kept: Any = None
+    history: PoseHistory = field(default_factory=PoseHistory.empty)
 
     @staticmethod
     def empty(

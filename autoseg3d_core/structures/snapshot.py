@@ -18,12 +18,13 @@ from autoseg3d_core.structures.tracks import TrackRows
 
 @dataclass(frozen=True, eq=False)
 class MapVoxels(Rows):
-    """Voxels of the scene map that carry an id or were at least seen (id 0)."""
+    """Voxels of the scene map that carry an id or were at least seen (id 0), and the keyframe of each."""
 
     keys: Int64[Tensor, " voxels"]
     ids: Int64[Tensor, " voxels"]
     votes: Int64[Tensor, " voxels"]
     rgb: UInt8[Tensor, "voxels 3"]
+    anchors: Int64[Tensor, " voxels"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class MapContent:
         """Return what a map holds that has seen nothing."""
         none = torch.zeros(0, dtype=torch.int64, device=device)
         rgb = torch.zeros(0, 3, dtype=torch.uint8, device=device)
-        return MapContent(MapBlocks(none, none, none), MapVoxels(none, none, none, rgb))
+        return MapContent(MapBlocks(none, none, none), MapVoxels(none, none, none, rgb, none))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Float, Int16, Int64
+from jaxtyping import Float, Float64, Int16, Int64
 from torch import Tensor
 
 from autoseg3d_core.structures.rows import Rows
@@ -58,6 +58,10 @@ class TrackRows(Rows):
         """Return the rows after row `heirs[i]` took over the track of row `joined[i]`, which then ends."""
         return self
 
+    def moved(self: TrackRowsT, moves: Float64[Tensor, "rows 4 4"]) -> TrackRowsT:
+        """Return the rows after a rigid move of each track within the scene frame."""
+        return self
+
 
 @dataclass(frozen=True, eq=False)
 class NoRows(TrackRows):
@@ -77,10 +81,10 @@ class Tracks(Rows):
 
     `hits` counts the frames that saw the track, `misses` the frames since the last that did, `voxels` the
     voxels of the scene map that carry its id, and `carved` those taken from it since by frames that saw
-    through them. `label_votes` is by how much the scores that spoke
-    for its label outweigh those that spoke for others. `world_reach` is the box of all that was ever taken
-    for it. `extent` counts its firm voxels along each direction (`tracking/extent.py`), and `boxes` and
-    `oriented_boxes` are what the counts say (`tracking/boxes.py`). Ids ascend.
+    through them. `anchors` is the keyframe at which it was last seen. `label_votes` is by how much the scores
+    that spoke for its label outweigh those that spoke for others. `world_reach` is the box of all that was
+    ever taken for it. `extent` counts its firm voxels along each direction (`tracking/extent.py`), and
+    `boxes` and `oriented_boxes` are what the counts say (`tracking/boxes.py`). Ids ascend.
     """
 
     ids: Int64[Tensor, " tracks"]
@@ -97,6 +101,7 @@ class Tracks(Rows):
     misses: Int64[Tensor, " tracks"]
     voxels: Int64[Tensor, " tracks"]
     carved: Int64[Tensor, " tracks"]
+    anchors: Int64[Tensor, " tracks"]
     first_seen_ns: Int64[Tensor, " tracks"]
     last_seen_ns: Int64[Tensor, " tracks"]
 
@@ -120,6 +125,7 @@ class Tracks(Rows):
             misses=torch.zeros(0, **whole),
             voxels=torch.zeros(0, **whole),
             carved=torch.zeros(0, **whole),
+            anchors=torch.zeros(0, **whole),
             first_seen_ns=torch.zeros(0, **whole),
             last_seen_ns=torch.zeros(0, **whole),
         )

@@ -24,6 +24,8 @@ class EventKind(IntEnum):
     REMOVED = 5
     RESET = 6
     GONE = 7
+    MOVED = 8
+    CORRECTED = 9
 
 
 class Presence(IntEnum):

@@ -124,6 +124,9 @@ def advance(
     row[new] = len(before) + torch.arange(len(new), device=row.device)
     born = _bear(instances[new], association, new, memory.next_id, stamp_ns)
     tracks = _observe(before.append(born), instances, association, row, config, stamp_ns)
+    tracks = dataclasses.replace(
+        tracks, anchors=torch.where(tracks.misses == 0, memory.history.current, tracks.anchors)
+    )
     ids = tracks.ids[row]
     together = add_votes(memory.together, association.evidence)
     older, younger = find_joins(together, tracks, config.join_votes, config.join_share)
@@ -184,6 +187,7 @@ def _bear(
         misses=none,
         voxels=none,
         carved=none,
+        anchors=none,
         first_seen_ns=stamp,
         last_seen_ns=stamp,
     )

@@ -154,12 +154,12 @@ def test_what_was_seen_often_outlasts_what_was_seen_later_but_once(sightings, mo
     assert bool((scene.ids_at(once) == 2).all()) != stays
 
 
-def test_a_block_takes_four_and_a_half_kilobytes():
+def test_a_block_takes_six_and_a_half_kilobytes():
     scene = SceneMap(MapConfig())
     assert scene.bytes_held == 0
     vote(scene, cube(0, 9), 1)
     assert len(scene) == 8
-    assert scene.bytes_held == 8 * 512 * (4 + 2 + 3)  # the id, the votes and the colour of each voxel
+    assert scene.bytes_held == 8 * 512 * (4 + 2 + 4 + 3)  # the id, votes, keyframe and colour of each voxel
 
 
 def test_a_join_reaches_a_hand_beyond_the_box_of_what_was_seen():

@@ -1,0 +1,96 @@
+"""Loop closure: a correction of poses moves what was mapped with the keyframes that it belongs to."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+
+from autoseg3d_core.geometry.boxes import moved_points
+from autoseg3d_core.scene_map import SceneMap
+from autoseg3d_core.structures import (
+    NO_ID,
+    THE_MAP,
+    Event,
+    EventKind,
+    Frame,
+    MapChange,
+    Memory,
+    Moves,
+    PoseHistory,
+)
+from autoseg3d_core.tracking.joining import add_votes
+from autoseg3d_core.tracking.keyframes import ClosureConfig, moves_at, spread_out
+from autoseg3d_core.tracking.relocation import move_tracks, same_place
+from autoseg3d_core.upkeep import measure
+
+POSE_JUMP = "pose_jump"
+"""Why a map was corrected or forgotten, as events say it."""
+
+
+def correct_at(
+    scene: SceneMap,
+    memory: Memory,
+    stamps_ns: Int64[np.ndarray, " stamps"],
+    moves: Float64[np.ndarray, "stamps 4 4"],
+    config: ClosureConfig,
+    join_votes: int,
+) -> tuple[Memory, tuple[Event, ...]]:
+    """Move the map and the tracks by corrections at some stamps: see `tracking.keyframes.moves_at`."""
+    history, own = moves_at(memory.history, stamps_ns, moves, config)
+    return _correct(scene, memory, history, own, "request", join_votes)
+
+
+def correct_jump(
+    scene: SceneMap,
+    memory: Memory,
+    frame: Frame,
+    jump: Float64[np.ndarray, "4 4"],
+    config: ClosureConfig,
+    join_votes: int,
+) -> tuple[Memory, tuple[Event, ...]]:
+    """Move the map and the tracks where the world jumped: see `tracking.keyframes.spread_out`."""
+    history, own = spread_out(memory.history, jump, frame, config)
+    return _correct(scene, memory, history, own, POSE_JUMP, join_votes)
+
+
+def carry_on(scene: SceneMap, memory: Memory, most: int) -> tuple[Memory, int]:
+    """Move so many blocks of those that wait; return the memory that knows, and how many had to go.
+
+    When the last is moved, all boxes are measured anew.
+    """
+    if not scene.waiting:
+        return memory, 0
+    change, blocks = scene.carry_on(most)
+    if not scene.waiting:
+        one = torch.ones_like(memory.tracks.ids)
+        every = MapChange(memory.tracks.ids, one, 0 * one, 0 * one)
+        change = change.append(every)
+    return dataclasses.replace(memory, tracks=measure(scene, memory, change)), blocks
+
+
+def _correct(
+    scene: SceneMap, memory: Memory, history: PoseHistory, moves: Moves, reason: str, join_votes: int
+) -> tuple[Memory, tuple[Event, ...]]:
+    """Begin to move everything; return the memory with the tracks moved, and an event.
+
+    What a network keeps of the scene lies where poses used to be and is forgotten. Nothing changes where
+    nothing moves.
+    """
+    still = torch.eye(4, dtype=torch.float64).expand_as(moves.moves)
+    if memory.origin is None or torch.equal(moves.moves, still):
+        return memory, ()
+    keyframes = history.keyframes
+    tracks = move_tracks(memory.tracks, keyframes, moves, memory.origin)
+    together = add_votes(memory.together, same_place(tracks, join_votes))
+    scene.relocate(moves, keyframes.poses[-1, :3, 3])
+    before = moved_points(keyframes.poses[:, :3, 3], torch.linalg.inv(moves.moves))
+    farthest_m = float((keyframes.poses[:, :3, 3] - before).norm(dim=1).max())
+    count = int((moves.moves != still).any(dim=2).any(dim=1).sum())
+    event = Event(
+        EventKind.CORRECTED, THE_MAP, NO_ID, f"{reason}: {count} keyframes by up to {farthest_m:.2f} m"
+    )
+    after = dataclasses.replace(memory, tracks=tracks, together=together, history=history, kept=None)
+    return after, (event,)

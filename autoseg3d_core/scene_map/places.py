@@ -1,0 +1,39 @@
+"""Where the voxels of the scene map lie, and what ids gain and lose when one changes."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from autoseg3d_core.geometry.voxels import unpack
+from autoseg3d_core.structures import MapChange
+
+BLOCK_BITS = 3
+"""A block is a cube of 8 x 8 x 8 voxels."""
+BLOCK_VOXELS = 1 << (3 * BLOCK_BITS)
+
+
+def centers_of(keys: Int64[Tensor, " voxels"], voxel_size_m: float) -> Float[Tensor, "voxels 3"]:
+    """Return the centres of voxels in metres."""
+    return ((unpack(keys).double() + 0.5) * voxel_size_m).float()
+
+
+def local_cell(local: Int64[Tensor, " voxels"]) -> Int64[Tensor, "voxels 3"]:
+    """Return the cell of voxels within their block, by their place in its storage."""
+    mask = (1 << BLOCK_BITS) - 1
+    columns = [local >> (2 * BLOCK_BITS), (local >> BLOCK_BITS) & mask, local & mask]
+    return torch.stack(columns, dim=1)
+
+
+def change_of(keys: Tensor, old_ids: Tensor, was_firm: Tensor, new_ids: Tensor, is_firm: Tensor) -> MapChange:
+    """Return a row for each id that lost or gained a voxel, or its firmness; id 0 is nobody."""
+    changed = (old_ids != new_ids) | (was_firm != is_firm)
+    lost, gained = changed & (old_ids > 0), changed & (new_ids > 0)
+    one = torch.ones_like(keys)
+    return MapChange(
+        torch.cat([old_ids[lost], new_ids[gained]]),
+        torch.cat([keys[lost], keys[gained]]),
+        torch.cat([-one[lost], one[gained]]),
+        torch.cat([-was_firm[lost].long(), is_firm[gained].long()]),
+    )

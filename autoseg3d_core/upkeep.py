@@ -1,0 +1,91 @@
+"""Keeps the scene map and the tracks true to each other: what a frame adds, empties or ends."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from autoseg3d_core.carving import CarvingConfig, FreeSpace
+from autoseg3d_core.geometry.voxels import Voxels
+from autoseg3d_core.scene_map import SceneMap, centers_of
+from autoseg3d_core.structures import (
+    NO_ID,
+    THE_MAP,
+    Event,
+    EventKind,
+    Frame,
+    MapChange,
+    Memory,
+    Tracks,
+)
+from autoseg3d_core.tracking.boxes import measure_boxes
+from autoseg3d_core.tracking.extent import Ruler, count_voxels
+from autoseg3d_core.tracking.lifecycle import Advance, end_tracks
+from autoseg3d_core.tracking.presence import count_carved, is_seen_through
+
+
+def find_free(scene: SceneMap, frame: Frame, config: CarvingConfig, turn: int) -> Int64[Tensor, " free"]:
+    """Return the voxels of tracks that a frame sees through; frames take turns where there are too many."""
+    if config.votes == 0 or len(scene) == 0:
+        return torch.zeros(0, dtype=torch.int64, device=scene.device)
+    size = scene.config.voxel_size_m
+    free = FreeSpace.of(frame, config, size, scene.device)
+    keys = scene.owned_in(free.cubes_in_view(scene.block_edge_m), config.max_blocks, turn)
+    return keys[free.sees_through(centers_of(keys, size))]
+
+
+def write_frame(
+    scene: SceneMap,
+    change: Advance,
+    voxels: Voxels,
+    ids: Int64[Tensor, " voxels"],
+    rgb: Float[Tensor, "voxels 3"],
+    now: int,
+) -> tuple[MapChange, int]:
+    """Write a frame into the map; return what ids gained and lost, and how many blocks had to go."""
+    relabelled = scene.relabel(change.old_ids, change.new_ids, change.old_tracks.world_reach)
+    color = (rgb * 255).to(torch.uint8)
+    voted, blocks = scene.integrate(voxels.keys, ids, color, now, change.memory.history.current)
+    return relabelled.append(voted), blocks
+
+
+def settle(
+    scene: SceneMap, memory: Memory, written: MapChange, carved: MapChange, gone_share: float
+) -> tuple[Memory, tuple[Event, ...]]:
+    """Return the memory whose tracks know what the map gained and lost, without those that are gone."""
+    tracks = measure(scene, memory, written.append(carved))
+    memory = dataclasses.replace(memory, tracks=count_carved(tracks, carved))
+    gone = is_seen_through(memory.tracks, gone_share)
+    if not bool(gone.any()):
+        return memory, ()
+    erase(scene, memory.tracks[gone])
+    return end_tracks(memory, gone, "its place is empty", EventKind.GONE)
+
+
+def forget(memory: Memory, blocks: int) -> tuple[Memory, tuple[Event, ...]]:
+    """Return the memory without the tracks of which nothing is left when blocks of the map had to go."""
+    if blocks == 0:
+        return memory, ()
+    forgotten = (memory.tracks.voxels <= 0) & (memory.tracks.misses > 0)
+    memory, events = end_tracks(memory, forgotten, "memory_limit")
+    room = Event(EventKind.REMOVED, THE_MAP, NO_ID, f"memory_limit: {blocks} blocks of the scene map")
+    return memory, (room, *events)
+
+
+def measure(scene: SceneMap, memory: Memory, change: MapChange) -> Tracks:
+    """Return the tracks with their voxels and boxes after a change of the map.
+
+    While parts of the map wait to be moved boxes stay as they are.
+    """
+    assert memory.origin is not None, "the first frame fixes it before anything is mapped"
+    ruler = Ruler.of(memory.origin, scene.config.voxel_size_m)
+    tracks = count_voxels(memory.tracks, change, ruler)
+    return tracks if scene.waiting else measure_boxes(tracks, change, ruler)
+
+
+def erase(scene: SceneMap, tracks: Tracks) -> None:
+    """Take the ids of tracks off the map."""
+    scene.relabel(tracks.ids, torch.zeros_like(tracks.ids), tracks.world_reach)
