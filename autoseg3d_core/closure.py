@@ -23,7 +23,7 @@ from autoseg3d_core.structures import (
 )
 from autoseg3d_core.tracking.joining import add_votes
 from autoseg3d_core.tracking.keyframes import ClosureConfig, moves_at, spread_out
-from autoseg3d_core.tracking.relocation import move_tracks, same_place
+from autoseg3d_core.tracking.relocation import count_meetings, find_rivals, judge_rivals, move_tracks
 from autoseg3d_core.upkeep import measure
 
 POSE_JUMP = "pose_jump"
@@ -36,43 +36,40 @@ def correct_at(
     stamps_ns: Int64[np.ndarray, " stamps"],
     moves: Float64[np.ndarray, "stamps 4 4"],
     config: ClosureConfig,
-    join_votes: int,
 ) -> tuple[Memory, tuple[Event, ...]]:
     """Move the map and the tracks by corrections at some stamps: see `tracking.keyframes.moves_at`."""
     history, own = moves_at(memory.history, stamps_ns, moves, config)
-    return _correct(scene, memory, history, own, "request", join_votes)
+    return _correct(scene, memory, history, own, "request")
 
 
 def correct_jump(
-    scene: SceneMap,
-    memory: Memory,
-    frame: Frame,
-    jump: Float64[np.ndarray, "4 4"],
-    config: ClosureConfig,
-    join_votes: int,
+    scene: SceneMap, memory: Memory, frame: Frame, jump: Float64[np.ndarray, "4 4"], config: ClosureConfig
 ) -> tuple[Memory, tuple[Event, ...]]:
     """Move the map and the tracks where the world jumped: see `tracking.keyframes.spread_out`."""
     history, own = spread_out(memory.history, jump, frame, config)
-    return _correct(scene, memory, history, own, POSE_JUMP, join_votes)
+    return _correct(scene, memory, history, own, POSE_JUMP)
 
 
-def carry_on(scene: SceneMap, memory: Memory, most: int) -> tuple[Memory, int]:
+def carry_on(scene: SceneMap, memory: Memory, most: int, join_votes: int) -> tuple[Memory, int]:
     """Move so many blocks of those that wait; return the memory that knows, and how many had to go.
 
-    When the last is moved, all boxes are measured anew.
+    When the last is moved, all boxes are measured anew, and tracks that have come to lie in one place are
+    given the votes that it takes to join them.
     """
     if not scene.waiting:
         return memory, 0
-    change, blocks = scene.carry_on(most)
-    if not scene.waiting:
-        one = torch.ones_like(memory.tracks.ids)
-        every = MapChange(memory.tracks.ids, one, 0 * one, 0 * one)
-        change = change.append(every)
-    return dataclasses.replace(memory, tracks=measure(scene, memory, change)), blocks
+    change, blocks, met = scene.carry_on(most)
+    rivals = count_meetings(memory.rivals, met)
+    if scene.waiting:
+        return dataclasses.replace(memory, tracks=measure(scene, memory, change), rivals=rivals), blocks
+    one = torch.ones_like(memory.tracks.ids)
+    tracks = measure(scene, memory, change.append(MapChange(memory.tracks.ids, one, 0 * one, 0 * one)))
+    together = add_votes(memory.together, judge_rivals(rivals, tracks, join_votes))
+    return dataclasses.replace(memory, tracks=tracks, together=together, rivals=rivals[:0]), blocks
 
 
 def _correct(
-    scene: SceneMap, memory: Memory, history: PoseHistory, moves: Moves, reason: str, join_votes: int
+    scene: SceneMap, memory: Memory, history: PoseHistory, moves: Moves, reason: str
 ) -> tuple[Memory, tuple[Event, ...]]:
     """Begin to move everything; return the memory with the tracks moved, and an event.
 
@@ -84,7 +81,7 @@ def _correct(
         return memory, ()
     keyframes = history.keyframes
     tracks = move_tracks(memory.tracks, keyframes, moves, memory.origin)
-    together = add_votes(memory.together, same_place(tracks, join_votes))
+    rivals = find_rivals(tracks, memory.rivals)
     scene.relocate(moves, keyframes.poses[-1, :3, 3])
     before = moved_points(keyframes.poses[:, :3, 3], torch.linalg.inv(moves.moves))
     farthest_m = float((keyframes.poses[:, :3, 3] - before).norm(dim=1).max())
@@ -92,5 +89,5 @@ def _correct(
     event = Event(
         EventKind.CORRECTED, THE_MAP, NO_ID, f"{reason}: {count} keyframes by up to {farthest_m:.2f} m"
     )
-    after = dataclasses.replace(memory, tracks=tracks, together=together, history=history, kept=None)
+    after = dataclasses.replace(memory, tracks=tracks, history=history, kept=None, rivals=rivals)
     return after, (event,)

@@ -167,9 +167,7 @@ class OnlineSegmenter:
         with these. The frames after this call come with corrected poses. Raises `InputError`, and changes
         nothing, for what is no correction, or is larger than `closure.max_m`.
         """
-        self.memory, events = correct_at(
-            self.scene, self.memory, stamps_ns, moves, self.config.closure, self.config.tracks.join_votes
-        )
+        self.memory, events = correct_at(self.scene, self.memory, stamps_ns, moves, self.config.closure)
         return events
 
     def snapshot(self) -> Snapshot:
@@ -177,7 +175,8 @@ class OnlineSegmenter:
 
         A correction that is being carried out is finished before.
         """
-        self.memory, _ = carry_on(self.scene, self.memory, max(self.scene.waiting, 1))
+        while self.scene.waiting:
+            self._carry_on(self.scene.waiting)
         return Snapshot(self.memory, self.scene.content(), self.frame_index)
 
     def save(self, path: str | Path, world: str = "") -> None:
@@ -235,18 +234,24 @@ class OnlineSegmenter:
         origin = scene_origin(frame.world_from_camera, self.config.origin, self.device)
         return dataclasses.replace(self.memory, origin=origin)
 
+    def _carry_on(self, most: int) -> int:
+        """Move blocks that wait for a correction; return how many had to go."""
+        votes = self.config.tracks.join_votes
+        self.memory, blocks = carry_on(self.scene, self.memory, most, votes)
+        return blocks
+
     def _closed(self, frame: Frame) -> tuple[Event, ...]:
         """Follow the camera, and carry out what a jump of its pose asks for; return what is said of it."""
-        config, votes = self.config.closure, self.config.tracks.join_votes
+        config = self.config.closure
         events: tuple[Event, ...] = ()
         jump = jump_of(self.memory.history, frame, config)
         if jump is not None and config.on_jump == "reset":
             self.reset()
             events = (Event(EventKind.RESET, THE_MAP, NO_ID, POSE_JUMP),)
         elif jump is not None and config.on_jump == "correct":
-            self.memory, events = correct_jump(self.scene, self.memory, frame, jump, config, votes)
+            self.memory, events = correct_jump(self.scene, self.memory, frame, jump, config)
         self.memory = dataclasses.replace(self.memory, history=follow(self.memory.history, frame, config))
-        self.memory, blocks = carry_on(self.scene, self.memory, config.blocks_per_frame)
+        blocks = self._carry_on(config.blocks_per_frame)
         self.memory, forgotten = forget(self.memory, blocks)
         return events + forgotten
 

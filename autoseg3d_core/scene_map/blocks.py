@@ -94,6 +94,11 @@ class Blocks:
         row = rows[block]
         return self._at(voxel_keys(keys[block], local), row * BLOCK_VOXELS + local), row
 
+    def read_at(self, blocks: Int64[Tensor, " blocks"]) -> MapVoxels:
+        """Return the voxels seen in those of the blocks that are held."""
+        places = self.places_of(blocks)
+        return self.read(self.keys[places], self.rows[places])[0]
+
     def known_at(self, keys: Int64[Tensor, " voxels"]) -> MapVoxels:
         """Return those of the voxels that were seen."""
         address, held = self.locate(keys)

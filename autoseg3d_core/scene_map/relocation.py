@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autoseg3d_core.geometry.voxels import pack, unpack
 from autoseg3d_core.scene_map.places import BLOCK_BITS
-from autoseg3d_core.structures import MapVoxels, Moves
+from autoseg3d_core.structures import MapVoxels, Moves, TogetherVotes
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +85,21 @@ def merge(voxels: MapVoxels, most_votes: int) -> MapVoxels:
         voxels.rgb[first],
         voxels.anchors[first],
     )
+
+
+def meet(landed: MapVoxels, there: MapVoxels) -> TogetherVotes:
+    """Return how many landed voxels of two ids lie where the other one is, in cubes of two voxels a side."""
+    ids = torch.cat([landed.ids, there.ids])
+    cubes, cube = torch.unique(pack(unpack(torch.cat([landed.keys, there.keys])) >> 1), return_inverse=True)
+    named = ids > 0
+    spread = cube[named], ids[named]
+    low = torch.full_like(cubes, torch.iinfo(torch.int64).max).scatter_reduce(0, *spread, "amin")
+    high = torch.zeros_like(cubes).scatter_reduce(0, *spread, "amax")
+    of_landed = cube[: len(landed)]
+    low, high = low[of_landed], high[of_landed]
+    both = (landed.ids > 0) & (low < high) & ((landed.ids == low) | (landed.ids == high))
+    pairs, counts = torch.unique(torch.stack([low[both], high[both]]), dim=1, return_counts=True)
+    return TogetherVotes(pairs[0], pairs[1], counts)
 
 
 def blocks_of(keys: Int64[Tensor, " voxels"]) -> Int64[Tensor, " blocks"]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from autoseg3d_core.scene_map.blocks import Blocks, voxel_keys
 from autoseg3d_core.scene_map.config import MapConfig
 from autoseg3d_core.scene_map.places import BLOCK_BITS, change_of
-from autoseg3d_core.scene_map.relocation import Relocation, blocks_of, merge
+from autoseg3d_core.scene_map.relocation import Relocation, blocks_of, meet, merge
 from autoseg3d_core.structures import (
     NO_ID,
     NO_VOTE,
@@ -29,6 +29,7 @@ from autoseg3d_core.structures import (
     MapContent,
     MapVoxels,
     Moves,
+    TogetherVotes,
 )
 
 RELABEL_MARGIN_M = 0.3
@@ -163,20 +164,22 @@ class SceneMap:
         waiting = (*(relocation.then(moves) for relocation in self._waiting), fresh)
         self._waiting = tuple(relocation for relocation in waiting if len(relocation.keys))
 
-    def carry_on(self, most: int) -> tuple[MapChange, int]:
+    def carry_on(self, most: int) -> tuple[MapChange, int, TogetherVotes]:
         """Move so many of the blocks that wait, at most.
 
-        Returns what the ids gained and lost, and the blocks dropped to make room.
+        Returns what the ids gained and lost, the blocks dropped to make room, and which ids met how often.
         """
         if not self._waiting:
-            return self._nothing(), 0
+            return self._nothing(), 0, TogetherVotes.empty(self.device)
         (batch, rest), others = self._waiting[0].split(most), self._waiting[1:]
         self._waiting = (rest, *others) if len(rest.keys) else others
         before, row = self._blocks.read(batch.keys, batch.rows)
         seen, times = self._blocks.last_seen[row], self._blocks.times_seen[row]
         self._blocks.free = torch.cat([self._blocks.free, batch.rows])
         after = batch.moved(before, self.config.voxel_size_m)
-        dropped, evicted = self._make_room(blocks_of(after.keys))
+        landing = blocks_of(after.keys)
+        dropped, evicted = self._make_room(landing)
+        met = meet(after, self._blocks.read_at(landing))
         there = self._blocks.known_at(torch.unique(after.keys))
         merged = merge(there.append(after), self.config.max_votes)
         self._blocks.write(merged)
@@ -186,7 +189,8 @@ class SceneMap:
         self._blocks.times_seen.scatter_reduce_(0, row, times[held], "amax")
         lost = self._gained(before.append(there))
         lost = MapChange(lost.ids, lost.keys, -lost.voxels, -lost.firm)
-        return dropped.append(lost).append(self._gained(merged[self._blocks.locate(merged.keys)[1]])), evicted
+        gained = self._gained(merged[self._blocks.locate(merged.keys)[1]])
+        return dropped.append(lost).append(gained), evicted, met
 
     def voxels(self) -> MapVoxels:
         """Return every voxel seen so far; costs as much as the map is large."""

@@ -39,7 +39,8 @@ class Memory:
 
     `origin` is the scene frame, fixed by the first frame: upright, level and near the start, whatever the
     world's axes are and wherever its origin lies; a network sees coordinates in it and no others. `kept` is
-    what the network remembers, and nobody else looks into it. `history` says where the frames were taken.
+    what the network remembers, and nobody else looks into it. `history` says where the frames were taken,
+    and `rivals` which tracks that were never seen together a correction of this may bring to one place.
     """
 
     tracks: Tracks
@@ -48,6 +49,7 @@ class Memory:
     origin: SceneOrigin | None = None
     kept: Any = None
     history: PoseHistory = field(default_factory=PoseHistory.empty)
+    rivals: TogetherVotes = field(default_factory=TogetherVotes.empty)
 
     @staticmethod
     def empty(

@@ -9,15 +9,17 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from autoseg3d_core.geometry.boxes import (
-    box_iou_3d,
     moved_boxes,
     moved_oriented_boxes,
     moved_points,
 )
-from autoseg3d_core.structures import Keyframes, Moves, SceneOrigin, TogetherVotes, Tracks
+from autoseg3d_core.structures import ABSENT, Keyframes, Moves, SceneOrigin, TogetherVotes, Tracks
+from autoseg3d_core.tracking.joining import add_votes
 
-SAME_PLACE = 0.4
-"""Two tracks of which one was not seen again since the other began are one where boxes overlap by as much."""
+SAME_PLACE = 0.2
+"""Two tracks never seen together are one where they meet in this share of the larger one's voxels."""
+MARGIN_M = 0.1
+"""Boxes that are no farther apart may belong to one object."""
 
 
 def move_tracks(tracks: Tracks, keyframes: Keyframes, moves: Moves, origin: SceneOrigin) -> Tracks:
@@ -43,12 +45,32 @@ def move_tracks(tracks: Tracks, keyframes: Keyframes, moves: Moves, origin: Scen
     )
 
 
-def same_place(tracks: Tracks, votes: int) -> TogetherVotes:
-    """Return enough votes for joining each two tracks that lie in one place and were never seen together."""
-    overlap = box_iou_3d(tracks.boxes, tracks.boxes)
-    apart_in_time = tracks.last_seen_ns[:, None] < tracks.first_seen_ns[None]
-    older, younger = ((overlap >= SAME_PLACE) & apart_in_time).nonzero(as_tuple=True)
-    return TogetherVotes(tracks.ids[older], tracks.ids[younger], votes + tracks.hits[younger])
+def find_rivals(tracks: Tracks, known: TogetherVotes) -> TogetherVotes:
+    """Return the rivals known, and each two tracks whose boxes meet and that were never seen together.
+
+    So it is where one was not seen again since the other began.
+    """
+    low, high = tracks.boxes[:, :3] - MARGIN_M, tracks.boxes[:, 3:] + MARGIN_M
+    meets = ((low[:, None] <= high[None]) & (low[None] <= high[:, None])).all(dim=2)
+    apart = tracks.last_seen_ns[:, None] < tracks.first_seen_ns[None]
+    older, younger = (meets & apart).nonzero(as_tuple=True)
+    pairs = TogetherVotes(tracks.ids[older], tracks.ids[younger], torch.zeros_like(older))
+    return add_votes(known.append(pairs), pairs[:0])
+
+
+def count_meetings(rivals: TogetherVotes, met: TogetherVotes) -> TogetherVotes:
+    """Return the rivals with what more they have met."""
+    both = add_votes(rivals, met)
+    return both[torch.isin(both.older << 32 | both.younger, rivals.older << 32 | rivals.younger)]
+
+
+def judge_rivals(rivals: TogetherVotes, tracks: Tracks, votes: int) -> TogetherVotes:
+    """Return enough votes for joining those rivals that turned out to lie in one place."""
+    here = rivals[(tracks.index_of(rivals.older) != ABSENT) & (tracks.index_of(rivals.younger) != ABSENT)]
+    older, younger = tracks.index_of(here.older), tracks.index_of(here.younger)
+    larger = torch.maximum(tracks.voxels[older], tracks.voxels[younger]).clamp(min=1)
+    enough = votes + tracks.hits[younger]
+    return TogetherVotes(here.older, here.younger, enough)[here.votes >= SAME_PLACE * larger]
 
 
 def _in_scene(moves: Float64[Tensor, "tracks 4 4"], origin: SceneOrigin) -> Float64[Tensor, "tracks 4 4"]:
