@@ -40,12 +40,13 @@ RESIDUALS = 30
 
 @dataclass(frozen=True, eq=False)
 class PosedMessages:
-    """One set of camera messages and where the camera was."""
+    """One set of camera messages and where the camera was, and odometry's frame where TF knows it."""
 
     messages: CameraMessages
     world_from_camera: Float64[np.ndarray, "4 4"]
     camera_frame: str
     tf_wait_ms: float
+    world_from_odometry: Float64[np.ndarray, "4 4"] | None = None
 
 
 @runtime_checkable
@@ -230,7 +231,9 @@ class FrameSource:
             if has_all and not self._may_still_come(item, info, now):
                 assert pose is not None
                 messages = CameraMessages(item.color, item.depth, info, item.masks, own)
-                self._deliver(PosedMessages(messages, pose, item.camera_frame, (now - item.arrived) * 1e3))
+                wait_ms = (now - item.arrived) * 1e3
+                odometry = self._odometry_at(item.stamp_ns)
+                self._deliver(PosedMessages(messages, pose, item.camera_frame, wait_ms, odometry))
             elif now - item.arrived < self.config.tf.timeout_s:
                 self._waiting.append(item)
             elif info is None:
@@ -250,6 +253,13 @@ class FrameSource:
         elif not has_work:
             self._timer.cancel()
 
+    def _odometry_at(self, stamp_ns: int) -> Float64[np.ndarray, "4 4"] | None:
+        """Return where odometry's frame lies, None where it is the world or is not known."""
+        odometry = self.config.tf.odometry_frame.lstrip("/")
+        if odometry in ("", self.config.world):
+            return None
+        return self._poses.pose_at(self.config.world, odometry, stamp_ns)
+
     def _may_still_come(self, item: _Waiting, info: Any, now: float) -> bool:
         """Tell whether an image had better wait a moment for the calibration of its own stamp."""
         slop_s, calibration = self.config.sync.slop_s, self._calibration
@@ -262,13 +272,14 @@ class FrameSource:
     def _deliver(self, frame: PosedMessages) -> None:
         self._missing.have_come()
         position = frame.world_from_camera[:3, 3]
-        if self._last_position is not None:
+        if self._last_position is not None and frame.world_from_odometry is None:
             step = float(np.linalg.norm(position - self._last_position))
             if step > self.config.tf.max_jump_m:
                 self._log.warning(
                     "pose jump",
                     f"TF: {frame.camera_frame} moved {step:.2f} m between two frames (tf.max_jump_m is "
-                    f"{self.config.tf.max_jump_m} m): objects seen before and after the jump will not match",
+                    f"{self.config.tf.max_jump_m} m): objects seen before and after the jump will not match; "
+                    "with TF from tf.odometry_frame the map would be corrected",
                 )
         self._last_position = position
         self._sink.frame(frame)

@@ -104,6 +104,11 @@ class TfConfig:
     max_jump_m: float = setting(
         1.0, "warn if the camera moves further than this between two frames", unit="m", low=0.0, live=True
     )
+    odometry_frame: str = setting(
+        "odom",
+        "frame of the odometry; when it jumps in target_frame the map is corrected (closure.on_jump); "
+        "empty ignores jumps",
+    )
     cache_s: float = setting(10.0, "length of the TF buffer", unit="s", low=0.1, high=600.0)
     recheck_ms: float = setting(5.0, "how often waiting frames look up their pose", unit="ms", low=1.0)
     unknown_frame_s: float = setting(

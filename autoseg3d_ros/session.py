@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,6 +122,7 @@ class Session:
                 posed.messages, posed.world_from_camera, self.names, self._settings.node.input.depth_scale
             )
             decode_ms = (time.perf_counter() - start) * 1e3
+            frame = dataclasses.replace(frame, world_from_odometry=posed.world_from_odometry)
             self._look_at(frame)
             update = self._segmenter.step(frame)
             doubt = self._doubt(frame, posed, update)
@@ -138,6 +140,9 @@ class Session:
             )
             return
         self._camera_frame = posed.camera_frame
+        if any(event.kind is EventKind.RESET for event in update.events):
+            self.epoch, self._frames = self.epoch + 1, 0
+            self._publisher.cleared(self._occasion(stamp_ns))
         occasion = self._occasion(stamp_ns)
         start = time.perf_counter()
         self._publish(occasion, update, frame)

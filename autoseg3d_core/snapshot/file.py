@@ -23,7 +23,7 @@ from autoseg3d_core.atomic_file import replacing
 from autoseg3d_core.structures import InputError
 
 FORMAT = "autoseg3d-snapshot"
-VERSION = 1
+VERSION = 2
 UNSIGNED = b"0" * 64
 LONGEST_HEADER = 1 << 24
 HELP = "give a file that `replay --save` or ~/save_map wrote"

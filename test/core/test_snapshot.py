@@ -233,7 +233,7 @@ def only_weights(path):
         (only_weights, "is not a snapshot"),
         (halved, "is damaged"),
         (short_of_a_byte, "is damaged"),
-        (lambda path: rewritten(path, lambda t: None, version="2"), "version 2, and this program reads 1"),
+        (lambda path: rewritten(path, lambda t: None, version="1"), "version 1, and this program reads 2"),
         (
             wrong_shape,
             r"memory\.tracks\.extent is int16 of 2 x 2 x \d+, not int16 of any x",

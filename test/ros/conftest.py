@@ -237,9 +237,12 @@ class TablePoses:
 
     def __init__(self):
         self.table, self.everywhere, self.frames, self.restarts = {}, None, ["odom", "camera"], 0
+        self.odometry = None
         self.places = {}
 
     def pose_at(self, target, source, stamp_ns):
+        if source == "odom":
+            return self.odometry
         return self.table.get(stamp_ns, self.everywhere)
 
     def lag_ms(self, target, source, stamp_ns):

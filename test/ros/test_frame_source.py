@@ -158,6 +158,26 @@ def test_a_jumping_pose_is_warned_of_and_passed_on(bench, camera_set):
     assert bench.log.about("moved 5.00 m")
 
 
+def test_a_frame_says_where_odometry_lies_and_its_jump_is_left_to_the_core(bench, camera_set):
+    far = np.eye(4)
+    far[0, 3] = 5.0
+    for second, pose in ((1, np.eye(4)), (2, far)):
+        bench.poses.everywhere = bench.poses.odometry = pose
+        bench.feed(camera_set(stamp_ns=second * 10**9))
+    np.testing.assert_array_equal(bench.sink.frames[1].world_from_odometry, far)
+    assert not bench.log.about("moved 5.00 m")
+
+
+@pytest.mark.parametrize(("world", "odometry"), [("odom", "odom"), ("/odom", "odom"), ("map", "")])
+def test_odometry_is_not_asked_for_where_it_is_the_world_or_has_no_name(
+    make_bench, camera_set, world, odometry
+):
+    bench = make_bench(target_frame=world, tf=TfConfig(odometry_frame=odometry))
+    bench.poses.everywhere = bench.poses.odometry = np.eye(4)
+    bench.feed(camera_set(stamp_ns=10**9))
+    assert bench.sink.frames[0].world_from_odometry is None
+
+
 def test_stamps_that_go_back_clear_what_waits(bench, camera_set):
     bench.feed(camera_set(stamp_ns=9 * 10**9))
     bench.feed(camera_set(stamp_ns=1 * 10**9))

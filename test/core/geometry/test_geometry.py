@@ -2,13 +2,21 @@ import numpy as np
 import pytest
 import torch
 
-from autoseg3d_core.geometry.boxes import box_iou_3d
+from autoseg3d_core.geometry.boxes import (
+    box_corners,
+    box_iou_3d,
+    moved_boxes,
+    moved_oriented_boxes,
+    moved_points,
+    standing_boxes,
+)
 from autoseg3d_core.geometry.camera import back_project, project, resized
 from autoseg3d_core.geometry.groups import group_boxes, group_majority, group_mean
 from autoseg3d_core.geometry.transforms import (
     check_pose,
     inverse_rigid,
     is_rigid,
+    parts_of_screws,
     pose_from_quaternion,
     quaternion_from_rotation,
     transform_points,
@@ -129,3 +137,40 @@ def test_moving_the_points_moves_the_boxes():
     shift = torch.tensor([1.0, -2.0, 3.0])
     moved = group_boxes(xyz + shift, group, 3)
     assert torch.allclose(moved, group_boxes(xyz, group, 3) + shift.repeat(2), atol=1e-5)
+
+
+def test_parts_of_a_screw_add_up_and_do_not_depend_on_the_frame():
+    rng = np.random.default_rng(5)
+    moves = np.stack([np.eye(4), *(random_pose(rng) for _ in range(6))])
+    one = np.ones(len(moves))
+    np.testing.assert_array_equal(parts_of_screws(moves, 0 * one), np.tile(np.eye(4), (7, 1, 1)))
+    np.testing.assert_array_equal(parts_of_screws(moves[:1], one[:1]), moves[:1])
+    np.testing.assert_allclose(parts_of_screws(moves, one), moves, atol=1e-12)
+    np.testing.assert_allclose(
+        parts_of_screws(moves, 0.3 * one) @ parts_of_screws(moves, 0.7 * one), moves, atol=1e-12
+    )
+    frame = random_pose(rng)
+    elsewhere = frame @ moves @ inverse_rigid(frame)
+    part = parts_of_screws(moves, 0.4 * one)
+    np.testing.assert_allclose(
+        parts_of_screws(elsewhere, 0.4 * one), frame @ part @ inverse_rigid(frame), atol=1e-9
+    )
+    tiny = pose_from_quaternion(np.array([1.0, 2.0, 3.0]), np.array([1e-9, 0.0, 0.0, 1.0]))
+    np.testing.assert_allclose(parts_of_screws(tiny[None], one[:1])[0], tiny, atol=1e-12)
+
+
+def test_a_moved_box_goes_around_the_moved_corners():
+    rng = np.random.default_rng(6)
+    low = torch.from_numpy(rng.normal(size=(5, 3))).float()
+    boxes = torch.cat([low, low + torch.rand(5, 3)], dim=1)
+    moves = torch.from_numpy(np.stack([random_pose(rng) for _ in range(5)]))
+    ends = [(0, 3), (1, 4), (2, 5)]
+    corners = [boxes[:, [x, y, z]] for x in ends[0] for y in ends[1] for z in ends[2]]
+    moved = torch.stack([moved_points(side, moves) for side in corners])
+    around = torch.cat([moved.amin(dim=0), moved.amax(dim=0)], dim=1)
+    torch.testing.assert_close(moved_boxes(boxes, moves), around)
+    oriented = moved_oriented_boxes(standing_boxes(boxes), moves)
+    turned = box_corners(oriented.double().numpy())
+    for found, wanted in zip(turned, moved.permute(1, 0, 2).double().numpy(), strict=True):
+        off = np.linalg.norm(found[:, None] - wanted[None], axis=2)
+        assert off.min(axis=1).max() < 1e-5
