@@ -207,13 +207,12 @@ def _is_due(history: PoseHistory, pose: Pose, config: ClosureConfig) -> bool:
 
 
 def _with_keyframe(history: PoseHistory, frame: Frame, config: ClosureConfig) -> PoseHistory:
-    real = {"dtype": torch.float64}
     row = Keyframes(
         torch.tensor([history.next_number]),
         torch.from_numpy(frame.world_from_camera.copy())[None],
         torch.tensor([frame.stamp_ns]),
-        torch.tensor([history.travelled_m], **real),
-        torch.ones(1, **real),
+        torch.tensor([history.travelled_m], dtype=torch.float64),
+        torch.ones(1, dtype=torch.float64),
     )
     rows = history.keyframes.append(row)
     if len(rows) > config.max_keyframes:
