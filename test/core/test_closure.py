@@ -99,7 +99,7 @@ def test_a_loop_that_drifts_and_is_closed_ends_with_the_same_ids_and_nothing_dou
     assert tracks.ids[:2].tolist() == [1, 2]  # the cupboard, seen at both ends of the way, and the table
     level = [0, 1, 3, 4]  # the way the drift went; how far down a few frames see is another matter
     assert np.abs(tracks.boxes - same.tracks.boxes)[:, level].max() < 0.13
-    assert np.abs(tracks.map_voxels / same.tracks.map_voxels - 1).max() < 0.3
+    assert np.abs(tracks.map_voxels / same.tracks.map_voxels - 1)[:2].max() < 0.3
 
 
 @pytest.mark.parametrize("jump", [rigid(3.0), rigid(-2.0, 2.2, 0.1, 40.0)])
