@@ -41,6 +41,7 @@ from autoseg3d_core.structures import InputError
 from autoseg3d_core.tracking.assignment import Assigner, InStages, ManyToOne, OneToOne, WithPieces
 from autoseg3d_core.tracking.keyframes import ClosureConfig
 from autoseg3d_core.tracking.lifecycle import TracksConfig
+from autoseg3d_core.tracking.moved import MovedConfig
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class Config:
     tracks: TracksConfig = section(TracksConfig)
     map: MapConfig = section(MapConfig)
     carving: CarvingConfig = section(CarvingConfig)
+    moved: MovedConfig = section(MovedConfig)
     closure: ClosureConfig = section(ClosureConfig)
 
 
@@ -258,7 +260,13 @@ def label_names(config: Config, model: Model) -> tuple[str, ...]:
 def pipeline_config(config: Config) -> PipelineConfig:
     """Return the policies around the model."""
     return PipelineConfig(
-        config.lifting, config.origin, config.tracks, config.map, config.carving, config.closure
+        config.lifting,
+        config.origin,
+        config.tracks,
+        config.map,
+        config.carving,
+        config.moved,
+        config.closure,
     )
 
 

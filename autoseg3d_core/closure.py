@@ -89,5 +89,6 @@ def _correct(
     event = Event(
         EventKind.CORRECTED, THE_MAP, NO_ID, f"{reason}: {count} keyframes by up to {farthest_m:.2f} m"
     )
-    after = dataclasses.replace(memory, tracks=tracks, history=history, kept=None, rivals=rivals)
+    gone = move_tracks(memory.gone, keyframes, moves, memory.origin)
+    after = dataclasses.replace(memory, gone=gone, tracks=tracks, history=history, kept=None, rivals=rivals)
     return after, (event,)

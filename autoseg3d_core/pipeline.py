@@ -48,7 +48,8 @@ from autoseg3d_core.timing import Timer
 from autoseg3d_core.tracking.assignment import Assigner
 from autoseg3d_core.tracking.keyframes import ClosureConfig, follow, jump_of, restarted
 from autoseg3d_core.tracking.lifecycle import TracksConfig, advance, end_tracks
-from autoseg3d_core.upkeep import erase, find_free, forget, settle, write_frame
+from autoseg3d_core.tracking.moved import MovedConfig
+from autoseg3d_core.upkeep import erase, find_free, forget, know_moved, settle, with_looks, write_frame
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class PipelineConfig:
     tracks: TracksConfig = section(TracksConfig)
     map: MapConfig = section(MapConfig)
     carving: CarvingConfig = section(CarvingConfig)
+    moved: MovedConfig = section(MovedConfig)
     closure: ClosureConfig = section(ClosureConfig)
 
 
@@ -109,6 +111,7 @@ class OnlineSegmenter:
             assignment = self.assigner(association.affinity, association.stage)
         with timer.stage(timing.ADVANCE):
             change = advance(memory, instances, association, assignment, self.config.tracks, frame.stamp_ns)
+            change = with_looks(change, instances.owner, cloud.rgb, self.config.tracks.blend)
         with timer.stage(timing.CARVE):
             free = find_free(self.scene, frame, self.config.carving, self.frame_index)
         with timer.stage(timing.INTEGRATE):
@@ -117,15 +120,21 @@ class OnlineSegmenter:
             ids = name_owners(owner, held, NO_ID if self.model.decides_all else NO_VOTE)
             written, blocks = write_frame(self.scene, change, voxels, ids, rgb, self.frame_index)
             carved = self.scene.take_votes(free, self.config.carving.votes)
-            memory, gone = settle(self.scene, change.memory, written, carved, self.config.carving.gone_share)
-            self.memory, forgotten = forget(memory, blocks)
+            policies = self.config
+            memory, gone = settle(
+                self.scene, change.memory, written, carved, policies.carving.gone_share, policies.moved
+            )
+            memory, forgotten = forget(memory, blocks)
+            self.memory, seen, moved = know_moved(
+                self.scene, memory, change.ids, policies.tracks.mature_hits, policies.moved
+            )
         with timer.stage(timing.REPORT):
-            update = report_frame(frame, masks, cloud, instances, change.ids, self.memory, self._reading())
+            update = report_frame(frame, masks, cloud, instances, seen, self.memory, self._reading())
         self.frame_index += 1
         return dataclasses.replace(
             update,
             frame_index=self.frame_index - 1,
-            events=corrected + change.events + gone + forgotten,
+            events=corrected + change.events + gone + forgotten + moved,
             timings_ms=timer.milliseconds(),
         )
 

@@ -12,6 +12,7 @@ from autoseg3d_core.carving import CarvingConfig, FreeSpace
 from autoseg3d_core.geometry.voxels import Voxels
 from autoseg3d_core.scene_map import SceneMap, centers_of
 from autoseg3d_core.structures import (
+    ABSENT,
     NO_ID,
     THE_MAP,
     Event,
@@ -23,7 +24,8 @@ from autoseg3d_core.structures import (
 )
 from autoseg3d_core.tracking.boxes import measure_boxes
 from autoseg3d_core.tracking.extent import Ruler, count_voxels
-from autoseg3d_core.tracking.lifecycle import Advance, end_tracks
+from autoseg3d_core.tracking.lifecycle import Advance, end_tracks, rename
+from autoseg3d_core.tracking.moved import MovedConfig, keep_gone, know_again, remember_looks, remember_places
 from autoseg3d_core.tracking.presence import count_carved, is_seen_through
 
 
@@ -35,6 +37,16 @@ def find_free(scene: SceneMap, frame: Frame, config: CarvingConfig, turn: int) -
     free = FreeSpace.of(frame, config, size, scene.device)
     keys = scene.owned_in(free.cubes_in_view(scene.block_edge_m), config.max_blocks, turn)
     return keys[free.sees_through(centers_of(keys, size))]
+
+
+def with_looks(
+    change: Advance, owner: Int64[Tensor, " points"], rgb: Float[Tensor, "points 3"], blend: float
+) -> Advance:
+    """Return what a frame did, with the colours of its tracks' points; `owner` is their instance."""
+    tracks = change.memory.tracks
+    row = torch.cat([tracks.index_of(change.ids), owner.new_full((1,), ABSENT)])[owner]
+    memory = dataclasses.replace(change.memory, tracks=remember_looks(tracks, row, rgb, blend))
+    return dataclasses.replace(change, memory=memory)
 
 
 def write_frame(
@@ -53,16 +65,35 @@ def write_frame(
 
 
 def settle(
-    scene: SceneMap, memory: Memory, written: MapChange, carved: MapChange, gone_share: float
+    scene: SceneMap,
+    memory: Memory,
+    written: MapChange,
+    carved: MapChange,
+    gone_share: float,
+    moved: MovedConfig,
 ) -> tuple[Memory, tuple[Event, ...]]:
     """Return the memory whose tracks know what the map gained and lost, without those that are gone."""
     tracks = measure(scene, memory, written.append(carved))
-    memory = dataclasses.replace(memory, tracks=count_carved(tracks, carved))
+    memory = dataclasses.replace(memory, tracks=remember_places(count_carved(tracks, carved)))
     gone = is_seen_through(memory.tracks, gone_share)
     if not bool(gone.any()):
         return memory, ()
     erase(scene, memory.tracks[gone])
+    memory = dataclasses.replace(memory, gone=keep_gone(memory.gone, memory.tracks[gone], moved))
     return end_tracks(memory, gone, "its place is empty", EventKind.GONE)
+
+
+def know_moved(
+    scene: SceneMap, memory: Memory, ids: Int64[Tensor, " instances"], mature_hits: int, config: MovedConfig
+) -> tuple[Memory, Int64[Tensor, " instances"], tuple[Event, ...]]:
+    """Return the memory in which what moved has its old id, the ids of the frame's instances, and events."""
+    after, was, now, events = know_again(memory, mature_hits, config)
+    if len(was) == 0:
+        return memory, ids, ()
+    reach = after.tracks.world_reach[after.tracks.index_of(now)]
+    scene.relabel(was, now, reach)
+    order = torch.argsort(was)
+    return after, rename(ids, was[order], now[order]), events
 
 
 def forget(memory: Memory, blocks: int) -> tuple[Memory, tuple[Event, ...]]:

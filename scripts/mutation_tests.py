@@ -37,6 +37,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "tracking/extent": ("tracking/test_extent", "test_pipeline"),
     "tracking/joining": ("tracking/test_lifecycle", "models/test_overlap", "test_pipeline"),
     "tracking/keyframes": ("test_closure", SETTINGS),
+    "tracking/moved": ("tracking/test_moved", SETTINGS),
     "tracking/relocation": ("test_closure",),
     "tracking/lifecycle": ("tracking/test_lifecycle", "test_pipeline", "models/test_esam", SETTINGS),
     "modules/assembly_decoder": ("modules/test_fragment_assembly", "training/test_assembly_training"),

@@ -18,6 +18,7 @@ from typing import cast
 import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
+from torch.nn import functional
 
 from autoseg3d_core.config import ConfigError, setting
 from autoseg3d_core.geometry.boxes import moved_boxes
@@ -90,6 +91,10 @@ class QueryRows(TrackRows):
 
     queries: Float[Tensor, "rows channels"]
     scene_boxes: Float[Tensor, "rows 6"]
+
+    def likeness(self, others: QueryRows) -> Float[Tensor, "rows others"]:
+        """Return the cosine of each two rows' queries."""
+        return functional.normalize(self.queries) @ functional.normalize(others.queries).T
 
     def moved(self, moves: Float64[Tensor, "rows 4 4"]) -> QueryRows:
         """Return the rows with their boxes moved."""

@@ -13,6 +13,7 @@ from typing import cast
 import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
+from torch.nn import functional
 
 from autoseg3d_core.errors import ConfigError
 from autoseg3d_core.geometry.boxes import box_iou_3d, moved_boxes
@@ -35,6 +36,10 @@ class EmbeddingRows(TrackRows):
 
     embeddings: Float[Tensor, "rows channels"]
     scene_boxes: Float[Tensor, "rows 6"]
+
+    def likeness(self, others: EmbeddingRows) -> Float[Tensor, "rows others"]:
+        """Return the cosine of each two rows' embeddings."""
+        return functional.normalize(self.embeddings) @ functional.normalize(others.embeddings).T
 
     def moved(self, moves: Float64[Tensor, "rows 4 4"]) -> EmbeddingRows:
         """Return the rows with their boxes moved."""

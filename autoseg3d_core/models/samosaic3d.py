@@ -119,6 +119,10 @@ class ThingRows(TrackRows):
     scene_boxes: Float[Tensor, "rows 6"]
     classes: Float[Tensor, "rows classes"]
 
+    def likeness(self, others: ThingRows) -> Float[Tensor, "rows others"]:
+        """Return the cosine of each two rows' queries."""
+        return functional.normalize(self.queries) @ functional.normalize(others.queries).T
+
     def moved(self, moves: Float64[Tensor, "rows 4 4"]) -> ThingRows:
         """Return the rows with their boxes moved."""
         return dataclasses.replace(self, scene_boxes=moved_boxes(self.scene_boxes, moves))

@@ -41,6 +41,7 @@ class Memory:
     world's axes are and wherever its origin lies; a network sees coordinates in it and no others. `kept` is
     what the network remembers, and nobody else looks into it. `history` says where the frames were taken,
     and `rivals` which tracks that were never seen together a correction of this may bring to one place.
+    `gone` has the tracks whose places were found empty, to be known again elsewhere.
     """
 
     tracks: Tracks
@@ -50,6 +51,7 @@ class Memory:
     kept: Any = None
     history: PoseHistory = field(default_factory=PoseHistory.empty)
     rivals: TogetherVotes = field(default_factory=TogetherVotes.empty)
+    gone: Tracks = field(default_factory=Tracks.empty)
 
     @staticmethod
     def empty(
@@ -59,4 +61,5 @@ class Memory:
 
         Pass the old `next_id` on so that no id is reused.
         """
-        return Memory(Tracks.empty(remembered, device), TogetherVotes.empty(device), next_id)
+        none, no_pair = Tracks.empty(remembered, device), TogetherVotes.empty(device)
+        return Memory(none, no_pair, next_id, rivals=no_pair, gone=none)

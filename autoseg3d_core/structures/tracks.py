@@ -58,6 +58,10 @@ class TrackRows(Rows):
         """Return the rows after row `heirs[i]` took over the track of row `joined[i]`, which then ends."""
         return self
 
+    def likeness(self: TrackRowsT, others: TrackRowsT) -> Float[Tensor, "rows others"] | None:
+        """Return how alike each row and each other one look, wherever they are; None if not known."""
+        return None
+
     def moved(self: TrackRowsT, moves: Float64[Tensor, "rows 4 4"]) -> TrackRowsT:
         """Return the rows after a rigid move of each track within the scene frame."""
         return self
@@ -81,7 +85,8 @@ class Tracks(Rows):
 
     `hits` counts the frames that saw the track, `misses` the frames since the last that did, `voxels` the
     voxels of the scene map that carry its id, and `carved` those taken from it since by frames that saw
-    through them. `anchors` is the keyframe at which it was last seen. `label_votes` is by how much the scores
+    through them. `anchors` is the keyframe at which it was last seen, `stood` its oriented box then, `looks`
+    the mean of its colours (0 to 1) and their standard deviation. `label_votes` is by how much the scores
     that spoke for its label outweigh those that spoke for others. `world_reach` is the box of all that was
     ever taken for it. `extent` counts its firm voxels along each direction (`tracking/extent.py`), and
     `boxes` and `oriented_boxes` are what the counts say (`tracking/boxes.py`). Ids ascend.
@@ -93,6 +98,8 @@ class Tracks(Rows):
     extent: Int16[Tensor, "tracks directions bins"]
     boxes: Float[Tensor, "tracks 6"]
     oriented_boxes: Float[Tensor, "tracks 10"]
+    stood: Float[Tensor, "tracks 10"]
+    looks: Float[Tensor, "tracks 6"]
     centroids: Float[Tensor, "tracks 3"]
     scores: Float[Tensor, " tracks"]
     labels: Int64[Tensor, " tracks"]
@@ -117,6 +124,8 @@ class Tracks(Rows):
             extent=torch.zeros(0, EXTENT_DIRECTIONS, EXTENT_BINS, dtype=torch.int16, device=device),
             boxes=torch.zeros(0, 6, **real),
             oriented_boxes=torch.zeros(0, 10, **real),
+            stood=torch.zeros(0, 10, **real),
+            looks=torch.zeros(0, 6, **real),
             centroids=torch.zeros(0, 3, **real),
             scores=torch.zeros(0, **real),
             labels=torch.zeros(0, **whole),

@@ -179,6 +179,8 @@ def _bear(
         extent=torch.zeros(len(rows), EXTENT_DIRECTIONS, EXTENT_BINS, dtype=torch.int16, device=rows.device),
         boxes=instances.world_boxes,
         oriented_boxes=standing_boxes(instances.world_boxes),
+        stood=standing_boxes(instances.world_boxes),
+        looks=instances.world_boxes.new_zeros(len(rows), 6),
         centroids=instances.centroids,
         scores=instances.scores,
         labels=instances.labels,

@@ -40,6 +40,7 @@ def move_tracks(tracks: Tracks, keyframes: Keyframes, moves: Moves, origin: Scen
         world_reach=around,
         boxes=moved_boxes(tracks.boxes, own),
         oriented_boxes=moved_oriented_boxes(tracks.oriented_boxes, own),
+        stood=moved_oriented_boxes(tracks.stood, own),
         centroids=moved_points(tracks.centroids, own),
         remembered=tracks.remembered.moved(_in_scene(own, origin)),
     )
