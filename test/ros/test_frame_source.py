@@ -158,7 +158,8 @@ def test_a_jumping_pose_is_warned_of_and_passed_on(bench, camera_set):
     assert bench.log.about("moved 5.00 m")
 
 
-def test_a_frame_says_where_odometry_lies_and_its_jump_is_left_to_the_core(bench, camera_set):
+def test_a_frame_says_where_odometry_lies_and_its_jump_is_left_to_the_core(make_bench, camera_set):
+    bench = make_bench(target_frame="map")
     far = np.eye(4)
     far[0, 3] = 5.0
     for second, pose in ((1, np.eye(4)), (2, far)):
