@@ -26,7 +26,8 @@ def enlarged(
     large = cv2.resize(labels.astype(np.float32), size, interpolation=cv2.INTER_NEAREST).astype(np.int32)
     (row, v), (column, u) = (_places(large.shape[i], labels.shape[i]) for i in (0, 1))
     mixed = _differ(labels)
-    rows, columns = np.nonzero(mixed[row[:, None], column[None]] & (depth > 0))
+    at_border = mixed.take(row, axis=0).take(column, axis=1) & (depth > 0)
+    rows, columns = np.divmod(np.flatnonzero(at_border), depth.shape[1])
     inverse, row, column, v, u = 1 / depth[rows, columns], row[rows], column[columns], v[rows], u[columns]
     best, cost = large[rows, columns], np.full(len(rows), np.inf, np.float32)
     for down in (0, 1):

@@ -68,7 +68,7 @@ def facts_of(
 def _columns(view: View) -> Float32[np.ndarray, "pixels facts"]:
     """Return what is summed over regions: 1, foreground, both affinities, known, inverse depth, features."""
     depth = view.inverse_depth[::2, ::2]
-    near = view.near[..., ::2, ::2].min(axis=1)
+    near = np.minimum(view.near[:, 0, ::2, ::2], view.near[:, 1, ::2, ::2])
     rows = [np.ones_like(depth), view.foreground, *near, (depth > 0).astype(np.float32), depth]
     return np.ascontiguousarray(
         np.stack([*rows, *view.features]).reshape(len(rows) + len(view.features), -1).T
@@ -86,18 +86,20 @@ def _sums(
     sums = np.zeros((count, columns.shape[1]), np.float32)
     sums[seen] = np.add.reduceat(columns[order], starts, axis=0)
     low, high = np.full((count, 2), 1e6, np.float32), np.full((count, 2), -1e6, np.float32)
-    place = np.stack(np.divmod(order, labels.shape[1]), axis=1)
-    low[seen] = np.minimum.reduceat(place, starts, axis=0)
-    high[seen] = np.maximum.reduceat(place, starts, axis=0)
+    row, column = np.divmod(order, labels.shape[1])
+    last = np.append(starts[1:], len(order)) - 1
+    low[seen, 0], high[seen, 0] = row[starts], row[last]  # the sort keeps the order of rows
+    low[seen, 1] = np.minimum.reduceat(column, starts)
+    high[seen, 1] = np.maximum.reduceat(column, starts)
     return sums, low, high
 
 
 def _bounds(tree: RegionTree, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest and highest row and column of each node; first regions are their own."""
-    merged = tree.members[tree.members.shape[1] :, :, None]
+    merged = tree.members[tree.members.shape[1] :]
     of_merged = (
-        np.where(merged, low[None], np.float32(1e6)).min(axis=1),
-        np.where(merged, high[None], np.float32(-1e6)).max(axis=1),
+        np.where(merged, low.T[:, None], np.float32(1e6)).min(axis=2).T,
+        np.where(merged, high.T[:, None], np.float32(-1e6)).max(axis=2).T,
     )
     return np.concatenate([low, of_merged[0]]), np.concatenate([high, of_merged[1]])
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int, Int32
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
+from jaxtyping import Float32, Int, Int32, Int64
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +43,30 @@ def merged(
     labels: Int32[np.ndarray, "height width"], first: np.ndarray, second: np.ndarray
 ) -> Int32[np.ndarray, "height width"]:
     """Return the labels with the named pairs joined, numbered from 1 without gaps; 0 stays."""
-    count = int(labels.max()) + 1
-    graph = coo_matrix((np.ones(len(first), bool), (first, second)), shape=(count, count))
-    _, component = connected_components(graph, directed=False)
-    component[0] = -1  # no pair names 0, so it is a component of its own
-    _, numbered = np.unique(component, return_inverse=True)
-    return numbered.astype(np.int32)[labels]
+    # No pair names 0, so it is a component of its own, and the first.
+    return components(first, second, int(labels.max()) + 1).astype(np.int32)[labels]
+
+
+def components(
+    first: Int[np.ndarray, " pairs"], second: Int[np.ndarray, " pairs"], count: int
+) -> Int64[np.ndarray, " nodes"]:
+    """Return the connected component of each of `count` nodes, numbered in the order of their lowest nodes.
+
+    Every round hangs the roots that a pair joins below lower ones, and then shortens all ways to the root;
+    some rounds settle a graph of hundreds of nodes in a fraction of what a sparse matrix takes to be made.
+    """
+    root = np.arange(count)
+    while True:
+        one, other = root[first], root[second]
+        apart = one != other
+        if not apart.any():
+            break
+        first, second, one, other = first[apart], second[apart], one[apart], other[apart]
+        root[np.maximum(one, other)] = np.minimum(one, other)  # of several the last; the rest follow
+        above = root[root]
+        while (above != root).any():
+            root, above = above, above[above]
+    return (np.cumsum(root == np.arange(count)) - 1)[root]
 
 
 def grown(

@@ -14,11 +14,9 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int32, Int64
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from autoseg3d_core.mask_makers.affinity_network import FAR, NEAR
-from autoseg3d_core.mask_makers.region_graph import grown
+from autoseg3d_core.mask_makers.region_graph import components, grown
 
 SURE_AFFINITY, THIN_AFFINITY = 0.93, 0.9
 """Above these pixels are connected from the first: those away from any border, and the rest."""
@@ -152,8 +150,8 @@ def merge_regions(pairs: Pairs, count: int, levels: tuple[float, ...]) -> Region
         join = mean > level
         if not join.any():
             continue
-        graph = coo_matrix((join[join], (first[join], second[join])), shape=(len(node), len(node)))
-        groups, now = connected_components(graph, directed=False)
+        now = components(first[join], second[join], len(node))
+        groups = int(now.max()) + 1
         grew = np.bincount(now, minlength=groups) > 1
         number = np.full(groups, -1)
         number[grew] = nodes + np.arange(grew.sum())

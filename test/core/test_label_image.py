@@ -1,7 +1,8 @@
+import cv2
 import numpy as np
 import pytest
 
-from autoseg3d_core.label_image import NEAR_PX, paint_labels
+from autoseg3d_core.label_image import NEAR_PX, SPLIT_SHARE, paint_labels
 
 
 def halves():
@@ -64,3 +65,42 @@ def test_no_points_or_masks_are_no_error(count):
     found = paint_labels(masks, np.zeros(0, np.int64), np.zeros(count, np.int64), np.full(count, 4))
     assert found.shape == (10, 13)
     assert set(np.unique(found)) == ({0} if count == 0 else {0, 4})
+
+
+def painted_everywhere(masks, mask_ids, pixel, point_ids):
+    """What `paint_labels` says, from distances over the whole image and a walk over all its pixels."""
+    paint = {index: int(value) for index, value in enumerate(mask_ids)} | {-1: 0}
+    of_point = masks.ravel()[pixel]
+    split = {-1}
+    for mask in range(len(mask_ids)):
+        own = point_ids[of_point == mask]
+        if (own != paint[mask]).sum() > SPLIT_SHARE * len(own):
+            split.add(mask)
+    speaks = np.isin(of_point, list(split))
+    empty = np.ones(masks.shape, np.uint8)
+    empty.ravel()[pixel[speaks]] = 0
+    away, number = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    point_of = {int(number.ravel()[at]): at for at in pixel[speaks]}
+    id_at = dict(zip(pixel.tolist(), point_ids.tolist(), strict=True))
+    result = np.zeros_like(masks)
+    for place, mask in enumerate(masks.ravel()):
+        nearest = point_of[int(number.ravel()[place])]
+        speak = mask in split and away.ravel()[place] <= NEAR_PX and masks.ravel()[nearest] == mask
+        result.ravel()[place] = id_at[int(nearest)] if speak else paint[int(mask)]
+    return result
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_looking_only_near_strange_points_changes_nothing(seed):
+    rng = np.random.default_rng(seed)
+    masks = np.kron(rng.integers(-1, 5, (3, 4)), np.ones((20, 22), int)).astype(np.int32)
+    masks[:20, 66:] = -1
+    mask_ids = rng.integers(0, 4, 5)
+    pixel = np.sort(rng.choice(masks.size, 150, replace=False))
+    ids = np.append(mask_ids, 0)[masks.ravel()[pixel]]
+    corner = (pixel // masks.shape[1] < 30) & (pixel % masks.shape[1] > 40)
+    strange = corner & (rng.random(len(pixel)) < 0.4)
+    ids[strange] = rng.integers(5, 8, int(strange.sum()))
+    found = paint_labels(masks, mask_ids, pixel, ids)
+    assert np.array_equal(found, painted_everywhere(masks, mask_ids, pixel, ids))
+    assert len(np.setdiff1d(found, mask_ids)) > 0

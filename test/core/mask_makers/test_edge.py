@@ -66,6 +66,20 @@ def test_perfect_affinities_give_every_part_and_every_object_as_a_node():
     assert np.isfinite(grouped.facts).all()
 
 
+def test_the_height_and_width_of_a_node_are_those_of_its_pixels():
+    view = perfect_view(two_objects())
+    grouped = group(view)
+    coarse = grouped.tree.members[:, grouped.labels[::2, ::2]]  # (nodes, rows, columns)
+    before = 1 + len(view.features) + 1  # foreground, features, and how large
+    seen = coarse.any(axis=(1, 2))
+    assert seen.sum() > 4
+    for mask, facts in zip(coarse[seen], grouped.facts[seen], strict=True):
+        for axis in (0, 1):
+            places = np.flatnonzero(mask.any(axis=1 - axis))
+            side = (places[-1] - places[0] + 1) / mask.shape[axis]
+            assert facts[before + axis] == pytest.approx(np.log(side), abs=1e-5)
+
+
 def test_a_gap_of_one_pixel_in_a_border_joins_nothing():
     view = perfect_view(two_objects())
     near = view.near.copy()

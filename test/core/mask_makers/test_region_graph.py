@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
-from autoseg3d_core.mask_makers.region_graph import borders, grown, merged, without_small
+from autoseg3d_core.mask_makers.region_graph import borders, components, grown, merged, without_small
 
 
 def slow_borders(labels, strength):
@@ -42,6 +44,22 @@ def test_merging_nothing_changes_nothing():
     labels = np.array([[0, 1, 2]], np.int32)
     none = np.zeros(0, int)
     assert np.array_equal(merged(labels, none, none), labels)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_components_are_those_of_scipy_and_numbered_alike(seed):
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(1, 200))
+    first, second = rng.integers(0, count, (2, int(rng.integers(0, 2 * count))))
+    graph = coo_matrix((np.ones(len(first)), (first, second)), shape=(count, count))
+    expected = connected_components(graph, directed=False)[1]
+    assert np.array_equal(components(first, second, count), expected)
+
+
+def test_a_long_chain_in_any_order_is_one_component():
+    order = np.random.default_rng(0).permutation(999)
+    assert (components(order, order + 1, 1000) == 0).all()
+    assert (components(order[::-1] + 1, order[::-1], 1000) == 0).all()
 
 
 def test_growth_takes_the_nearest_region_and_only_allowed_pixels():
