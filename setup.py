@@ -18,6 +18,7 @@ EXTRAS = {
         f"spconv-cu120; python_version < '3.12' and {INTEL}",
         f"spconv-cu126; python_version >= '3.12' and {INTEL}",
     ],
+    "triton": ["triton>=3; platform_system == 'Linux'"],  # comes with PyTorch for CUDA
     "cpu-sparse": [f"spconv>=2.3.8; {INTEL}"],
     "simulation": ["mujoco>=3.2"],
     "bags": ["rosbags>=0.10"],

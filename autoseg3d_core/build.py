@@ -36,7 +36,7 @@ from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.samosaic3d import Samosaic3D, SamosaicConfig, in_two_stages
 from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
-from autoseg3d_core.sparse.layers import INSTALL, Backend, backend_of, spconv_is_for_gpus
+from autoseg3d_core.sparse.layers import INSTALL, Backend, backend_of, spconv_is_for_gpus, triton_works
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.tracking.assignment import Assigner, InStages, ManyToOne, OneToOne, WithPieces
 from autoseg3d_core.tracking.keyframes import ClosureConfig
@@ -194,16 +194,24 @@ def in_half_precision(name: str, place: torch.device) -> bool:
 
 
 def sparse_backend(name: str, place: torch.device) -> Backend:
-    """Return the backend of a name; auto takes spconv on a GPU, where its GPU build is installed.
+    """Return the backend of a name; auto takes the fastest that works on the device.
 
-    Raises `ConfigError` where spconv is asked for on a GPU and only its CPU build is installed.
+    Raises `ConfigError` where a backend is asked for that does not run on the device.
     """
     on_gpu = place.type == "cuda"
     if name == "auto":
-        return backend_of("spconv" if on_gpu and spconv_is_for_gpus() else "torch")
+        return backend_of(_fastest_on_a_gpu(place) if on_gpu else "torch")
     if name == "spconv" and on_gpu and spconv_is_for_gpus() is False:
         raise ConfigError(f"the installed spconv is a CPU build, but the device is {place}: {INSTALL}")
+    if name == "triton" and not on_gpu:
+        raise ConfigError(f"model.network.backend=triton needs a GPU, but the device is {place}: set auto")
     return backend_of(name)
+
+
+def _fastest_on_a_gpu(place: torch.device) -> str:
+    if triton_works(place):
+        return "triton"
+    return "spconv" if spconv_is_for_gpus() else "gather"
 
 
 MODELS: dict[str, Callable[[Config, Network | None], tuple[Model, Assigner]]] = {

@@ -23,7 +23,7 @@ from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.modules.sparse_unet import SHAPES
 from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
-from autoseg3d_core.sparse.layers import backend_of
+from autoseg3d_core.sparse.layers import BACKENDS, backend_of
 from autoseg3d_core.structures import FragmentCloud
 from autoseg3d_core.timing import StageTimer
 from autoseg3d_core.visualization.report import text_table
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=positive, default=12, help="frames to run")
     parser.add_argument("--points", type=positive, default=20_000, help="points per frame")
     parser.add_argument("--unet", nargs="+", default=list(SHAPES), choices=list(SHAPES))
-    parser.add_argument("--backend", nargs="+", default=["torch", "spconv"], choices=["torch", "spconv"])
+    parser.add_argument("--backend", nargs="+", default=["torch", "spconv"], choices=list(BACKENDS))
     parser.add_argument(
         "--max-voxels", type=positive, default=200_000, help="maximum size of the voxel memory"
     )

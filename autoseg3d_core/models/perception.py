@@ -43,8 +43,9 @@ class NetworkConfig:
     without: str = setting("", f"parts of the weights to leave out, by comma: {', '.join(PARTS)}")
     backend: str = setting(
         "auto",
-        "library for sparse convolution; auto uses spconv on a GPU and torch otherwise",
-        choices=("auto", "torch", "spconv"),
+        "how sparse convolutions are computed; auto uses torch on a CPU, and on a GPU triton where it works, "
+        "else spconv where installed, else gather",
+        choices=("auto", "torch", "gather", "triton", "spconv"),
     )
     precision: str = setting(
         "auto",

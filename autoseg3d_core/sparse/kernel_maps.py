@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import torch
-from jaxtyping import Int32, Int64
+from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 
 from autoseg3d_core.sparse.keys import NO_KEY, corners, distinct, key_shifts, places
-from autoseg3d_core.sparse.tensor import Geometry, Level
+from autoseg3d_core.sparse.tensor import Geometry, Level, SparseTensor
 
 BLOCK_BITS = 2
 BLOCK = 1 << BLOCK_BITS
@@ -83,6 +83,18 @@ class KernelMap:
     source_rows: int
 
     @cached_property
+    def reversed(self) -> KernelMap:
+        """The map from targets to sources, for gradients and inverse convolutions."""
+        volume, targets = self.table.shape
+        begin = torch.arange(volume, device=self.table.device)[:, None] * (self.source_rows + 1)
+        place = (
+            torch.where(self.table >= 0, self.table, self.source_rows) + begin
+        )  # the last column is thrown away
+        table = self.table.new_full((volume * (self.source_rows + 1),), -1)
+        table.scatter_(0, place.flatten(), _arange(targets, table).repeat(volume))
+        return KernelMap(table.view(volume, -1)[:, :-1].contiguous(), targets)
+
+    @cached_property
     def columns(self) -> Int64[Tensor, " targets*volume"]:
         """One more than each source row, 0 for none, all those of a target together."""
         return (self.table.T + 1).flatten()
@@ -106,20 +118,26 @@ class ParentMap:
     parent: Int64[Tensor, " finer"]
     element: Int64[Tensor, " finer"]
 
+    @cached_property
+    def slot(self) -> Int64[Tensor, " finer"]:
+        """The place of each finer cell among the eight of every coarser cell."""
+        return 8 * self.parent + self.element
+
 
 def submanifold_map(
-    geometry: Geometry, stride: int, kernel: int, dilation: int, at: Level | None = None
+    tensor: SparseTensor, weight: Float[Tensor, "volume _ _"], dilation: int, at: SparseTensor | None = None
 ) -> KernelMap:
-    """Return the map of a centred kernel onto a level's own cells, or onto those among them that `at` has.
+    """Return the map of a centred kernel onto a tensor's own cells, or onto those among them that `at` has.
 
     The maps of all levels but the finest are made together. Raises `ValueError` for a kernel that reaches
     beyond the next block of cells.
     """
+    kernel, geometry, level = round(len(weight) ** (1 / 3)), tensor.geometry, tensor.level
     if kernel // 2 * dilation > BLOCK:
         raise ValueError(f"kernel {kernel} with dilation {dilation} reaches over more than {BLOCK} cells")
-    level = geometry.level(stride)
     if at is not None:
-        rows = geometry.cached(("rows", at), lambda: torch.searchsorted(level.keys, at.keys))
+        some = at.level
+        rows = geometry.cached(("rows", some), lambda: torch.searchsorted(level.keys, some.keys))
         table = _directory(geometry, (level,)).around(kernel, dilation, rows)
         return KernelMap(table, len(level))
     together = (level,) if level is geometry.finest else geometry.coarser(level)

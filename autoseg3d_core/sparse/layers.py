@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import math
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Protocol, runtime_checkable
 
@@ -20,7 +22,13 @@ from autoseg3d_core.config import ConfigError
 from autoseg3d_core.sparse import torch_backend
 from autoseg3d_core.sparse.tensor import SparseTensor
 
-BACKENDS = {"torch": "torch_backend", "spconv": "spconv_backend"}
+BACKENDS = {
+    "torch": "torch_backend",
+    "gather": "gather_backend",
+    "triton": "triton_backend",
+    "spconv": "spconv_backend",
+}
+INSTALL_TRITON = "pip install triton"
 INSTALL = "pip install spconv (CPU), spconv-cu120 (CUDA, Python 3.10 or 3.11) or spconv-cu126 (CUDA, newer)"
 
 
@@ -55,7 +63,7 @@ class Backend:
 
 
 def backend_of(name: str) -> Backend:
-    """Return the backend of this name ("torch" or "spconv").
+    """Return the backend of this name, one of `BACKENDS`.
 
     Raises `ConfigError` for an unknown name, and with what to install where it is not installed.
     """
@@ -65,7 +73,8 @@ def backend_of(name: str) -> Backend:
         module = importlib.import_module(f"autoseg3d_core.sparse.{BACKENDS[name]}")
     except ImportError as error:
         raise ConfigError(
-            f"the sparse backend {name!r} cannot be imported ({error}): {INSTALL}, or choose 'torch'"
+            f"the sparse backend {name!r} cannot be imported ({error}): "
+            f"{INSTALL_TRITON if name == 'triton' else INSTALL}, or choose 'torch'"
         ) from error
     return _of_module(name, module)
 
@@ -75,6 +84,18 @@ def spconv_is_for_gpus() -> bool | None:
     if importlib.util.find_spec("spconv") is None:
         return None
     return not importlib.import_module("spconv.cppconstants").CPU_ONLY_BUILD
+
+
+@cache
+def triton_works(device: torch.device) -> bool:
+    """Tell whether Triton is there, compiles and computes what it should; say once if it does not."""
+    try:
+        importlib.import_module(f"autoseg3d_core.sparse.{BACKENDS['triton']}").check(device)
+    except Exception as error:  # whatever a compiler or a driver may raise
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        logging.getLogger(__name__).warning("Triton is left out, and the network slower: %s", reason[0])
+        return False
+    return True
 
 
 def _of_module(name: str, module: ModuleType) -> Backend:

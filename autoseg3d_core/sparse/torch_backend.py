@@ -1,4 +1,4 @@
-"""Sparse convolution in plain PyTorch: the specification of the layers, for any device.
+"""Sparse convolution in plain PyTorch, a product per kernel element: the fastest on a CPU.
 
 Gather the source rows of all pairs, multiply the pairs of each kernel element by its matrix, and add
 up the products of each target row. A loop runs over kernel elements, never over voxels.
@@ -11,7 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from autoseg3d_core.sparse.kernel_maps import Grouping, KernelMap, Pairs, parent_map, submanifold_map
+from autoseg3d_core.sparse.gather_backend import multiply_rows
+from autoseg3d_core.sparse.kernel_maps import Grouping, Pairs, parent_map, submanifold_map
+from autoseg3d_core.sparse.precision import multiplied
 from autoseg3d_core.sparse.scratch import scratch
 from autoseg3d_core.sparse.tensor import SparseTensor
 
@@ -26,13 +28,9 @@ def submanifold(
     at: SparseTensor | None = None,
 ) -> SparseTensor:
     """Convolve with a centred kernel; the output lies on the tensor's own voxels, or on those of `at`."""
-    kernel = round(len(weight) ** (1 / 3))
-    onto = tensor if at is None else at
-    where = submanifold_map(
-        tensor.geometry, tensor.stride, kernel, dilation, None if at is None else at.level
-    )
+    onto, where = tensor if at is None else at, submanifold_map(tensor, weight, dilation, at)
     if tensor.features.shape[1] <= FEW_CHANNELS:
-        return onto.replaced(_convolve_columns(tensor.features, weight, where))
+        return onto.replaced(multiply_rows(tensor.features, weight, where))
     return onto.replaced(_convolve(tensor.features, weight, where.pairs))
 
 
@@ -50,19 +48,7 @@ def up(tensor: SparseTensor, weight: Float[Tensor, "8 inputs outputs"]) -> Spars
 
 
 def _convolve(features: Tensor, weight: Tensor, pairs: Pairs) -> Tensor:
-    """Convolve; under autocast the products are made in half precision, and the result is as the input."""
-    kind = features.device.type
-    if not torch.is_autocast_enabled(kind):
-        return _PairedProducts.apply(features, weight, pairs)
-    half = torch.get_autocast_dtype(kind)
-    return _PairedProducts.apply(features.to(half), weight.to(half), pairs).to(features.dtype)
-
-
-def _convolve_columns(features: Tensor, weight: Tensor, where: KernelMap) -> Tensor:
-    """Lay the neighbours of each target out in one row, zero where there is none, and multiply once."""
-    volume, inputs, outputs = weight.shape
-    columns = functional.pad(features, (0, 0, 1, 0)).index_select(0, where.columns)
-    return (columns.view(-1, volume * inputs) @ weight.view(volume * inputs, outputs)).to(features.dtype)
+    return multiplied(lambda x, w: _PairedProducts.apply(x, w, pairs), features, weight)
 
 
 class _PairedProducts(torch.autograd.Function):

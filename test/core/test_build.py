@@ -1,5 +1,6 @@
 import dataclasses
 import sys
+import types
 
 import pytest
 import torch
@@ -37,20 +38,30 @@ def test_the_published_settings_of_esam_are_kept_in_a_file():
 
 
 @pytest.mark.parametrize(
-    ("asked", "device", "for_gpus", "name"),
+    ("asked", "device", "triton", "for_gpus", "name"),
     [
-        ("auto", "cuda", True, "spconv"),
-        ("auto", "cuda", False, "torch"),
-        ("auto", "cuda", None, "torch"),
-        ("auto", "cpu", True, "torch"),
-        ("spconv", "cpu", False, "spconv"),
-        ("torch", "cuda", True, "torch"),
+        ("auto", "cuda", True, True, "triton"),
+        ("auto", "cuda", False, True, "spconv"),
+        ("auto", "cuda", False, False, "gather"),
+        ("auto", "cuda", False, None, "gather"),
+        ("auto", "cpu", True, True, "torch"),
+        ("spconv", "cpu", True, False, "spconv"),
+        ("torch", "cuda", True, True, "torch"),
+        ("gather", "cpu", True, True, "gather"),
     ],
 )
-def test_a_gpu_gets_spconv_where_it_is_built_for_gpus(monkeypatch, asked, device, for_gpus, name):
-    pytest.importorskip("spconv", reason="spconv is not installed: it cannot be chosen")
+def test_a_device_gets_the_fastest_backend_that_works_on_it(
+    monkeypatch, asked, device, triton, for_gpus, name
+):
     monkeypatch.setattr(build, "spconv_is_for_gpus", lambda: for_gpus)
+    monkeypatch.setattr(build, "triton_works", lambda place: triton)
+    monkeypatch.setattr(build, "backend_of", lambda name: types.SimpleNamespace(name=name))
     assert build.sparse_backend(asked, torch.device(device)).name == name
+
+
+def test_triton_is_refused_on_a_cpu_with_what_to_set():
+    with pytest.raises(ConfigError, match=r"backend=triton needs a GPU.*cpu: set auto"):
+        build.sparse_backend("triton", torch.device("cpu"))
 
 
 @pytest.mark.parametrize(

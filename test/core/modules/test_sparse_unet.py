@@ -58,8 +58,7 @@ def multiply_adds(shape_name: str, cells: torch.Tensor) -> int:
             kind = type(module).__name__
             pairs = {"DownConv": len(tensor), "UpConv": len(output.features)}.get(kind)
             if pairs is None:
-                k = round(len(module.weight) ** (1 / 3))
-                pairs = len(submanifold_map(tensor.geometry, tensor.stride, k, 1).pairs.source)
+                pairs = len(submanifold_map(tensor, module.weight, 1).pairs.source)
             total += pairs * module.weight[0].numel()
 
     for module in net.modules():

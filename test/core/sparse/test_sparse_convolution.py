@@ -15,7 +15,7 @@ from autoseg3d_core.sparse.tensor import sparse_batch, sparse_tensor
 KERNELS = [(3, 1), (3, 2), (3, 3), (5, 1), (5, 2)]
 
 
-@pytest.fixture(params=["torch", "spconv"])
+@pytest.fixture(params=["torch", "gather", "spconv"])
 def backend(request: pytest.FixtureRequest) -> Backend:
     if request.param == "spconv":
         pytest.importorskip("spconv", reason="spconv is not installed: its backend cannot be compared")

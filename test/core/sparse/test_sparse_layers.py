@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import sys
 import threading
+import types
 
 import pytest
 import torch
 
 from autoseg3d_core.config import ConfigError
-from autoseg3d_core.sparse.layers import DownConv, SubmanifoldConv, UpConv, backend_of
+from autoseg3d_core.sparse.layers import DownConv, SubmanifoldConv, UpConv, backend_of, triton_works
 from autoseg3d_core.sparse.tensor import sparse_tensor
 
 
@@ -20,8 +21,33 @@ def test_a_backend_that_is_not_installed_says_what_to_install(monkeypatch):
         backend_of("spconv")
 
 
+def test_triton_that_is_not_installed_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "autoseg3d_core.sparse.triton_backend", None)
+    with pytest.raises(ConfigError, match="pip install triton, or choose 'torch'"):
+        backend_of("triton")
+
+
+@pytest.mark.parametrize("trouble", [RuntimeError("no ptxas\nfor sm_999"), ArithmeticError(), None])
+def test_triton_is_left_out_where_it_does_not_work_and_that_is_said_once(monkeypatch, caplog, trouble):
+    def check(device: torch.device) -> None:
+        if trouble is not None:
+            raise trouble
+
+    monkeypatch.setitem(
+        sys.modules, "autoseg3d_core.sparse.triton_backend", types.SimpleNamespace(check=check)
+    )
+    triton_works.cache_clear()
+    try:
+        assert [triton_works(torch.device("cuda")) for _ in range(3)] == [trouble is None] * 3
+    finally:
+        triton_works.cache_clear()
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == (trouble is not None)
+    assert all("Triton is left out" in line and "\n" not in line for line in said)
+
+
 def test_an_unknown_backend_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match="choose one of spconv, torch"):
+    with pytest.raises(ConfigError, match="choose one of gather, spconv, torch, triton"):
         backend_of("cudnn")
 
 

@@ -18,10 +18,12 @@ from autoseg3d_core.sparse.tensor import sparse_tensor
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
-@pytest.fixture(params=["torch", "spconv"])
+@pytest.fixture(params=["torch", "gather", "triton", "spconv"])
 def backend(request: pytest.FixtureRequest) -> Backend:
     if request.param == "spconv" and not spconv_is_for_gpus():
         pytest.skip("no GPU build of spconv is installed")
+    if request.param == "triton":
+        pytest.importorskip("triton", reason="triton is not installed: its kernels cannot be run")
     return backend_of(request.param)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autoseg3d_core.sparse import kernel_maps, torch_backend
+from autoseg3d_core.sparse import gather_backend, kernel_maps, torch_backend
+from autoseg3d_core.sparse.gather_backend import multiply_rows
 from autoseg3d_core.sparse.keys import CELL_LIMIT, NO_KEY, distinct, halved, pack_cells, unpack_keys
 from autoseg3d_core.sparse.layers import DownConv, SubmanifoldConv
-from autoseg3d_core.sparse.tensor import Geometry, Level, sparse_batch, sparse_tensor
+from autoseg3d_core.sparse.tensor import Geometry, Level, SparseTensor, sparse_batch, sparse_tensor
 from autoseg3d_core.structures import InputError
 
 
@@ -28,9 +29,9 @@ def test_keys_sort_like_cells_and_give_them_back():
 
 
 def map_of(cells: torch.Tensor, kernel: int, dilation: int, at: torch.Tensor | None = None):
-    geometry = sparse_tensor(torch.zeros(len(cells), 1), cells).geometry
-    level = None if at is None else sparse_tensor(torch.zeros(len(at), 1), at).level
-    return kernel_maps.submanifold_map(geometry, 1, kernel, dilation, level)
+    onto = None if at is None else sparse_tensor(torch.zeros(len(at), 1), at)
+    whole = sparse_tensor(torch.zeros(len(cells), 1), cells)
+    return kernel_maps.submanifold_map(whole, torch.zeros(kernel**3, 1, 1), dilation, onto)
 
 
 def test_cells_at_the_limit_have_no_neighbours_across_the_border():
@@ -113,7 +114,8 @@ def test_a_level_beyond_those_made_together_is_made_too():
     expected = torch.unique(cells >> 6, dim=0)
     level = geometry.level(64)
     assert level.cells[:, 1:].tolist() == expected.tolist()
-    table = kernel_maps.submanifold_map(geometry, 64, 3, 1).table
+    whole = SparseTensor(torch.zeros(len(level), 1), 64, geometry)
+    table = kernel_maps.submanifold_map(whole, torch.zeros(27, 1, 1), 1).table
     again = map_of(expected, 3, 1).table
     assert (table == again).all()
 
@@ -165,4 +167,20 @@ def test_few_and_many_channels_take_ways_that_agree():
     features, weight = torch.randn(len(cells), 3), torch.randn(27, 3, 4)
     where = map_of(cells, 3, 1)
     paired = torch_backend._PairedProducts.apply(features, weight, where.pairs)
-    torch.testing.assert_close(torch_backend._convolve_columns(features, weight, where), paired)
+    torch.testing.assert_close(multiply_rows(features, weight, where), paired)
+
+
+def test_a_gather_in_several_parts_gives_what_one_gives(monkeypatch):
+    cells = torch.unique(torch.randint(0, 6, (100, 3), generator=torch.Generator().manual_seed(0)), dim=0)
+    features, weight, where = torch.randn(len(cells), 9), torch.randn(27, 9, 4), map_of(cells, 3, 1)
+    whole = multiply_rows(features, weight, where)
+    monkeypatch.setattr(gather_backend, "MOST_NUMBERS", 27 * 9 * 7)
+    torch.testing.assert_close(multiply_rows(features, weight, where), whole)
+
+
+def test_a_map_reversed_twice_is_the_map():
+    cells = torch.unique(torch.randint(0, 6, (100, 3), generator=torch.Generator().manual_seed(0)), dim=0)
+    where = map_of(cells, 3, 1, cells[::2])
+    back = where.reversed
+    assert pairs_of(back) == {(element, target, source) for element, source, target in pairs_of(where)}
+    assert (back.reversed.table == where.table).all()
