@@ -15,7 +15,7 @@ from rclpy.serialization import serialize_message
 from std_msgs.msg import Header
 
 from autoseg3d_core.structures import CameraIntrinsics, Frame, LabelledCloud, TrackTable
-from autoseg3d_ros import messages
+from autoseg3d_ros import instance_messages, messages
 from autoseg3d_ros.conversions import CameraMessages, TopicNames, frame_from_messages
 from autoseg3d_ros.markers import MarkerSet
 from autoseg3d_ros.messages import Occasion
@@ -56,7 +56,7 @@ def ros_stage_times(rounds: int = ROUNDS) -> dict[str, list[float]]:
         "decode": lambda i: frame_from_messages(camera, frame.world_from_camera, NAMES),
         "60k-point cloud message": lambda i: messages.point_cloud(occasion.in_world(), cloud, cloud.rgb),
         "instances, 100 of them": lambda i: serialize_message(
-            messages.instance_array(occasion, np.eye(4), tables[i % 2], NO_MASKS)
+            instance_messages.instance_array(occasion, np.eye(4), tables[i % 2], NO_MASKS)
         ),
         "markers + detections, 100 instances": _markers_and_detections(occasion, tables),
         "label image": lambda i: messages.label_image(
@@ -134,11 +134,11 @@ def _callbacks(frame: Frame) -> Callable[[int], object]:
 
 def _markers_and_detections(occasion: Occasion, tables: list[TrackTable]) -> Callable[[int], object]:
     markers, config = MarkerSet(), MarkersConfig()
-    arrays = [messages.instance_array(occasion, np.eye(4), tracks, NO_MASKS) for tracks in tables]
+    arrays = [instance_messages.instance_array(occasion, np.eye(4), tracks, NO_MASKS) for tracks in tables]
 
     def step(index: int) -> None:
         tracks = tables[index % 2]  # every box changes in every frame
-        serialize_message(messages.detections(occasion, arrays[index % 2].instances))
+        serialize_message(instance_messages.detections(occasion, arrays[index % 2].instances))
         colors = track_colors(tracks.ids)
         serialize_message(markers.update(occasion.in_world(), tracks, colors, config))
 

@@ -17,7 +17,7 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from autoseg3d_core.structures import Event, Frame, LabelledCloud, SceneUpdate, TrackTable
-from autoseg3d_ros import messages
+from autoseg3d_ros import instance_messages, messages
 from autoseg3d_ros.markers import MarkerSet, drawn
 from autoseg3d_ros.messages import Occasion
 from autoseg3d_ros.node_config import NodeConfig
@@ -130,7 +130,7 @@ class ScenePublisher:
         mask_ids: Int64[np.ndarray, " masks"] = NO_MASKS,
     ) -> InstanceArray:
         """Return tracks as messages."""
-        return messages.instance_array(occasion, camera_pose, tracks, mask_ids, self._names)
+        return instance_messages.instance_array(occasion, camera_pose, tracks, mask_ids, self._names)
 
     def close(self) -> None:
         """Destroy the topics."""
@@ -138,11 +138,11 @@ class ScenePublisher:
             self._node.destroy_publisher(publisher)
 
     def _publish_instances(self, occasion: Occasion, update: SceneUpdate) -> None:
-        tracks = messages.reported(update.tracks, self.config.publish.include_occluded)
+        tracks = instance_messages.reported(update.tracks, self.config.publish.include_occluded)
         array = self.tracks_message(occasion, update.world_from_camera, tracks, update.mask_ids)
         self._instances.publish(array)
         if self._detections is not None and _has_listeners(self._detections):
-            self._detections.publish(messages.detections(occasion, array.instances))
+            self._detections.publish(instance_messages.detections(occasion, array.instances))
 
     def _publish_debug_image(self, occasion: Occasion, update: SceneUpdate, frame: Frame) -> None:
         now = time.monotonic()

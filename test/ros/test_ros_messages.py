@@ -8,7 +8,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from autoseg3d_core.structures import Event, EventKind, LabelledCloud, Presence
-from autoseg3d_ros import messages
+from autoseg3d_ros import instance_messages, messages
 from autoseg3d_ros.messages import Occasion
 from autoseg3d_ros.outcomes import FrameReport, Outcome
 
@@ -78,7 +78,9 @@ def test_headers_carry_the_stamp_to_the_nanosecond():
 
 def test_instances_carry_every_column(tracks_table):
     tracks = tracks_table([4, 8], misses=[0, 2], labels=[1, -1], stamp_ns=2_000_000_001)
-    array = messages.instance_array(OCCASION, np.eye(4), tracks, np.array([8, 4, 0, 4]), ("chair", "table"))
+    array = instance_messages.instance_array(
+        OCCASION, np.eye(4), tracks, np.array([8, 4, 0, 4]), ("chair", "table")
+    )
     first, second = array.instances
     assert (array.epoch, array.frame_index, array.camera_frame) == (3, 9, "camera")
     assert (first.track_id, first.state, first.class_id, first.class_name) == (4, 1, 1, "table")
@@ -101,13 +103,15 @@ def test_instances_carry_every_column(tracks_table):
 
 
 def test_a_young_track_is_tentative(tracks_table):
-    assert messages.states(tracks_table([1], mature=False)).tolist() == [Instance.TENTATIVE]
+    assert instance_messages.states(tracks_table([1], mature=False)).tolist() == [Instance.TENTATIVE]
 
 
 def test_detections_have_the_track_id_as_text_and_the_oriented_box(tracks_table):
     pytest.importorskip("vision_msgs", reason="vision_msgs is not in the workspace")
-    array = messages.instance_array(OCCASION, np.eye(4), tracks_table([4], labels=[0]), NONE, ("chair",))
-    found = messages.detections(OCCASION, array.instances)
+    array = instance_messages.instance_array(
+        OCCASION, np.eye(4), tracks_table([4], labels=[0]), NONE, ("chair",)
+    )
+    found = instance_messages.detections(OCCASION, array.instances)
     [detection] = found.detections
     assert detection.id == "4"
     assert detection.results[0].hypothesis.class_id == "chair"
