@@ -5,6 +5,8 @@ Pure functions. Every error is an `InputError` that names the topic and says wha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, UInt8
 
 from autoseg3d_core import image_formats
+from autoseg3d_core.datasets import image_messages
 from autoseg3d_core.geometry import calibration
 from autoseg3d_core.geometry.registration import registered
 from autoseg3d_core.geometry.transforms import is_rigid, pose_from_quaternion
@@ -95,52 +98,20 @@ def frame_from_messages(
 
 def decode_color(message: Any, topic: str) -> UInt8[np.ndarray, "height width 3"]:
     """Return an Image or CompressedImage as RGB."""
-    try:
-        if hasattr(message, "format"):
-            return image_formats.decode_compressed_color(message.data)
-        return image_formats.decode_color(
-            message.encoding,
-            message.height,
-            message.width,
-            message.step,
-            message.is_bigendian,
-            message.data,
-        )
-    except InputError as error:
-        raise InputError(f"{topic}: {error}") from error
+    with _naming(topic):
+        return image_messages.color_of(message)
 
 
 def decode_depth(message: Any, topic: str, scale: float = 0.0) -> Float32[np.ndarray, "height width"]:
     """Return a depth Image or compressedDepth as metres, 0 where unknown."""
-    try:
-        if hasattr(message, "format"):
-            return image_formats.decode_compressed_depth(message.format, message.data, scale or None)
-        return image_formats.decode_depth(
-            message.encoding,
-            message.height,
-            message.width,
-            message.step,
-            message.is_bigendian,
-            message.data,
-            scale or None,
-        )
-    except InputError as error:
-        raise InputError(f"{topic}: {error}") from error
+    with _naming(topic):
+        return image_messages.depth_of(message, scale or None)
 
 
 def decode_labels(message: Any, topic: str, shape: tuple[int, ...]) -> Int32[np.ndarray, "height width"]:
     """Return an Image of whole numbers as label image."""
-    try:
-        labels = image_formats.decode_labels(
-            message.encoding,
-            message.height,
-            message.width,
-            message.step,
-            message.is_bigendian,
-            message.data,
-        )
-    except InputError as error:
-        raise InputError(f"{topic}: {error}") from error
+    with _naming(topic):
+        labels = image_messages.labels_of(message)
     if labels.shape != shape:
         raise InputError(
             f"{topic} is {labels.shape[1]}x{labels.shape[0]} but the images are {shape[1]}x{shape[0]}: "
@@ -151,17 +122,15 @@ def decode_labels(message: Any, topic: str, shape: tuple[int, ...]) -> Int32[np.
 
 def intrinsics(info: Any, topic: str) -> tuple[CameraIntrinsics, Any]:
     """Return the pinhole camera of a CameraInfo and its lens distortion, None where rectified."""
+    with _naming(topic):
+        return image_messages.camera_of(info)
+
+
+@contextmanager
+def _naming(topic: str) -> Iterator[None]:
+    """Let an error about a message begin with its topic."""
     try:
-        return calibration.camera_intrinsics(
-            info.width,
-            info.height,
-            info.k,
-            info.d,
-            info.p,
-            info.distortion_model,
-            info.roi,
-            (info.binning_x, info.binning_y),
-        )
+        yield
     except InputError as error:
         raise InputError(f"{topic}: {error}") from error
 

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from autoseg3d_core.datasets import bag_images
+from autoseg3d_core.datasets import image_messages
 from autoseg3d_core.datasets.bag_index import BagIndex, Stamped
 from autoseg3d_core.datasets.bag_poses import BagPoses
 from autoseg3d_core.datasets.bag_topics import BagTopics, find_topics
@@ -92,11 +92,11 @@ class RosbagSequence:
         """Return one frame; raises `InputError` naming the topic that cannot be used."""
         pair, said = self._pairs[index], self._options
         stamp = pair.color.stamp_ns
-        rgb = self._decoded(pair.color, bag_images.color_of)
+        rgb = self._decoded(pair.color, image_messages.color_of)
         if said.swap_colors:
             rgb = np.ascontiguousarray(rgb[..., ::-1])
         scale = 1 / said.depth_scale if said.depth_scale else None
-        depth = self._decoded(pair.depth, partial(bag_images.depth_of, metres_per_unit=scale))
+        depth = self._decoded(pair.depth, partial(image_messages.depth_of, metres_per_unit=scale))
         rig = told(self._rig(stamp, rgb.shape), said)
         labels = self._labels_at(stamp)
         if labels is not None and rig.distortion is not None:
@@ -183,17 +183,7 @@ class RosbagSequence:
     ) -> tuple[CameraIntrinsics, calibration.Distortion | None]:
         info = self._bag.read(self._nearest(topic, stamp_ns))
         try:
-            return calibration.camera_intrinsics(
-                info.width,
-                info.height,
-                info.k,
-                info.d,
-                info.p,
-                info.distortion_model,
-                info.roi,
-                (info.binning_x, info.binning_y),
-                calibration.is_rectified_topic(image),
-            )
+            return image_messages.camera_of(info, calibration.is_rectified_topic(image))
         except InputError as error:
             raise InputError(f"{self.path}: {topic}: {error}") from error
 
@@ -246,7 +236,7 @@ class RosbagSequence:
         place = self._place_at(self._mask_topic, stamp_ns)
         if place is None:
             raise InputError(f"{self.path}: {self._mask_topic} has no label image at {stamp_ns} ns")
-        return self._decoded(place, bag_images.labels_of)
+        return self._decoded(place, image_messages.labels_of)
 
     def _place_at(self, topic: str, stamp_ns: int) -> Stamped | None:
         places = self._bag.messages(topic)
@@ -257,4 +247,4 @@ class RosbagSequence:
         place = self._place_at(topic, stamp_ns)
         if place is None:
             return None
-        return self._decoded(place, bag_images.ids_of)
+        return self._decoded(place, image_messages.ids_of)

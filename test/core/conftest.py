@@ -1,9 +1,9 @@
-"""Small synthetic frames with a known answer, for the tests of the core."""
+"""Small synthetic frames with a known answer, and a skip where nothing can render."""
 
 import numpy as np
 import pytest
 
-from autoseg3d_core.structures import CameraIntrinsics, Frame, MaskImage
+from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError, MaskImage
 
 
 @pytest.fixture
@@ -42,3 +42,15 @@ class HalvesMaskMaker:
 @pytest.fixture
 def halves():
     return HalvesMaskMaker()
+
+
+@pytest.fixture(scope="session")
+def gl():
+    """Skip where MuJoCo cannot render."""
+    pytest.importorskip("mujoco")
+    from autoseg3d_core.simulation.gl_context import make_context
+
+    try:
+        make_context(16, 16).free()
+    except InputError as error:
+        pytest.skip(str(error))

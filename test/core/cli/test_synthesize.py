@@ -14,17 +14,6 @@ from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
 SMALL = ("width=64", "height=48", "pose_jitter=false")
 
 
-@pytest.fixture(scope="module")
-def gl():
-    pytest.importorskip("mujoco")
-    from autoseg3d_core.simulation.gl_context import make_context
-
-    try:
-        make_context(16, 16).free()
-    except InputError as error:
-        pytest.skip(str(error))
-
-
 def synthesize(*words):
     parser = argparse.ArgumentParser()
     add_arguments(parser)

@@ -1,23 +1,9 @@
-"""Small simulated walks, and a skip where nothing can render."""
+"""Small simulated walks."""
 
 import pytest
 
 from autoseg3d_core.config import with_values
 from autoseg3d_core.simulation.settings import SimulationConfig
-from autoseg3d_core.structures import InputError
-
-
-@pytest.fixture(scope="session")
-def gl():
-    """Skip where MuJoCo cannot render."""
-    pytest.importorskip("mujoco")
-    from autoseg3d_core.simulation.gl_context import make_context
-
-    try:
-        make_context(16, 16).free()
-    except InputError as error:
-        pytest.skip(str(error))
-
 
 NOISE = ("depth_noise", "edge_holes", "missing_returns", "pose_jitter", "color_noise")
 

@@ -1,4 +1,4 @@
-"""Image messages of a bag, raw or compressed -> arrays."""
+"""Messages of images and of their camera, from a bag or a live topic -> arrays and intrinsics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
 from autoseg3d_core import image_formats
-from autoseg3d_core.structures import InputError
+from autoseg3d_core.geometry import calibration
+from autoseg3d_core.structures import CameraIntrinsics, InputError
 
 
 def color_of(message: Any) -> UInt8[np.ndarray, "height width 3"]:
@@ -44,3 +45,20 @@ def ids_of(message: Any) -> Int32[np.ndarray, "height width"]:
     if ids is None:
         raise InputError("the image is not a PNG: write the recording again")
     return ids.astype(np.int32)
+
+
+def camera_of(
+    info: Any, is_rectified: bool = False
+) -> tuple[CameraIntrinsics, calibration.Distortion | None]:
+    """Return the camera of a CameraInfo, and its lens distortion, None where the image is rectified."""
+    return calibration.camera_intrinsics(
+        info.width,
+        info.height,
+        info.k,
+        info.d,
+        info.p,
+        info.distortion_model,
+        info.roi,
+        (info.binning_x, info.binning_y),
+        is_rectified,
+    )
