@@ -19,9 +19,9 @@ def main(args: list[str] | None = None) -> None:
         from autoseg3d_ros.unusable_node import run_unusable
 
         sys.exit(run_unusable(problem, args))
-    from autoseg3d_ros import node
+    from autoseg3d_ros import node_process
 
-    node.main(args)
+    node_process.main(args)
 
 
 if __name__ == "__main__":

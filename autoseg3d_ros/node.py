@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.logging import get_logger
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
@@ -24,12 +20,12 @@ from autoseg3d_ros.memory_use import release_gpu
 from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.parameters import changed_live, declare, default_settings, unknown_overrides
 from autoseg3d_ros.pose_source import PoseSource
-from autoseg3d_ros.process import Ending, ros_process, spin
 from autoseg3d_ros.publisher import ScenePublisher
 from autoseg3d_ros.segmenter import BuiltSegmenter, build_segmenter
 from autoseg3d_ros.services import SceneServices
 from autoseg3d_ros.session import SavedMap, Session
 from autoseg3d_ros.snapshot_keeper import SnapshotKeeper
+from autoseg3d_ros.transitions import attempt
 from autoseg3d_ros.worker import Job, Worker, WorkerStoppedError
 
 TICK_S = 1.0
@@ -79,45 +75,29 @@ class SegmenterNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Build the segmenter, the topics and the services."""
-        return self._transition("configure", self._configure)
+        return attempt("configure", self._configure, self.get_logger(), undo=self._release)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen and work."""
         super().on_activate(state)
-        return self._transition("activate", self._start_working)
+        return attempt("activate", self._start_working, self.get_logger())
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening and end the worker."""
         super().on_deactivate(state)
-        return self._transition("deactivate", self._stop_working)
+        return attempt("deactivate", self._stop_working, self.get_logger())
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the segmenter and its memory."""
-        return self._transition("clean up", self._release)
+        return attempt("clean up", self._release, self.get_logger())
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and free everything."""
-        return self._transition("shut down", self.close)
+        return attempt("shut down", self.close, self.get_logger())
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Return to the unconfigured state."""
-        return self._transition("recover", self.close)
-
-    def _transition(self, name: str, action: Callable[[], object]) -> TransitionCallbackReturn:
-        try:
-            action()
-        except (InputError, ConfigError) as error:
-            self.get_logger().error(f"cannot {name}: {error}")
-        except ImportError as error:
-            self.get_logger().error(f"cannot {name}: {error}; run `autoseg3d doctor` to see how to fix it")
-        except Exception:
-            self.get_logger().error(f"cannot {name}:\n{traceback.format_exc()}")
-            return TransitionCallbackReturn.ERROR
-        else:
-            return TransitionCallbackReturn.SUCCESS
-        if name == "configure":
-            self._release()
-        return TransitionCallbackReturn.FAILURE
+        return attempt("recover", self.close, self.get_logger())
 
     def _configure(self) -> None:
         node_config = self.settings.node
@@ -314,43 +294,3 @@ class SegmenterNode(LifecycleNode):
         if self._ledger is not None:
             self._ledger.counts.start_epoch()
         return loaded
-
-
-def run(node: SegmenterNode, ending: Ending) -> int:
-    """Start the node unless a manager does, and spin it until the process is told to end."""
-    executor = SingleThreadedExecutor(context=node.context)
-    executor.add_node(node)
-    has_started = not node.settings.node.autostart or node.start()
-    ending.is_loading = False
-    if not has_started:
-        node.get_logger().fatal("could not start; see the error above")
-        return 1
-    if not node.settings.node.autostart:
-        node.get_logger().info("unconfigured: ros2 lifecycle set NODE configure, then activate")
-    spin(executor, ending)
-    return 0
-
-
-def main(args: list[str] | None = None) -> None:
-    """Run the node; ends with code 0 on SIGINT and SIGTERM, 1 when it could not start."""
-    code, has_stopped = 0, True
-    with ros_process(args, is_loading=True) as ending:
-        try:
-            node = SegmenterNode()
-        except ConfigError as error:
-            get_logger("autoseg3d").fatal(str(error))
-            code = 1
-        else:
-            code = run(node, ending)
-            has_stopped = node.close()
-            node.destroy_node()
-    if not has_stopped:
-        # A thread deep in a network would crash the interpreter as it is taken down.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,7 @@ import pytest
 START_TIMEOUT_S = 40
 
 
-def start(*arguments, command=("-m", "autoseg3d_ros.node"), until="listening to"):
+def start(*arguments, command=("-m", "autoseg3d_ros.node_process"), until="listening to"):
     """Start the node and return it once it listens, or has ended."""
     process = subprocess.Popen(
         [sys.executable, "-u", *command, "--ros-args", *arguments],
@@ -71,7 +71,7 @@ def test_a_misspelt_parameter_is_named_with_the_nearest_one():
 
 BUSY = """
 import functools, time
-from autoseg3d_ros import node
+from autoseg3d_ros import node, node_process
 from autoseg3d_ros.segmenter import BuiltSegmenter
 
 start_working = node.SegmenterNode._start_working
@@ -83,8 +83,8 @@ def start_busy(self):
 
 node.SegmenterNode._start_working = start_busy
 build = lambda config, first_id: BuiltSegmenter(None, None, lambda: 1)
-node.SegmenterNode = functools.partial(node.SegmenterNode, build=build)
-node.main()
+node_process.SegmenterNode = functools.partial(node.SegmenterNode, build=build)
+node_process.main()
 """
 
 
