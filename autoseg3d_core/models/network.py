@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from autoseg3d_core.geometry.groups import group_mean
-from autoseg3d_core.geometry.voxels import unpack, voxelize
+from autoseg3d_core.geometry.voxels import cells_of
 from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.modules.blocks import Norm
 from autoseg3d_core.modules.fragment_merging import FragmentMerging
@@ -28,7 +28,7 @@ from autoseg3d_core.modules.sparse_unet import SHAPES, SparseUNet
 from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
 from autoseg3d_core.modules.wholeness import UNKNOWN, WholenessEmbedding, wholeness_of_groups
 from autoseg3d_core.sparse.layers import TORCH, Backend
-from autoseg3d_core.sparse.tensor import SparseTensor, sparse_batch
+from autoseg3d_core.sparse.tensor import Geometry, SparseTensor
 from autoseg3d_core.structures import FragmentCloud, InputError
 
 PartT = TypeVar("PartT", bound=nn.Module)
@@ -114,16 +114,11 @@ class Network(nn.Module):
 
     def voxels_of(self, clouds: Sequence[FragmentCloud]) -> tuple[SparseTensor, list[Tensor]]:
         """Return the mean colour of each voxel of each frame, and the row of each frame's points' voxels."""
-        features, cells, point_rows, rows = [], [], [], 0
-        for cloud in clouds:
-            voxels = voxelize(cloud.xyz, self.shape.voxel_m)
-            colour = (cloud.rgb - cloud.rgb.new_tensor(COLOUR_MEAN)) / cloud.rgb.new_tensor(COLOUR_SPREAD)
-            features.append(group_mean(colour, voxels.point_voxel, len(voxels)))
-            cells.append(unpack(voxels.keys))
-            point_rows.append(voxels.point_voxel + rows)
-            rows += len(voxels)
-        dtype = next(self.unet.parameters()).dtype
-        return sparse_batch([f.to(dtype) for f in features], cells), point_rows
+        geometry, rows = Geometry.of_points([cells_of(cloud.xyz, self.shape.voxel_m) for cloud in clouds])
+        rgb = torch.cat([cloud.rgb for cloud in clouds])
+        colour = (rgb - rgb.new_tensor(COLOUR_MEAN)) / rgb.new_tensor(COLOUR_SPREAD)
+        mean = group_mean(colour, rows, len(geometry.finest)).to(next(self.unet.parameters()).dtype)
+        return SparseTensor(mean, 1, geometry), list(rows.split([len(cloud.xyz) for cloud in clouds]))
 
     def _seen_by_the_camera(
         self, clouds: Sequence[FragmentCloud], tensor: SparseTensor, channels: int

@@ -60,23 +60,12 @@ class FragmentPooling(nn.Module):
         count: int,
     ) -> PooledFragments:
         """Pool `count` fragments; points of fragment -1 take no part, an empty fragment is zero."""
-        if bool((fragment < 0).any()):
-            return self._without_loose_points(features, xyz, fragment, count)
         centers = group_mean(xyz, fragment, count)
         trace = self.shape(_in_own_frame(xyz, centers, fragment, count))
         strongest = _group_maximum(trace, fragment, count)
-        weights = self._weights(trace, strongest, fragment)
+        weights = self._weights(trace, strongest, fragment) * (fragment >= 0)
         pooled = group_mean(weights[:, None] * features, fragment, count) + strongest
-        spread = group_mean((xyz - centers[fragment]).square(), fragment, count)
-        return PooledFragments(pooled, centers, weights, (EVEN * spread).sqrt())
-
-    def _without_loose_points(
-        self, features: Tensor, xyz: Tensor, fragment: Tensor, count: int
-    ) -> PooledFragments:
-        held = (fragment >= 0).nonzero()[:, 0]
-        pooled = self(features[held], xyz[held], fragment[held], count)
-        weights = pooled.weights.new_zeros(len(fragment)).index_copy(0, held, pooled.weights)
-        return PooledFragments(pooled.features, pooled.centers, weights, pooled.sizes)
+        return PooledFragments(pooled, centers, weights, _sizes(xyz, centers, fragment, count))
 
     def _weights(self, trace: Tensor, strongest: Tensor, fragment: Tensor) -> Float[Tensor, " points"]:
         """Return each point's weight in (0, 2), from its own trace and its fragment's strongest.
@@ -85,7 +74,7 @@ class FragmentPooling(nn.Module):
         """
         own, shared = self.weigh_in.weight.chunk(2, dim=1)
         of_fragment = functional.linear(strongest, shared, self.weigh_in.bias)
-        joined = functional.linear(trace, own) + of_fragment[fragment]
+        joined = functional.linear(trace, own) + _spread(of_fragment, fragment)
         return 2 * torch.sigmoid(self.weigh_out(functional.relu(self.weigh_norm(joined)))[:, 0])
 
 
@@ -100,24 +89,33 @@ class StrongestPooling(nn.Module):
         count: int,
     ) -> PooledFragments:
         """Pool `count` fragments; points of fragment -1 take no part, an empty fragment is zero."""
-        held = fragment >= 0
-        weights = held.to(features.dtype)
-        features, xyz, fragment = features[held], xyz[held], fragment[held]
         centers = group_mean(xyz, fragment, count)
-        spread = group_mean((xyz - centers[fragment]).square(), fragment, count)
         strongest = _group_maximum(features, fragment, count)
-        return PooledFragments(strongest, centers, weights, (EVEN * spread).sqrt())
+        weights = (fragment >= 0).to(features.dtype)
+        return PooledFragments(strongest, centers, weights, _sizes(xyz, centers, fragment, count))
+
+
+def _sizes(xyz: Tensor, centers: Tensor, fragment: Tensor, count: int) -> Float[Tensor, "fragments 3"]:
+    spread = group_mean((xyz - _spread(centers, fragment)).square(), fragment, count)
+    return (EVEN * spread).sqrt()
 
 
 def _in_own_frame(xyz: Tensor, centers: Tensor, fragment: Tensor, count: int) -> Float[Tensor, "points 3"]:
     """Return the points about their fragment's mean, in units of its longest side."""
     extent = _group_maximum(xyz, fragment, count) + _group_maximum(-xyz, fragment, count)
     size = extent.amax(dim=1, keepdim=True) + SIZE_FLOOR_M
-    return (xyz - centers[fragment]) / size[fragment]
+    return (xyz - _spread(centers, fragment)) / _spread(size, fragment, nothing=1.0)
+
+
+def _spread(
+    values: Float[Tensor, "groups channels"], group: Int64[Tensor, " rows"], nothing: float = 0.0
+) -> Float[Tensor, "rows channels"]:
+    """Return the value of each row's group, and `nothing` for rows of group -1."""
+    return functional.pad(values, (0, 0, 1, 0), value=nothing).index_select(0, group + 1)
 
 
 def _group_maximum(values: Tensor, group: Tensor, count: int) -> Float[Tensor, "groups channels"]:
     """Return the elementwise maximum over the rows of each group; zeros for an empty group."""
-    index = group[:, None].expand(-1, values.shape[1])
-    start = values.new_zeros(count, values.shape[1])
-    return start.scatter_reduce(0, index, values, "amax", include_self=False)
+    index = (group + 1)[:, None].expand(-1, values.shape[1])
+    start = values.new_zeros(count + 1, values.shape[1])
+    return start.scatter_reduce(0, index, values, "amax", include_self=False)[1:]

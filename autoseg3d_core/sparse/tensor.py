@@ -17,6 +17,7 @@ from autoseg3d_core.sparse.keys import (
     BATCH_LIMIT,
     CELL_LIMIT,
     NO_KEY,
+    Distinct,
     distinct,
     halved,
     pack_cells,
@@ -84,17 +85,32 @@ class Geometry:
 
     def _coarsen(self) -> None:
         """Make the next levels; a GPU is asked once how many cells all of them have."""
-        coarsest = max(self._levels)
-        keys, found = self._levels[coarsest].keys, []
-        for _ in range(COARSER_LEVELS):
-            found.append(distinct(torch.where(keys == NO_KEY, keys, halved(keys))))
-            keys = found[-1].shortest
-        rows = len(self._levels[coarsest])
-        for i, count in enumerate(torch.stack([level.count for level in found]).tolist()):
-            stride = coarsest << i
-            self._parents[stride] = found[i].index[:rows]
-            self._levels[2 * stride] = Level(2 * stride, found[i].keys[:count])
-            rows = count
+        coarser = _coarser(self._levels[max(self._levels)].keys)
+        self._add(coarser, torch.stack([level.count for level in coarser]).tolist())
+
+    def _add(self, coarser: Sequence[Distinct], counts: Sequence[int]) -> None:
+        """Take the next levels, of which so many rows are cells."""
+        stride = max(self._levels)
+        for found, count in zip(coarser, counts, strict=True):
+            self._parents[stride] = found.index[: len(self._levels[stride])]
+            stride *= 2
+            self._levels[stride] = Level(stride, found.keys[:count])
+
+    @staticmethod
+    def of_points(cells: Sequence[Int64[Tensor, "_ 3"]]) -> tuple[Geometry, Int64[Tensor, " points"]]:
+        """Return the geometry of the cells that the points of some frames lie in, and each point's row.
+
+        A GPU is asked once, for all levels. Raises `InputError` for cells out of range.
+        """
+        joined = _numbered(cells)
+        finest = distinct(pack_cells(joined))
+        coarser = _coarser(finest.shortest)
+        asked = [_farthest(joined), finest.count, *(level.count for level in coarser)]
+        farthest, count, *counts = torch.stack(asked).tolist()
+        _check_range(farthest)
+        geometry = Geometry(Level(1, finest.keys[:count]), len(cells))
+        geometry._add(coarser, counts)
+        return geometry, finest.index
 
     def cached(self, key: Hashable, build: Callable[[], T]) -> T:
         """Return what `build` makes, kept under this key for the rest of the frame."""
@@ -148,11 +164,8 @@ def sparse_batch(
     stride: int = 1,
 ) -> SparseTensor:
     """Return the tensor of a batch of frames, one frame's features and sorted cells each."""
-    if len(cells) > BATCH_LIMIT:
-        raise InputError(f"a batch of {len(cells)} frames: use at most {BATCH_LIMIT}")
-    rows = [torch.nn.functional.pad(item, (1, 0), value=i) for i, item in enumerate(cells)]
-    joined = torch.cat(rows)
-    _check_range(joined)
+    joined = _numbered(cells)
+    _check_range(int(_farthest(joined)))
     keys = pack_cells(joined)
     if len(keys) > 1 and not bool((keys[1:] > keys[:-1]).all()):
         raise InputError("voxel cells must be unique and sorted by x, y, z: make them with `voxelize`")
@@ -172,10 +185,27 @@ def _cat(parts: Sequence[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
-def _check_range(cells: Int64[Tensor, "voxels 4"]) -> None:
-    if len(cells) == 0:
-        return
-    farthest = int(cells[:, 1:].abs().max())
+def _numbered(cells: Sequence[Int64[Tensor, "_ 3"]]) -> Int64[Tensor, "cells 4"]:
+    """Return the cells of all frames, each behind the number of its frame."""
+    if len(cells) > BATCH_LIMIT:
+        raise InputError(f"a batch of {len(cells)} frames: use at most {BATCH_LIMIT}")
+    return torch.cat([torch.nn.functional.pad(item, (1, 0), value=i) for i, item in enumerate(cells)])
+
+
+def _farthest(cells: Int64[Tensor, "cells 4"]) -> Int64[Tensor, ""]:
+    return cells[:, 1:].abs().max() if len(cells) else cells.new_zeros(())
+
+
+def _coarser(keys: Int64[Tensor, " voxels"]) -> list[Distinct]:
+    """Return the keys of the next levels, in as many rows as are known without waiting for a GPU."""
+    found: list[Distinct] = []
+    for _ in range(COARSER_LEVELS):
+        found.append(distinct(torch.where(keys == NO_KEY, keys, halved(keys))))
+        keys = found[-1].shortest
+    return found
+
+
+def _check_range(farthest: int) -> None:
     if farthest > CELL_LIMIT:
         raise InputError(
             f"a voxel lies {farthest} cells from the scene origin, over {CELL_LIMIT}: reset the scene "
