@@ -94,12 +94,12 @@ class VoxelStore:
         """Return the store with the voxelwise maximum of what it holds and what was seen."""
         if len(seen) == 0:
             return replace(self, time=self.time + 1)
-        tile_of_row, tiles = _tiles_of(seen.cells)
-        olds = [self.tiles[tile].rows for tile in tiles if tile in self.tiles]
+        tiles = Tiles.of(seen.cells)
+        olds = [self.tiles[tile].rows for tile in tiles.index if tile in self.tiles]
         merged = _maximum(_joined(olds), seen) if olds else seen
         if olds:
-            tile_of_row, tiles = _tiles_of(merged.cells)
-        fresh = _split(merged, tile_of_row, tiles, self.time + 1)
+            tiles = Tiles.of(merged.cells)
+        fresh = _split(merged, tiles, self.time + 1)
         voxels = self.voxels - sum(len(old) for old in olds) + len(merged)
         kept = dict(self.tiles)
         for tile in fresh:
@@ -111,8 +111,7 @@ class VoxelStore:
         """Return the voxels whose cells lie in a box (inclusive), sorted; at least one tile is near."""
         near = _joined([self.tiles[tile].rows for tile in self._near(low, high)])
         cells = near.cells
-        inside = ((cells >= low) & (cells <= high)).all(dim=1)
-        kept = near[inside]
+        kept = near[((cells >= low) & (cells <= high)).all(dim=1).nonzero()[:, 0]]
         order = torch.argsort(kept.keys)
         return VoxelRows(kept.keys[order], kept.features[order])
 
@@ -146,8 +145,7 @@ class VoxelStore:
         return replace(self, tiles=tiles, voxels=len(tables.voxels), time=tables.time, dropped=tables.dropped)
 
     def _near(self, low: Tensor, high: Tensor) -> list[TileIndex]:
-        first = (torch.ceil(low).long() >> TILE_BITS).tolist()
-        last = (torch.floor(high).long() >> TILE_BITS).tolist()
+        first, last = (torch.stack([torch.ceil(low), torch.floor(high)]).long() >> TILE_BITS).tolist()
         spans = [range(a, b + 1) for a, b in zip(first, last, strict=True)]
         if len(spans[0]) * len(spans[1]) * len(spans[2]) <= len(self.tiles):
             return [tile for tile in itertools.product(*spans) if tile in self.tiles]
@@ -169,11 +167,21 @@ def _joined(parts: list[VoxelRows]) -> VoxelRows:
     return VoxelRows(torch.cat([p.keys for p in parts]), torch.cat([p.features for p in parts]))
 
 
-def _tiles_of(cells: Int64[Tensor, "voxels 3"]) -> tuple[Int64[Tensor, " voxels"], list[TileIndex]]:
-    """Return the index of each cell's tile among those occupied, and the occupied tiles."""
-    tiles = torch.nn.functional.pad(cells >> TILE_BITS, (1, 0))
-    keys, index = torch.unique(pack_cells(tiles), return_inverse=True)
-    return index, [(x, y, z) for _, x, y, z in unpack_keys(keys).tolist()]
+@dataclass(frozen=True, eq=False)
+class Tiles:
+    """The tiles that some cells lie in: which, how many cells each has, and which of them each cell is in."""
+
+    index: list[TileIndex]
+    sizes: list[int]
+    of_cell: Int64[Tensor, " cells"]
+
+    @staticmethod
+    def of(cells: Int64[Tensor, "cells 3"]) -> Tiles:
+        """Return the tiles of cells; a GPU is asked how many they are, then which."""
+        packed = pack_cells(torch.nn.functional.pad(cells >> TILE_BITS, (1, 0)))
+        keys, of_cell, sizes = torch.unique(packed, return_inverse=True, return_counts=True)
+        rows = torch.cat([unpack_keys(keys)[:, 1:], sizes[:, None]], dim=1).tolist()
+        return Tiles([(x, y, z) for x, y, z, _ in rows], [size for *_, size in rows], of_cell)
 
 
 def _maximum(old: VoxelRows, new: VoxelRows) -> VoxelRows:
@@ -181,16 +189,16 @@ def _maximum(old: VoxelRows, new: VoxelRows) -> VoxelRows:
     order = torch.argsort(old.keys)
     old = VoxelRows(old.keys[order], old.features[order])
     place = torch.searchsorted(old.keys, new.keys).clamp(max=len(old) - 1)
-    known = old.keys[place] == new.keys
+    is_known = old.keys[place] == new.keys
+    known, fresh = is_known.nonzero()[:, 0], (~is_known).nonzero()[:, 0]
     at = place[known]
     raised = torch.maximum(old.features[at], new.features[known])
-    return _joined([VoxelRows(old.keys, old.features.index_copy(0, at, raised)), new[~known]])
+    return _joined([VoxelRows(old.keys, old.features.index_copy(0, at, raised)), new[fresh]])
 
 
-def _split(rows: VoxelRows, tile_of_row: Tensor, tiles: list[TileIndex], time: int) -> dict[TileIndex, Tile]:
+def _split(rows: VoxelRows, tiles: Tiles, time: int) -> dict[TileIndex, Tile]:
     """Return the tiles of the rows; each owns its memory, so that none keeps that of others alive."""
-    order = torch.argsort(tile_of_row, stable=True)
-    sizes = torch.bincount(tile_of_row, minlength=len(tiles)).tolist()
-    keys, features = rows.keys[order].split(sizes), rows.features[order].split(sizes)
-    parts = zip(tiles, keys, features, strict=True)
+    order = torch.argsort(tiles.of_cell, stable=True)
+    keys, features = rows.keys[order].split(tiles.sizes), rows.features[order].split(tiles.sizes)
+    parts = zip(tiles.index, keys, features, strict=True)
     return {tile: Tile(VoxelRows(k.clone(), f.clone()), time) for tile, k, f in parts}
