@@ -75,6 +75,21 @@ def test_beside_something_nearer_nothing_is_seen_through():
     assert free_space(edge).sees_through(on_axis(1.5)).all()
 
 
+@pytest.mark.parametrize(
+    ("pose_error_m", "pose_error_deg", "tiles"), [(0.0, 0.0, 1), (0.1, 0.0, 2), (0.0, 6.0, 3), (0.1, 6.0, 4)]
+)
+def test_how_far_around_a_place_all_has_to_be_farther_follows_from_the_errors_of_the_pose(
+    pose_error_m, pose_error_deg, tiles
+):
+    """A voxel of 4 cm at 1.5 m takes 3.2 px to each side; 10 cm there are 9.3 px, and 6 degrees 14.7 px."""
+    own, tile = 9, 8  # the place lies on the tenth tile of 8 pixels
+    for nearer_from, is_free in ((own + tiles, False), (own + tiles + 1, True)):
+        depth = wall()
+        depth[:, tile * nearer_from :] = 1.0
+        free = free_space(depth, pose_error_m=pose_error_m, pose_error_deg=pose_error_deg)
+        assert free.sees_through(on_axis(1.5)).tolist() == [is_free]
+
+
 @pytest.mark.parametrize("yaw", [0.0, 37.0, 160.0])
 def test_the_cubes_in_view_are_those_that_hold_a_place_in_view(yaw):
     pose = looking(yaw, place=(3.0, -2.0, 1.0))
