@@ -9,7 +9,7 @@ from mask_maker_of import MaskMakerOf
 from raycast_rooms import CAMERA, CRATE, CUPBOARD, TABLE, jittered, looking, masks_of, segmenter, view
 
 from autoseg3d_core.carving import CarvingConfig, FreeSpace
-from autoseg3d_core.geometry.voxels import cells_of, pack
+from autoseg3d_core.geometry.voxels import cells_of, pack, unpack
 from autoseg3d_core.scene_map import MapConfig, SceneMap
 from autoseg3d_core.structures import EventKind, Frame, MaskImage, Presence
 
@@ -56,6 +56,18 @@ def test_depth_that_errs_within_the_margin_carves_nothing_of_a_surface_and_beyon
     assert free_space(far, margin_m=0.0, margin_share=0.02).sees_through(surface).all()
 
 
+def test_a_place_so_near_that_the_error_of_the_pose_hides_it_is_never_free():
+    tall = np.full((17 * 8, CAMERA.width), 3.0, np.float32)
+    place = torch.tensor([[0.0, (68 - CAMERA.cy) / CAMERA.fy * 1.5, 1.5]])  # with 8 tiles on every side
+    for pose_error_m, is_free in ((0.6, True), (0.68, False)):  # 59 px, which is 8 tiles; 67 px, 9 tiles
+        free = free_space(tall, pose_error_m=pose_error_m, pose_error_deg=0.0)
+        assert free.sees_through(place).tolist() == [is_free]
+
+
+def test_what_lies_before_a_near_wall_is_seen_through_too():
+    assert free_space(wall(0.9)).sees_through(on_axis(0.5)).all()
+
+
 @pytest.mark.parametrize("nothing", [0.0, np.nan, np.inf])
 def test_a_hole_in_depth_carves_nothing_and_single_missing_pixels_do_no_harm(nothing):
     hole = wall()
@@ -90,9 +102,9 @@ def test_how_far_around_a_place_all_has_to_be_farther_follows_from_the_errors_of
         assert free.sees_through(on_axis(1.5)).tolist() == [is_free]
 
 
-@pytest.mark.parametrize("yaw", [0.0, 37.0, 160.0])
-def test_the_cubes_in_view_are_those_that_hold_a_place_in_view(yaw):
-    pose = looking(yaw, place=(3.0, -2.0, 1.0))
+@pytest.mark.parametrize(("yaw", "pitch"), [(0.0, 20.0), (37.0, -50.0), (160.0, 20.0)])
+def test_the_cubes_in_view_are_those_that_hold_a_place_in_view(yaw, pitch):
+    pose = looking(yaw, pitch, place=(3.0, -2.0, 1.0))
     frame = dataclasses.replace(view(looking(0), {}), world_from_camera=pose)
     free = FreeSpace.of(frame, CarvingConfig(farthest_m=3.0), VOXEL)
     random = np.random.default_rng(0)
@@ -107,6 +119,8 @@ def test_the_cubes_in_view_are_those_that_hold_a_place_in_view(yaw):
     cubes = free.cubes_in_view(0.32)
     assert torch.isin(pack(cells_of(torch.from_numpy(inside), 0.32)), cubes).all()
     assert 150 < len(cubes) < 1500  # the frustum holds 5.9 m3, which is 180 cubes, and its surface more
+    middles = (unpack(cubes).double() + 0.5) * 0.32
+    assert torch.cdist(middles, torch.from_numpy(inside)).amin(dim=1).max() < 0.8
 
 
 def test_votes_taken_from_a_voxel_agree_with_counting_and_the_last_one_frees_it():
