@@ -168,7 +168,9 @@ def open_source(
         raise InputError(f"{source}: write the seed as a whole number, e.g. simulation:5000")
     from autoseg3d_core.simulation.sequence import SimulatedSequence, SimulationConfig  # needs MuJoCo
 
-    return SimulatedSequence(int(seed), load_config(SimulationConfig, None, (*defaults, *simulation)))
+    scene = SimulatedSequence(int(seed), load_config(SimulationConfig, None, (*defaults, *simulation)))
+    scene.renderer()  # tells once, before any frame, what is missing for rendering
+    return scene
 
 
 def expanded(sources: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from autoseg3d_core.simulation import sensor_noise, streams
-from autoseg3d_core.simulation.render import Rendered
+from autoseg3d_core.simulation.rendered import Rendered
 from autoseg3d_core.simulation.settings import SimulationConfig
 from autoseg3d_core.structures import CameraIntrinsics
 

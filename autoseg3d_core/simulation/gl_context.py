@@ -1,4 +1,4 @@
-"""MuJoCo and the GL library that it renders with, both loaded when first needed."""
+"""MuJoCo, and the GL library that it renders with: one without the other, each loaded when first needed."""
 
 from __future__ import annotations
 
@@ -15,21 +15,29 @@ LIBRARIES = {
     "osmesa": ("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so"),
 }
 """Backends that need no display, in the order in which they are tried."""
+CHOICE, NO_GL = "MUJOCO_GL", "disable"
+"""The variable that chooses a backend when MuJoCo is imported, and its value for none."""
 ADVICE = "install one with: sudo apt install libegl1 (or libosmesa6, with MUJOCO_GL=osmesa)"
 
 
-def load_mujoco() -> ModuleType:
-    """Return MuJoCo, told to use a backend that is here; raises `InputError` without MuJoCo."""
-    os.environ.setdefault("MUJOCO_GL", available_backend() or "egl")
+def load_mujoco(backend: str = NO_GL) -> ModuleType:
+    """Return MuJoCo; only with a backend does it load a GL library. Raises `InputError` without MuJoCo."""
+    before = os.environ.get(CHOICE)
+    os.environ[CHOICE] = backend
     try:
         return importlib.import_module("mujoco")
     except ImportError as error:
         raise InputError(f"simulation needs MuJoCo ({error}): pip install mujoco") from error
+    finally:
+        if before is None:
+            del os.environ[CHOICE]
+        else:
+            os.environ[CHOICE] = before
 
 
 def available_backend() -> str:
     """Return MUJOCO_GL where it is set, else the first backend whose library loads, else nothing."""
-    wanted = os.environ.get("MUJOCO_GL", "")
+    wanted = os.environ.get(CHOICE, "")
     if wanted:
         return wanted
     return next((name for name, files in LIBRARIES.items() if any(map(_loads, files))), "")
@@ -43,7 +51,7 @@ def make_context(width: int, height: int) -> Any:
     backend = available_backend()
     if not backend:
         raise InputError(f"no GL library to render with: {ADVICE}")
-    mujoco = load_mujoco()
+    mujoco = load_mujoco(backend)
     try:
         module = importlib.import_module(f"mujoco.{backend}") if backend in LIBRARIES else mujoco
         context = module.GLContext(width, height)

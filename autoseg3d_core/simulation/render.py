@@ -1,57 +1,29 @@
-"""Colour, metric depth and ids of a scene, rendered by MuJoCo without a display."""
+"""Rendering a scene from anywhere: asks the process that renders."""
 
 from __future__ import annotations
 
-import math
 import weakref
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32, UInt8
-from scipy.spatial.transform import Rotation
+from jaxtyping import Float
 
-from autoseg3d_core.geometry.transforms import inverse_rigid
-from autoseg3d_core.simulation.gl_context import load_mujoco, make_context
-from autoseg3d_core.simulation.scene_model import CAMERA, FAR_M, NEAR_M, SceneModel
+from autoseg3d_core.simulation.render_process import render_process
+from autoseg3d_core.simulation.rendered import Rendered
+from autoseg3d_core.simulation.scene_model import SceneModel
 from autoseg3d_core.structures import CameraIntrinsics
-
-SHOWN, HIDDEN = 0, 5
-"""Groups of geometries: those before the camera, and the others, which are not drawn."""
-BYTES = (1, 1 << 8, 1 << 16)
-
-
-@dataclass(frozen=True, eq=False)
-class Rendered:
-    """One view: colour, metric depth along the optical axis, 0 for nothing, and the geometry, -1 for none."""
-
-    rgb: UInt8[np.ndarray, "height width 3"]
-    depth: Float32[np.ndarray, "height width"]
-    geometry: Int32[np.ndarray, "height width"]
 
 
 class Renderer:
-    """Renders one model from any pose. Holds a GL context until `close`.
+    """Renders one model from any pose, for callers of any thread. Holds a GL context until `close`.
 
-    A GL context belongs to a thread: all that touches it runs in one of the renderer's own, so that
-    callers may come from any.
+    Raises `InputError` if nothing can be rendered here.
     """
 
     def __init__(self, scene: SceneModel, camera: CameraIntrinsics, shadows: bool = False) -> None:
-        self._mujoco = mujoco = load_mujoco()
-        self._scene, self._camera = scene, camera
-        self._thread = ThreadPoolExecutor(1, "render")
-        self._gl, self._context = self._thread.submit(_open, scene.model, camera).result()
-        self._finalizer = weakref.finalize(self, _close, self._thread, self._gl, self._context)
-        self._finalizer.atexit = False  # by then the GL library may be gone
-        self._data = mujoco.MjData(scene.model)
-        mujoco.mj_kinematics(scene.model, self._data)
-        mujoco.mj_camlight(scene.model, self._data)
-        self._view = self._empty_view(shadows)
-        self._raw = np.empty((camera.height, camera.width), np.float32)
-        self._eye = scene.model.camera(CAMERA).id
-        scene.model.cam_fovy[self._eye] = math.degrees(2 * math.atan(camera.height / 2 / camera.fy))
+        self._process = render_process()
+        self._drawing = self._process.open_drawing(scene, camera, shadows)
+        self._finalizer = weakref.finalize(self, self._process.close_drawing, self._drawing)
+        self._finalizer.atexit = False  # the process ends by itself
 
     def close(self) -> None:
         """Give the GL context back; nothing can be rendered afterwards."""
@@ -59,92 +31,12 @@ class Renderer:
 
     def move_thing(self, index: int, pose: Float[np.ndarray, "4 4"]) -> None:
         """Put a thing at a pose in the house; it shows from the next `settle` on."""
-        body = self._scene.body_of_thing[index]
-        self._scene.model.body_pos[body] = pose[:3, 3]
-        self._scene.model.body_quat[body] = Rotation.from_matrix(pose[:3, :3]).as_quat()[[3, 0, 1, 2]]
+        self._process.ask(self._drawing, "move_thing", index, pose)
 
     def settle(self) -> None:
         """Bring the geometries to where their things are."""
-        self._mujoco.mj_kinematics(self._scene.model, self._data)
+        self._process.ask(self._drawing, "settle")
 
     def render(self, house_from_camera: Float[np.ndarray, "4 4"]) -> Rendered:
         """Return what the camera sees from a pose; its axes are x right, y down, z forward."""
-        return self._thread.submit(self._rendered, house_from_camera).result()
-
-    def _rendered(self, house_from_camera: Float[np.ndarray, "4 4"]) -> Rendered:
-        mujoco, model = self._mujoco, self._scene.model
-        shown = self._in_view(house_from_camera)
-        model.geom_group[:] = np.where(shown, SHOWN, HIDDEN)
-        self._data.cam_xpos[self._eye] = house_from_camera[:3, 3]
-        self._data.cam_xmat[self._eye] = (house_from_camera[:3, :3] * [1, -1, -1]).ravel()
-        scene, options, eye = self._view
-        mujoco.mjv_updateScene(model, self._data, options, None, eye, mujoco.mjtCatBit.mjCAT_ALL, scene)
-        rgb = self._draw(is_ids=False)
-        code = self._draw(is_ids=True)
-        drawn = np.append(-1, np.flatnonzero(shown)).astype(np.int32)
-        index = code.astype(np.int32) @ np.array(BYTES, np.int32)
-        geometry = drawn[np.where(index < len(drawn), index, 0)]
-        return Rendered(rgb, np.where(geometry >= 0, _metric(self._raw[::-1]), np.float32(0)), geometry)
-
-    def _empty_view(self, shadows: bool) -> tuple[Any, Any, Any]:
-        mujoco = self._mujoco
-        scene = mujoco.MjvScene(self._scene.model, self._scene.model.ngeom + 16)
-        for flag in ("mjRND_REFLECTION", "mjRND_SKYBOX", "mjRND_HAZE", "mjRND_FOG"):
-            scene.flags[getattr(mujoco.mjtRndFlag, flag)] = 0
-        scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = int(shadows)
-        options = mujoco.MjvOption()
-        options.geomgroup[:] = 0
-        options.geomgroup[SHOWN] = 1
-        eye = mujoco.MjvCamera()
-        eye.type, eye.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, 0
-        return scene, options, eye
-
-    def _in_view(self, house_from_camera: np.ndarray) -> np.ndarray:
-        """Tell which geometries may be in sight: those whose sphere meets the pyramid of view."""
-        camera_from_house = inverse_rigid(house_from_camera)
-        centers = self._data.geom_xpos @ camera_from_house[:3, :3].T + camera_from_house[:3, 3]
-        radius = self._scene.model.geom_rbound
-        x, y, z = centers.T
-        shown = z > -radius
-        for across, focal, half in (
-            (x, self._camera.fx, self._camera.width),
-            (y, self._camera.fy, self._camera.height),
-        ):
-            slope = half / 2 / focal
-            shown &= np.abs(across) - slope * z < radius * math.hypot(1, slope)
-        return shown
-
-    def _draw(self, is_ids: bool) -> UInt8[np.ndarray, "height width 3"]:
-        """Return colours, filling the depth buffer; or the number of each geometry shown, as a colour."""
-        mujoco, (scene, _, _) = self._mujoco, self._view
-        scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = int(
-            is_ids
-        )
-        area = mujoco.MjrRect(0, 0, self._camera.width, self._camera.height)
-        mujoco.mjr_render(area, scene, self._context)
-        pixels = np.empty((self._camera.height, self._camera.width, 3), np.uint8)
-        mujoco.mjr_readPixels(pixels, None if is_ids else self._raw, area, self._context)
-        return pixels[::-1]
-
-
-def _metric(raw: Float32[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
-    """Return depth in metres of a depth buffer that runs from 1 at the near plane to 0 at the far one."""
-    inverse = raw.astype(np.float64) * (1 / NEAR_M - 1 / FAR_M) + 1 / FAR_M
-    return (1 / inverse).astype(np.float32)
-
-
-def _open(model: Any, camera: CameraIntrinsics) -> tuple[Any, Any]:
-    """Return a GL context, current in this thread, and what MuJoCo keeps in it."""
-    mujoco = load_mujoco()
-    gl = make_context(camera.width, camera.height)
-    context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
-    mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, context)
-    context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
-    return gl, context
-
-
-def _close(thread: ThreadPoolExecutor, gl: Any, context: Any) -> None:
-    """Free what was made in a GL context, then the context, in its thread."""
-    thread.submit(context.free).result()
-    thread.submit(gl.free).result()
-    thread.shutdown()
+        return self._process.ask(self._drawing, "render", house_from_camera)

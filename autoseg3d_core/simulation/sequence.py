@@ -17,7 +17,8 @@ from autoseg3d_core.simulation.labels import LABEL_NAMES, LABEL_OF
 from autoseg3d_core.simulation.light import EVEN_LIGHT
 from autoseg3d_core.simulation.motions import draw_motions
 from autoseg3d_core.simulation.parts import planar_pose
-from autoseg3d_core.simulation.render import Rendered, Renderer
+from autoseg3d_core.simulation.render import Renderer
+from autoseg3d_core.simulation.rendered import Rendered
 from autoseg3d_core.simulation.rooms import draw_house
 from autoseg3d_core.simulation.scene_model import SceneModel, build_model
 from autoseg3d_core.simulation.settings import SimulationConfig as SimulationConfig
@@ -149,6 +150,12 @@ class SimulatedSequence:
         points = transform_points(self.world_from_house, placed.vertices())
         return np.concatenate([points.min(axis=0), points.max(axis=0)])
 
+    def renderer(self) -> Renderer:
+        """Return what renders the frames; raises `InputError` if nothing can be rendered here."""
+        if self._renderer is None:
+            self._renderer = Renderer(self._model(), self.camera, self.config.shadows)
+        return self._renderer
+
     def close(self) -> None:
         """Give the GL context back; the next frame makes a new one."""
         if self._renderer is not None:
@@ -186,13 +193,12 @@ class SimulatedSequence:
         return self._latest[1]
 
     def _rendered(self, index: int) -> Rendered:
-        if self._renderer is None:
-            self._renderer = Renderer(self._model(), self.camera, self.config.shadows)
+        renderer = self.renderer()
         for motion in self.motions:
-            self._renderer.move_thing(motion.thing, motion.pose_at(index))
+            renderer.move_thing(motion.thing, motion.pose_at(index))
         if self.motions:
-            self._renderer.settle()
-        view = self._renderer.render(self.path[index])
+            renderer.settle()
+        view = renderer.render(self.path[index])
         if self.config.occlusion_shading:
             return Rendered(sensor_noise.shaded(view.rgb, view.depth), view.depth, view.geometry)
         return view

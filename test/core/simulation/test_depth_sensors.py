@@ -13,7 +13,7 @@ from autoseg3d_core.simulation.depth_sensors import (
     draw_sensor,
     shadowed,
 )
-from autoseg3d_core.simulation.render import Rendered
+from autoseg3d_core.simulation.rendered import Rendered
 from autoseg3d_core.structures import CameraIntrinsics
 
 CAMERA = CameraIntrinsics(140.0, 140.0, 79.5, 59.5, 160, 120)

@@ -2,6 +2,10 @@
 
 import dataclasses
 import math
+import os
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -263,6 +267,42 @@ def test_any_thread_may_ask_for_frames(open_walk):
         assert (other.submit(walk.__getitem__, 1).result().rgb != before).any()
         assert (other.submit(walk.__getitem__, 0).result().rgb == before).all()
     assert (walk[1].rgb != before).any()
+
+
+def test_no_gl_library_comes_into_the_process_that_asks_for_images(gl):
+    """Mesa's LLVM and Triton's in one process end in a segmentation fault."""
+    script = """
+from autoseg3d_core.cli.source import open_source
+frame = open_source("simulation:5000", ("frames=5", "width=64", "height=48"))[0]
+assert frame.rgb.std() > 5
+loaded = open("/proc/self/maps").read()
+print([word for word in ("LLVM", "libEGL", "libOSMesa", "swrast", "gallium") if word in loaded])
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (0, "[]\n"), run.stderr
+
+
+def test_if_the_process_that_renders_dies_it_is_told_and_the_next_sequence_has_a_new_one(open_walk):
+    from autoseg3d_core.simulation.render_process import render_process
+
+    walk = open_walk(4)
+    before = walk[0].rgb
+    process = render_process()
+    os.kill(process._child.pid, signal.SIGKILL)
+    with pytest.raises(InputError, match=r"ended with code -9: see what `autoseg3d doctor`"):
+        walk[1]
+    walk.close()
+    assert render_process() is not process
+    assert (walk[0].rgb == before).all()
+
+
+def test_what_is_missing_for_rendering_is_told_once_before_any_frame(monkeypatch, tmp_path, capsys):
+    from autoseg3d_core.cli.__main__ import main
+
+    monkeypatch.setitem(sys.modules, "mujoco", None)
+    assert main(["replay", "simulation:5000", "--out", str(tmp_path / "out")]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "pip install mujoco" in line
 
 
 def test_without_a_gl_library_the_error_says_what_to_install(monkeypatch):
