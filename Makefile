@@ -1,4 +1,4 @@
-.PHONY: setup test demo lint mutate clean
+.PHONY: setup test test-wheels demo lint mutate clean
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN = scripts/with_ros
 
@@ -15,6 +15,11 @@ lint: setup
 
 test: lint
 	@$(RUN) python -m pytest
+
+# The wheel with each extra in a clean environment, and what a new user runs first; long, and needs the network.
+EXTRAS ?=
+test-wheels:
+	@$(PYTHON) scripts/test_wheels.py $(EXTRAS)
 
 # How many small mutations of the core the tests notice (CONTRIBUTING.md); hours for all, so a sample.
 SAMPLE ?= 200

@@ -13,7 +13,8 @@ SHARED_FOLDERS = ("msg", "srv", "launch", "config", "weights", "demo/recording")
 
 INTEL = "platform_machine == 'x86_64'"
 EXTRAS = {
-    "masks": ["ultralytics"],  # AGPL-3.0, see NOTICE
+    # AGPL-3.0, see NOTICE; it asks for the OpenCV with windows, in the latest version unless that is limited
+    "masks": ["ultralytics", "opencv-python>=4.6,<5"],
     "gpu": [  # built for CUDA and x86 only; the PyTorch backend runs anywhere
         f"spconv-cu120; python_version < '3.12' and {INTEL}",
         f"spconv-cu126; python_version >= '3.12' and {INTEL}",
@@ -22,6 +23,7 @@ EXTRAS = {
     "cpu-sparse": [f"spconv>=2.3.8; {INTEL}"],
     "simulation": ["mujoco>=3.2"],
     "bags": ["rosbags>=0.10"],
+    "completion": ["shtab>=1.7"],
     "viewer": ["rerun-sdk>=0.20"],
     "evaluation": ["motmetrics>=1.4"],
     "dev": ["beartype", "motmetrics>=1.4", "mypy", "pytest>=8,<9", "pytest-timeout", "ruff"],

@@ -24,7 +24,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the demo in a process of its own; raises `InputError` where ROS 2 is missing."""
     if importlib.util.find_spec("rclpy") is None:
         raise InputError(
-            "ROS 2 is not available in this environment: run `make demo`, or source your ROS 2 workspace"
+            "ROS 2 is not available in this environment: source your ROS 2 workspace, or run `make demo` in "
+            "a checkout; `autoseg3d replay` needs no ROS"
         )
     words = [*([args.bag] if args.bag else []), "--out", args.out, "--rate", str(args.rate)]
     return subprocess.run([sys.executable, "-m", "autoseg3d_ros.demo", *words], check=False).returncode

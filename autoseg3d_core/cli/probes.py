@@ -26,6 +26,10 @@ OURS = "autoseg3d"
 STAND_IN_FOLDERS = (("build", "ros"), ("test", "standins"))
 """Consecutive folders in the path of a module that replaces a ROS package."""
 PROBE_TIMEOUT_S = 60
+CPU_TORCH = "torch --index-url https://download.pytorch.org/whl/cpu"
+"""Without a GPU: the usual wheels bring CUDA along, 6 GB of it."""
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""The root of a checkout, if this is one."""
 GL_CONTEXT = "from autoseg3d_core.simulation.gl_context import make_context; make_context(32, 32).free()"
 
 
@@ -91,21 +95,26 @@ def ros() -> Finding:
     )
 
 
+def torch() -> Finding:
+    """Probe torch; where there is no GPU, a build without CUDA is enough."""
+    return library("torch", "torch", "torch" if _has_driver() else CPU_TORCH, required=True)
+
+
 def cuda() -> Finding:
     """Probe the GPU as torch sees it, or say why there is none."""
     if not _is_there("torch"):
-        return Finding("CUDA", MISSING, "torch is missing", _pip("torch"))
-    torch, error = _imported("torch")
+        return Finding("CUDA", MISSING, "torch is missing", _pip("torch" if _has_driver() else CPU_TORCH))
+    found, error = _imported("torch")
     if error:
         return Finding("CUDA", MISSING, error, _pip("torch", "--force-reinstall"))
-    if torch.cuda.is_available():
-        return Finding("CUDA", OK, f"{torch.cuda.get_device_name(0)}, CUDA {torch.version.cuda}")
-    if shutil.which("nvidia-smi") is None:
+    if found.cuda.is_available():
+        return Finding("CUDA", OK, f"{found.cuda.get_device_name(0)}, CUDA {found.version.cuda}")
+    if not _has_driver():
         return Finding("CUDA", MISSING, "no NVIDIA driver: the core computes on the CPU")
-    if torch.version.cuda is None:
+    if found.version.cuda is None:
         mend = _pip("torch", "--force-reinstall")
         return Finding("CUDA", MISSING, "this torch is built for the CPU only", mend)
-    return Finding("CUDA", BROKEN, f"torch for CUDA {torch.version.cuda} finds no GPU", "nvidia-smi")
+    return Finding("CUDA", BROKEN, f"torch for CUDA {found.version.cuda} finds no GPU", "nvidia-smi")
 
 
 def spconv() -> Finding:
@@ -141,7 +150,10 @@ def recording() -> Finding:
     try:
         return Finding("demo recording", OK, str(resource_path("demo/recording")))
     except InputError as error:
-        return Finding("demo recording", MISSING, _short(str(error)), "git checkout -- demo/recording")
+        mend = (
+            "git checkout -- demo/recording" if _is_checkout() else _pip(".", "--force-reinstall --no-deps")
+        )
+        return Finding("demo recording", MISSING, _short(str(error)), mend)
 
 
 def is_stand_in(place: Path) -> bool:
@@ -197,7 +209,23 @@ def _place(module: Any) -> Path:
 
 
 def _pip(package: str, *options: str) -> str:
-    return " ".join(["python3 -m pip install", *options, f"'{package}'" if "<" in package else package])
+    return " ".join([f"{_python()} -m pip install", *options, f"'{package}'" if "<" in package else package])
+
+
+def _python() -> str:
+    """Return what to type for the Python that runs: another one's packages do not help."""
+    if sys.prefix in (sys.base_prefix, os.environ.get("VIRTUAL_ENV")):
+        return "python3"
+    here = Path(sys.executable)
+    return str(here.relative_to(Path.cwd())) if here.is_relative_to(Path.cwd()) else str(here)
+
+
+def _is_checkout() -> bool:
+    return (CHECKOUT / "Makefile").is_file()
+
+
+def _has_driver() -> bool:
+    return shutil.which("nvidia-smi") is not None
 
 
 def _ros_mend(name: str) -> str:
@@ -207,7 +235,9 @@ def _ros_mend(name: str) -> str:
     if distro:
         return "colcon build --packages-select autoseg3d && . install/setup.sh"
     installed = sorted(Path("/opt/ros").glob("*/setup.sh"))
-    return f". {installed[-1]}" if installed else "make setup"
+    if installed:
+        return f". {installed[-1]}"
+    return "make setup" if _is_checkout() else ""  # the core runs without
 
 
 PROBES: tuple[Callable[[], Finding], ...] = (
@@ -222,7 +252,7 @@ PROBES: tuple[Callable[[], Finding], ...] = (
         )
     ),
     partial(ros_package, "vision_msgs", "vision_msgs.msg", required=False),
-    partial(library, "torch", "torch", "torch", required=True),
+    torch,
     cuda,
     spconv,
     partial(library, "NumPy", "numpy", "numpy", required=True),

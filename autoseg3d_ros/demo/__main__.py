@@ -29,7 +29,7 @@ from autoseg3d_core.resources import resource_path
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.demo.live_node import LiveNode
 from autoseg3d_ros.demo.player import BagPlayer
-from autoseg3d_ros.demo.recorder import BagRecorder
+from autoseg3d_ros.demo.recorder import BagRecorder, is_installed
 from autoseg3d_ros.demo.show import show
 
 RESULTS = {
@@ -67,9 +67,15 @@ OUTPUTS = {
     f"{NODE}/events": "autoseg3d/msg/InstanceEvent",
     f"{NODE}/status": "autoseg3d/msg/FrameStatus",
     f"{NODE}/label_image": "sensor_msgs/msg/Image",
+    f"{NODE}/debug_image": "sensor_msgs/msg/Image",
     f"{NODE}/markers": "visualization_msgs/msg/MarkerArray",
     "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
 }
+VISION_OUTPUTS = {
+    f"{NODE}/detections": "vision_msgs/msg/Detection3DArray",
+    f"{NODE}/label_info": "vision_msgs/msg/LabelInfo",
+}
+"""Published, and so recorded, only where vision_msgs is installed."""
 INPUTS = {
     COLOR: "sensor_msgs/msg/CompressedImage",
     INFO: "sensor_msgs/msg/CameraInfo",
@@ -78,7 +84,7 @@ INPUTS = {
 }
 HEARD = {*INPUTS, DEPTH}
 """What the node listens to; of these the inputs are recorded too."""
-LATCHED = {f"{NODE}/map_points", "/tf_static"}
+LATCHED = {f"{NODE}/map_points", f"{NODE}/label_info", "/tf_static"}
 START_TIMEOUT_S = 60.0
 SETTLE_S = 2.0
 
@@ -130,7 +136,8 @@ def _play_and_record(bag: Path, outputs: Path, rate: float, live: LiveNode) -> N
     now = _Now()
     player = BagPlayer(studio, bag, rate)
     now.ns = player.start_ns
-    recorder = BagRecorder(studio, outputs, {**OUTPUTS, **INPUTS}, lambda: now.ns, LATCHED)
+    topics = {**OUTPUTS, **(VISION_OUTPUTS if is_installed("vision_msgs") else {}), **INPUTS}
+    recorder = BagRecorder(studio, outputs, topics, lambda: now.ns, LATCHED)
     executor = SingleThreadedExecutor()
     executor.add_node(studio)
     spinner = threading.Thread(target=executor.spin, daemon=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ament_index_python import get_package_share_directory
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.interfaces import Connection
@@ -16,16 +18,25 @@ from autoseg3d_core.datasets.bag_qos import BAG_VERSION, offered_qos
 from autoseg3d_core.resources import resource_path
 from autoseg3d_ros.demo.player import message_class
 
+VISION = "vision_msgs"
 OWN_MESSAGES = ("Instance", "InstanceArray", "InstanceEvent", "FrameStatus")
 
 
 def typestore() -> Typestore:
-    """Return the standard messages of ROS 2 with our own."""
+    """Return the standard messages of ROS 2 with our own, and those of vision_msgs where it is installed."""
     store = get_typestore(Stores.ROS2_HUMBLE)
+    if is_installed(VISION):
+        for file in sorted(Path(get_package_share_directory(VISION), "msg").glob("*.msg")):
+            store.register(get_types_from_msg(file.read_text(encoding="utf-8"), f"{VISION}/msg/{file.stem}"))
     for name in OWN_MESSAGES:
         text = resource_path(f"msg/{name}.msg").read_text(encoding="utf-8")
         store.register(get_types_from_msg(text, f"autoseg3d/msg/{name}"))
     return store
+
+
+def is_installed(package: str) -> bool:
+    """Tell whether a package of messages can be used here."""
+    return importlib.util.find_spec(package) is not None
 
 
 class BagRecorder:

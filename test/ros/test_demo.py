@@ -1,14 +1,19 @@
 """The demo over real DDS: the bundled recording into the live node, and what is shown of it."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import pytest
+from rosbags.rosbag2 import Reader
 
 from autoseg3d_core.resources import resource_path
 from autoseg3d_ros.demo.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +54,17 @@ def test_the_demo_leaves_files_to_look_at(demo):
 def test_the_demo_prints_its_tables(demo):
     for words in ("recorded", "dropped: busy", "median ms", "confirmed tracks", "id switches"):
         assert words in demo[0].stdout
+
+
+def test_the_recording_has_every_output_that_the_layouts_show(demo):
+    with Reader(demo[1] / "outputs") as reader:
+        counts = {name: topic.msgcount for name, topic in reader.topics.items()}
+    outputs = {f"/autoseg3d/{kind}" for kind in ("points", "map_points", "debug_image", "markers")}
+    recorded = {name for name, count in counts.items() if count > 0}
+    assert outputs | {"/autoseg3d/detections", "/autoseg3d/label_info"} <= recorded
+    for layout in ("autoseg3d.rviz", "autoseg3d.foxglove.json"):
+        shown = set(re.findall(r"/autoseg3d/\w+", (ROOT / "config" / layout).read_text()))
+        assert shown <= recorded, layout
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a bag"])

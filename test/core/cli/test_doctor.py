@@ -9,6 +9,7 @@ import pytest
 
 from autoseg3d_core.cli import doctor, probes
 from autoseg3d_core.cli.probes import BROKEN, MISSING, OK, STAND_IN, Finding
+from autoseg3d_core.errors import InputError
 from autoseg3d_core.simulation.gl_context import LIBRARIES
 
 
@@ -52,6 +53,11 @@ def show(monkeypatch, capsys, findings, as_json=False):
     monkeypatch.setattr(doctor, "all_findings", lambda: findings)
     code = doctor.run(Namespace(json=as_json))
     return code, capsys.readouterr().out
+
+
+@pytest.fixture(autouse=True)
+def usual_python(monkeypatch):
+    monkeypatch.setattr(probes, "_python", lambda: "python3")
 
 
 def test_a_missing_library_comes_with_its_command(without):
@@ -111,10 +117,27 @@ def test_a_probe_that_kills_its_process_is_told_of(monkeypatch):
     assert "no answer" in probes._error_of("import time; time.sleep(30)")
 
 
-def test_without_torch_there_is_no_gpu_but_a_command(without):
+@pytest.mark.parametrize(("driver", "index"), [("/bin/nvidia-smi", False), (None, True)])
+def test_without_torch_comes_the_command_for_what_fits_this_machine(without, monkeypatch, driver, index):
     without("torch")
-    finding = probes.cuda()
-    assert (finding.state, finding.mend) == (MISSING, "python3 -m pip install torch")
+    monkeypatch.setattr(probes.shutil, "which", lambda name: driver)
+    for finding in (probes.cuda(), probes.torch()):
+        assert finding.state == MISSING
+        assert finding.mend.startswith("python3 -m pip install torch")
+        assert finding.mend.endswith("whl/cpu") == index
+
+
+def test_in_a_checkout_ros_comes_by_make_and_elsewhere_no_make_is_named(monkeypatch, without, tmp_path):
+    without("rclpy")
+    monkeypatch.delenv("ROS_DISTRO", raising=False)
+    monkeypatch.setattr(
+        probes, "Path", lambda path: tmp_path / "nowhere" if path == "/opt/ros" else Path(path)
+    )
+    assert probes.ros().mend == "make setup"
+    monkeypatch.setattr(probes, "CHECKOUT", tmp_path)
+    assert probes.ros().mend == ""
+    monkeypatch.setattr(probes, "resource_path", lambda name: (_ for _ in ()).throw(InputError("gone")))
+    assert "git" not in probes.recording().mend
 
 
 def torch_with(available, cuda):
@@ -191,3 +214,18 @@ def test_a_gl_library_that_does_not_exist_is_to_be_unset(monkeypatch):
     pytest.importorskip("mujoco")
     monkeypatch.setenv("MUJOCO_GL", "nonsense")
     assert probes.gl().mend == "unset MUJOCO_GL"
+
+
+def test_the_python_that_is_named_is_the_one_that_runs(monkeypatch, tmp_path):
+    monkeypatch.undo()  # of `usual_python`
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(probes.sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
+    monkeypatch.setattr(probes.sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    assert probes._python() == ".venv/bin/python"
+    monkeypatch.chdir("/usr")
+    assert probes._python() == str(tmp_path / ".venv" / "bin" / "python")
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / ".venv"))  # activated
+    assert probes._python() == "python3"
+    monkeypatch.setattr(probes.sys, "prefix", sys.base_prefix)
+    assert probes._python() == "python3"
