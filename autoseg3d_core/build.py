@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from autoseg3d_core.best_views import BestViews
 from autoseg3d_core.carving import CarvingConfig
 from autoseg3d_core.checkpoints.affinity_weights import load_affinity_network
 from autoseg3d_core.checkpoints.mask_network import mask_network
@@ -37,7 +38,7 @@ from autoseg3d_core.models.samosaic3d import Samosaic3D, SamosaicConfig, in_two_
 from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
 from autoseg3d_core.sparse.layers import INSTALL, Backend, backend_of, spconv_is_for_gpus, triton_works
-from autoseg3d_core.structures import InputError
+from autoseg3d_core.structures import UNNAMED, InputError
 from autoseg3d_core.tracking.assignment import Assigner, InStages, ManyToOne, OneToOne, WithPieces
 from autoseg3d_core.tracking.keyframes import ClosureConfig
 from autoseg3d_core.tracking.lifecycle import TracksConfig
@@ -164,8 +165,6 @@ def samosaic3d(config: Config, network: Network | None = None) -> tuple[Samosaic
     return model, in_two_stages(config.model.samosaic3d)
 
 
-UNNAMED = "object"
-"""What every object is called where class names are not shown."""
 OWN_WEIGHTS = {"esam": "esam-edge", "autoseg3d": "autoseg3d-edge", "samosaic3d": "samosaic3d-edge"}
 """The bundled weights of each model that has a network."""
 
@@ -228,8 +227,17 @@ def load(path: str | Path | None = None, overrides: tuple[str, ...] = ()) -> Con
     return load_config(Config, path, overrides)
 
 
-def online_segmenter(config: Config, chosen: MaskMaker | None = None) -> OnlineSegmenter:
-    """Return the pipeline that a config describes; `chosen` makes the masks instead of the one it names."""
+def online_segmenter(
+    config: Config, chosen: MaskMaker | None = None, keep_views: bool = False
+) -> OnlineSegmenter:
+    """Return the pipeline that a config describes; `chosen` makes the masks instead of the one it names.
+
+    With `keep_views`, `OnlineSegmenter.objects` has a picture of each object.
+    """
+    if not isinstance(config, Config):
+        raise ConfigError(
+            f"online_segmenter takes a Config, not {type(config).__name__}: online_segmenter(load(FILE))"
+        )
     model, assigner = MODELS[config.model.name](config, None)
     return OnlineSegmenter(
         chosen or mask_maker(config),
@@ -237,6 +245,8 @@ def online_segmenter(config: Config, chosen: MaskMaker | None = None) -> OnlineS
         assigner,
         pipeline_config(config),
         device(config.device),
+        label_names(config, model),
+        BestViews() if keep_views else None,
     )
 
 
@@ -287,6 +297,7 @@ def reconfigure(pipeline: OnlineSegmenter, config: Config) -> None:
     own_settings = getattr(config.masks, mask_maker_name(config))
     pipeline.mask_maker = pipeline.mask_maker.with_config(own_settings)
     pipeline.model, pipeline.assigner = model, assigner
+    pipeline.label_names = label_names(config, model)
     pipeline.reconfigure(pipeline_config(config))
 
 

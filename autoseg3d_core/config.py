@@ -84,6 +84,8 @@ def load_config(
     A parameter file of ROS serves too: the sections that are the node's alone are passed over.
     Raises `ConfigError` for a file that cannot be read, an unknown key, or a value out of range.
     """
+    if isinstance(overrides, str):
+        raise ConfigError(f"overrides: give a tuple, e.g. ({overrides!r},)")
     values = read_yaml(path) if path is not None else {}
     sections = set(typing.get_type_hints(config_class))
     config = from_mapping(config_class, _without_the_node(values, sections), where=str(path or "config"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from autoseg3d_core import timing
+from autoseg3d_core.best_views import BestViews
 from autoseg3d_core.carving import CarvingConfig
 from autoseg3d_core.closure import POSE_JUMP, carry_on, correct_at, correct_jump
 from autoseg3d_core.config import section
@@ -23,7 +24,14 @@ from autoseg3d_core.geometry.voxels import Voxels, voxelize
 from autoseg3d_core.lifting import LiftingConfig, check_frame, lift
 from autoseg3d_core.mask_makers.interface import MaskMaker
 from autoseg3d_core.models.interface import Model, Sighting
-from autoseg3d_core.report import Reading, label_map, name_owners, report_frame, report_tracks
+from autoseg3d_core.report import (
+    Reading,
+    label_map,
+    name_owners,
+    report_frame,
+    report_objects,
+    report_tracks,
+)
 from autoseg3d_core.scene_map import MapConfig, SceneMap
 from autoseg3d_core.snapshot.snapshots import load_snapshot, save_snapshot
 from autoseg3d_core.structures import (
@@ -40,6 +48,7 @@ from autoseg3d_core.structures import (
     MadeBy,
     MaskImage,
     Memory,
+    SceneObject,
     SceneUpdate,
     Snapshot,
     TrackTable,
@@ -68,6 +77,7 @@ class PipelineConfig:
 class OnlineSegmenter:
     """Posed RGB-D frames in, tracked 3D instances out; the only object with state.
 
+    `label_names` are what `objects` calls the model's labels. With `views` it keeps a picture of each track.
     `make_timer` makes what measures the stages of each frame; `bench` puts another in its place.
     """
 
@@ -78,9 +88,11 @@ class OnlineSegmenter:
         assigner: Assigner,
         config: PipelineConfig,
         device: torch.device | str = "cpu",
+        label_names: Sequence[str] = (),
+        views: BestViews | None = None,
     ) -> None:
         self.mask_maker, self.model, self.assigner = mask_maker, model, assigner
-        self.config = config
+        self.config, self.label_names, self.views = config, tuple(label_names), views
         self.device = torch.device(device)
         self.make_timer: Callable[[], Timer] = partial(timing.timer_for, self.device)
         self.scene = SceneMap(config.map, device)
@@ -90,6 +102,8 @@ class OnlineSegmenter:
     @torch.inference_mode()
     def step(self, frame: Frame) -> SceneUpdate:
         """Return what this frame changed; raises `InputError`, and changes nothing, if it is unusable."""
+        if not isinstance(frame, Frame):
+            raise InputError(f"step takes a Frame, not {type(frame).__name__}: see frame_from_arrays")
         check_frame(frame)
         timer = self.make_timer()
         with timer.stage(timing.MASK):
@@ -131,12 +145,15 @@ class OnlineSegmenter:
         with timer.stage(timing.REPORT):
             update = report_frame(frame, masks, cloud, instances, seen, self.memory, self._reading())
         self.frame_index += 1
-        return dataclasses.replace(
+        update = dataclasses.replace(
             update,
             frame_index=self.frame_index - 1,
             events=corrected + change.events + gone + forgotten + moved,
             timings_ms=timer.milliseconds(),
         )
+        if self.views is not None:
+            self.views.look(frame, update)
+        return update
 
     def warm_up(self) -> None:
         """Do everything once on a made-up frame, so that the first real one is not slow; keep nothing."""
@@ -156,10 +173,11 @@ class OnlineSegmenter:
         self.memory = Memory.empty(self.model.empty_rows(), self.memory.next_id, self.device)
         self.scene.clear()
         self.frame_index = 0
+        self._forget_views()
 
     def remove(self, track_id: int) -> bool:
         """End one track and take its id off the scene map; False when there is no such track."""
-        gone = self.memory.tracks.ids == track_id
+        gone = self.memory.tracks.ids == int(track_id)
         if not bool(gone.any()):
             return False
         erase(self.scene, self.memory.tracks[gone])
@@ -211,6 +229,7 @@ class OnlineSegmenter:
         history = restarted(found.memory.history)
         self.memory = dataclasses.replace(found.memory, next_id=next_id, history=history)
         self.frame_index = found.frames
+        self._forget_views()
 
     def map_cloud(self) -> LabelledCloud:
         """Return the scene map as a cloud; costs as much as the map is large."""
@@ -221,6 +240,15 @@ class OnlineSegmenter:
         tracks = self.memory.tracks
         unseen = torch.zeros_like(tracks.hits)
         return report_tracks(tracks, unseen, unseen.float(), self._reading())
+
+    def objects(self) -> tuple[SceneObject, ...]:
+        """Return every confirmed object with its points and picture; costs as much as the map is large."""
+        views = self.views or BestViews()
+        return report_objects(self.track_table(), self.map_cloud(), self.label_names, views.picture)
+
+    def _forget_views(self) -> None:
+        if self.views is not None:
+            self.views.clear()
 
     def _made_by(self, world: str) -> MadeBy:
         network, config = self.model.network, self.config.map

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from autoseg3d_core.geometry.groups import group_majority, group_size
@@ -15,6 +17,7 @@ from autoseg3d_core.structures import (
     ABSENT,
     NO_ID,
     UNLABELLED,
+    UNNAMED,
     UNNUMBERED,
     FragmentCloud,
     Frame,
@@ -22,6 +25,8 @@ from autoseg3d_core.structures import (
     LabelledCloud,
     MaskImage,
     Memory,
+    Presence,
+    SceneObject,
     SceneUpdate,
     Tracks,
     TrackTable,
@@ -116,4 +121,35 @@ def label_map(scene: SceneMap, tracks: Tracks) -> LabelledCloud:
         rgb=voxels.rgb.cpu().numpy(),
         ids=ids.cpu().numpy(),
         labels=name_owners(tracks.index_of(ids), tracks.labels, UNLABELLED).cpu().numpy(),
+    )
+
+
+def report_objects(
+    table: TrackTable,
+    cloud: LabelledCloud,
+    label_names: Sequence[str],
+    picture: Callable[[int], UInt8[np.ndarray, "height width 3"] | None],
+) -> tuple[SceneObject, ...]:
+    """Return the confirmed tracks one by one, each with its points of the scene map and its picture."""
+    rows = table[table.is_mature]
+    order = np.argsort(cloud.ids, kind="stable")
+    first, last = (np.searchsorted(cloud.ids[order], rows.ids, side) for side in ("left", "right"))
+    members = [order[start:end] for start, end in zip(first.tolist(), last.tolist(), strict=True)]
+    names = [label_names[i] if 0 <= i < len(label_names) else UNNAMED for i in rows.labels.tolist()]
+    return tuple(
+        SceneObject(
+            id=int(rows.ids[i]),
+            label=names[i],
+            score=float(rows.existence[i]),
+            box=rows.boxes[i],
+            oriented_box=rows.oriented_boxes[i],
+            points=cloud.xyz[member],
+            rgb=cloud.rgb[member],
+            presence=Presence(int(rows.presence[i])),
+            frames_seen=int(rows.hits[i]),
+            first_seen_ns=int(rows.first_seen_ns[i]),
+            last_seen_ns=int(rows.last_seen_ns[i]),
+            picture=picture(int(rows.ids[i])),
+        )
+        for i, member in enumerate(members)
     )

@@ -10,9 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
-from autoseg3d_core.config import Entry
+from autoseg3d_core.config_text import limits, yaml_lines, yaml_value
 from autoseg3d_ros.parameters import Settings, default_settings
 
 YAML_OPENING = """\
@@ -32,40 +30,9 @@ effect on the next frame. The others are read when the node starts, and `ros2 pa
 """
 
 
-def limits(entry: Entry) -> str:
-    """Return the choices or the range of a setting in words, empty when anything goes."""
-    about = entry.about
-    if about.choices:
-        return " or ".join(about.choices)
-    low = "" if about.low is None else f"{about.low:g}"
-    high = "" if about.high is None else f"{about.high:g}"
-    if low and high:
-        return f"{low} .. {high}"
-    return f">= {low}" if low else f"<= {high}" if high else ""
-
-
-def yaml_value(value: object) -> str:
-    """Return a scalar as YAML writes it on one line."""
-    return yaml.safe_dump(value, default_flow_style=True).splitlines()[0]
-
-
 def yaml_text(settings: Settings) -> str:
     """Return the parameter file: every setting with its default, description, unit and range."""
-    lines: list[str] = []
-    open_sections: list[str] = []
-    for entry in settings.entries():
-        *sections, name = entry.key.split(".")
-        for depth, part in enumerate(sections):
-            if open_sections[depth : depth + 1] != [part]:
-                open_sections[depth:] = [part]
-                lines.append(f"{'  ' * (depth + 2)}{part}:")
-        del open_sections[len(sections) :]
-        about = entry.about
-        notes = [about.description, f"[{about.unit}]" if about.unit else "", limits(entry)]
-        comment = "; ".join(note for note in notes if note) + (" (live)" if about.live else "")
-        indent = "  " * (len(sections) + 2)
-        lines += [f"{indent}# {comment}", f"{indent}{name}: {yaml_value(entry.value)}"]
-    return YAML_OPENING + "\n".join(lines) + "\n"
+    return YAML_OPENING + "\n".join(yaml_lines(settings.entries(), depth=2)) + "\n"
 
 
 def markdown_text(settings: Settings) -> str:

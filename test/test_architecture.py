@@ -8,16 +8,26 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    ("structures", "errors", "config", "timing", "operation_counts", "resources", "atomic_file"),
+    (
+        "structures",
+        "errors",
+        "config",
+        "config_text",
+        "timing",
+        "operation_counts",
+        "resources",
+        "atomic_file",
+    ),
     ("geometry", "sparse", "image_formats", "snapshot"),
-    ("lifting", "label_image", "mask_makers", "modules", "tracking", "scene_map", "carving"),
+    ("lifting", "label_image", "best_views", "mask_makers", "modules", "tracking", "scene_map", "carving"),
     ("models", "datasets", "visualization", "upkeep"),
     ("pipeline", "report", "closure", "checkpoints", "evaluation", "plausibility"),
     ("build", "running", "simulation"),
     ("training",),
     ("cli",),
 )
-SIBLINGS = {("pipeline", "report"), ("pipeline", "closure"), *((part, "errors") for part in LAYERS[0])}
+SIBLINGS = {("pipeline", "report"), ("pipeline", "closure"), ("config_text", "config")}
+SIBLINGS |= {(part, "errors") for part in LAYERS[0]}
 """Pairs of one layer of which the first may import the second."""
 LAYER_OF = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 LAYER_OF["__init__"] = len(LAYERS)  # the package itself, which nobody imports from

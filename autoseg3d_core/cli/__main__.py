@@ -1,9 +1,7 @@
-"""The command `autoseg3d`: one subcommand per verb, each in a module of its own."""
+"""The command `autoseg3d`: runs a subcommand, and turns what ends it early into words and an exit code."""
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import os
 import select
 import signal
@@ -11,35 +9,9 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
-import autoseg3d_core
+from autoseg3d_core.cli.commands import command_parser
 from autoseg3d_core.errors import ConfigError, InputError
-
-COMMANDS = {
-    "demo": "play a recording into the live ROS 2 node and show its outputs",
-    "replay": "run the core offline on a bag, a folder of posed images or a simulated scene",
-    "synthesize": "write simulated scenes as folders or bags, with ground truth",
-    "convert": "convert published ESAM weights",
-    "prepare": "write scenes with ground truth and masks, for train and evaluate",
-    "train": "train a network; an interrupted run continues where it stopped",
-    "evaluate": "compare configurations by their scores on scenes with ground truth",
-    "masks": "score a mask maker where the ground truth is known, and draw its masks",
-    "weights": "list the published weights of mask makers, or download one",
-    "bench": "measure time per stage, growth over frames and memory",
-    "bench-network": "measure the 3D network alone, with each U-Net on each backend",
-    "bench-association": "measure association and tracking with many tracks over many frames",
-    "doctor": "show what is installed, what is missing, and how to install it",
-}
-
-
-class Version(argparse.Action):
-    """Prints the version, which is looked up only then."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        """Print it and end."""
-        print(f"autoseg3d {autoseg3d_core.__version__}")
-        parser.exit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     with _quiet_interrupts():
-        args = _parsed(arguments)
+        wanted = next((word for word in arguments if not word.startswith("-")), "")
+        args = command_parser({wanted}).parse_args(arguments)
     try:
         return args.run(args)
     except BrokenPipeError:
@@ -72,20 +45,6 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"autoseg3d {args.command}: interrupted", file=sys.stderr)
         return 130
-
-
-def _parsed(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="autoseg3d", description="Online 3D instance segmentation")
-    parser.add_argument("--version", action=Version, nargs=0, help="show the version and exit")
-    verbs = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    wanted = next((a for a in arguments if not a.startswith("-")), None)
-    for name, about in COMMANDS.items():
-        verb = verbs.add_parser(name, help=about, description=about)
-        if name == wanted:  # only the command that runs is imported
-            module = importlib.import_module(f"autoseg3d_core.cli.{name.replace('-', '_')}")
-            module.add_arguments(verb)
-            verb.set_defaults(run=module.run)
-    return parser.parse_args(arguments)
 
 
 @contextmanager

@@ -27,6 +27,8 @@ from autoseg3d_core.structures.keyframes import Moves as Moves
 from autoseg3d_core.structures.keyframes import PoseHistory as PoseHistory
 from autoseg3d_core.structures.memory import Memory as Memory
 from autoseg3d_core.structures.memory import SceneOrigin as SceneOrigin
+from autoseg3d_core.structures.objects import UNNAMED as UNNAMED
+from autoseg3d_core.structures.objects import SceneObject as SceneObject
 from autoseg3d_core.structures.rows import Rows as Rows
 from autoseg3d_core.structures.sentinels import ABSENT as ABSENT
 from autoseg3d_core.structures.sentinels import NO_ID as NO_ID

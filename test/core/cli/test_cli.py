@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import autoseg3d_core
+from autoseg3d_core import build
 from autoseg3d_core.cli import doctor
-from autoseg3d_core.cli.__main__ import COMMANDS, main
+from autoseg3d_core.cli.__main__ import main
+from autoseg3d_core.cli.commands import COMMANDS
 from autoseg3d_core.errors import ConfigError, InputError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -166,3 +168,41 @@ def test_the_version_is_that_of_the_package(capsys):
     written = ElementTree.parse(ROOT / "package.xml").findtext("version")
     assert capsys.readouterr().out == f"autoseg3d {written}\n"
     assert autoseg3d_core.__version__ == written
+
+
+def test_settings_are_shown_as_a_file_that_config_takes(tmp_path, capsys):
+    assert main(["config", "show", "lifting.points=5000"]) == 0
+    (tmp_path / "mine.yaml").write_text(capsys.readouterr().out)
+    assert build.load(tmp_path / "mine.yaml") == build.load(None, ("lifting.points=5000",))
+    words = ["tracks.mature_hits=5", "--config", str(tmp_path / "mine.yaml"), "--changed"]
+    assert main(["config", "show", *words]) == 0
+    shown = [line for line in capsys.readouterr().out.splitlines() if "#" not in line]
+    assert shown == ["lifting:", "  points: 5000", "tracks:", "  mature_hits: 5"]
+
+
+def test_one_section_of_the_settings_is_shown_alone_and_one_that_is_not_there_is_told(capsys):
+    assert main(["config", "show", "masks.edge"]) == 0
+    assert capsys.readouterr().out.startswith("masks:\n  edge:\n    # ")
+    assert main(["config", "show", "mask"]) == 2
+    assert "known: device, masks, lifting" in capsys.readouterr().err
+    assert main(["config", "show", "lifting.pionts=3"]) == 2
+    assert "did you mean 'points'" in capsys.readouterr().err
+
+
+def test_the_shell_completes_commands_options_and_files(tmp_path):
+    pytest.importorskip("shtab")
+    script = run("completion", "bash")
+    (tmp_path / "completion.bash").write_text(script)
+    (tmp_path / "kitchen.bag").touch()
+    ask = """
+    . ./completion.bash
+    complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _shtab_autoseg3d; echo "${COMPREPLY[@]}"; }
+    complete_words autoseg3d rep
+    complete_words autoseg3d replay --pose-con
+    complete_words autoseg3d replay --pose-convention ros
+    complete_words autoseg3d replay kit
+    """
+    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.split("\n") == ["replay", "--pose-convention", "ros-body", "kitchen.bag", ""], (
+        done.stderr
+    )
