@@ -24,6 +24,7 @@ EXTRAS = {
     "simulation": ["mujoco>=3.2"],
     "bags": ["rosbags>=0.10"],
     "completion": ["shtab>=1.7"],
+    "realsense": ["pyrealsense2>=2.50"],
     "viewer": ["rerun-sdk>=0.20"],
     "evaluation": ["motmetrics>=1.4"],
     "dev": ["beartype", "motmetrics>=1.4", "mypy", "pytest>=8,<9", "pytest-timeout", "ruff"],

@@ -59,6 +59,7 @@ def main() -> int:
     if unknown:
         parser.error(f"nothing is known to try with {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory(prefix="autoseg3d_wheels_") as scratch:
+        (args.keep or Path(scratch)).mkdir(parents=True, exist_ok=True)
         wheel = build_wheel(Path(scratch))
         tried = {extra: said(wheel, extra, args.keep or Path(scratch)) for extra in args.extras or FIRST}
     for extra, error in tried.items():

@@ -67,7 +67,7 @@ class MaskPictures:
     def take(self, index: int, frame: Frame, masks: MaskImage) -> None:
         """Picture one frame."""
         self.counts.append(len(masks.score))
-        self.pictures.append(cv2.resize(overlay(frame.rgb, masks.index + 1, names=False), PICTURE))
+        self.pictures.append(cv2.resize(overlay(frame.rgb, masks.index + 1, captions=False), PICTURE))
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -11,10 +11,14 @@ import numpy as np
 
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
 from autoseg3d_core.evaluation.scoring import HasLabels
-from autoseg3d_core.structures import Frame, LabelledCloud, SceneUpdate, TrackTable
+from autoseg3d_core.structures import UNNAMED, Frame, LabelledCloud, SceneUpdate, TrackTable
 from autoseg3d_core.visualization.overlay import overlay
 from autoseg3d_core.visualization.picture_file import write_picture
 from autoseg3d_core.visualization.rerun_log import RerunLog
+from autoseg3d_core.visualization.scene_view import scene_up
+
+MAP_EVERY = 10
+"""Frames after which the growing map is logged again, at first."""
 
 
 class Labelled(HasLabels, Protocol):
@@ -49,25 +53,49 @@ class Notes:
 
 
 class Pictures:
-    """Writes the labels over the colour image of some frames."""
+    """Writes the labels over the colour image of some frames, with names where `label_names` has any."""
 
-    def __init__(self, folder: Path, indices: Collection[int]) -> None:
+    def __init__(self, folder: Path, indices: Collection[int], label_names: Sequence[str] = ()) -> None:
         folder.mkdir()
-        self._folder, self._indices = folder, set(indices)
+        self._folder, self._indices, self._label_names = folder, set(indices), label_names
 
     def take(self, index: int, frame: Frame, update: Labelled) -> None:
         """Take one frame."""
         if index in self._indices:
-            write_picture(self._folder / f"{index:06d}.png", overlay(frame.rgb, update.label_image))
+            names = track_names(update.tracks, self._label_names)
+            picture = overlay(frame.rgb, update.label_image, names=names)
+            write_picture(self._folder / f"{index:06d}.png", picture)
 
 
 class RerunFrames:
-    """Logs every frame to a Rerun recording."""
+    """Logs every frame to Rerun, and the growing map: every tenth frame, later after every tenth more."""
 
-    def __init__(self, log: RerunLog) -> None:
-        self._log = log
+    def __init__(
+        self,
+        log: RerunLog,
+        label_names: Sequence[str] = (),
+        map_cloud: Callable[[], LabelledCloud] | None = None,
+    ) -> None:
+        self._log, self._label_names, self._map_cloud = log, label_names, map_cloud
+        self._taken = self._map_due = 0
 
     def take(self, index: int, frame: Frame, update: Labelled) -> None:
         """Take one frame."""
+        if self._taken == 0:
+            self._log.log_up(scene_up(-frame.world_from_camera[:3, 1]))
         tracks = update.tracks[update.tracks.is_mature]
-        self._log.log(frame, update.label_image, update.cloud, tracks.ids, tracks.oriented_boxes)
+        names = track_names(tracks, self._label_names)
+        self._log.log(frame, update.label_image, update.cloud, tracks.ids, tracks.oriented_boxes, names)
+        if self._map_cloud is not None and self._taken >= self._map_due:
+            self._log.log_map(self._map_cloud())
+            self._map_due = self._taken + max(MAP_EVERY, self._taken // 10)
+        self._taken += 1
+
+
+def track_names(tracks: TrackTable | KnownTracks, label_names: Sequence[str]) -> dict[int, str]:
+    """Return the names of tracks whose class is known and has a name of its own."""
+    if not isinstance(tracks, TrackTable):
+        return {}
+    pairs = zip(tracks.ids.tolist(), tracks.labels.tolist(), strict=True)
+    named = {i: label_names[label] for i, label in pairs if 0 <= label < len(label_names)}
+    return {track_id: name for track_id, name in named.items() if name != UNNAMED}

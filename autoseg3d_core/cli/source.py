@@ -12,6 +12,8 @@ from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import add_settings, rate, setting
 from autoseg3d_core.config import load_config
 from autoseg3d_core.datasets.calibration_files import camera_from_text
+from autoseg3d_core.datasets.live_cameras import LIVE_CAMERAS
+from autoseg3d_core.datasets.live_sequence import LiveSequence
 from autoseg3d_core.datasets.masked import MaskedSequence
 from autoseg3d_core.datasets.open_sequence import format_of, open_sequence
 from autoseg3d_core.datasets.rosbag import TOPICS
@@ -19,6 +21,7 @@ from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.datasets.source_options import (
     POSE_CONVENTIONS,
     REGISTRATIONS,
+    STILL,
     UNITS_PER_METRE,
     SourceOptions,
 )
@@ -26,7 +29,7 @@ from autoseg3d_core.mask_makers.precomputed import PrecomputedMaskMaker
 from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.structures import CameraIntrinsics, InputError
 
-SIMULATION = "simulation:"
+SIMULATION, CAMERA = "simulation:", "camera:"
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,12 +82,17 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--camera-frame", metavar="FRAME", help="optical TF frame of the colour camera, for a bag"
     )
+    group.add_argument(
+        "--poses",
+        metavar="FILE",
+        help=f"poses of a live camera (seconds x y z qx qy qz qw per line), or {STILL} if it does not move",
+    )
     group.add_argument("--strict", action="store_true", help="stop if the first frames look wrong")
 
 
 def look_over(source: str, sequence: RgbdSequence, is_strict: bool) -> None:
     """Say what looks wrong with the first frames of a recording; raises `InputError` where strict."""
-    if source.startswith(SIMULATION):
+    if source.startswith((SIMULATION, CAMERA)):
         return
     from autoseg3d_core.plausibility.checks import first_frames, suspicions
 
@@ -131,6 +139,7 @@ def source_options(args: argparse.Namespace) -> SourceOptions:
         target_frame=args.target_frame,
         camera_frame=args.camera_frame,
         topics=dict(_part_and_topic(text) for text in args.topics),
+        poses=args.poses,
     )
 
 
@@ -155,6 +164,10 @@ def open_source(
     if not source.startswith(SIMULATION):
         if simulation:
             raise InputError(f"{source}: --simulation is for simulation:SEED, and this is a recording")
+        if source.startswith(CAMERA):
+            return _open_camera(source, options or SourceOptions())
+        if options is not None:
+            options.refuse(("poses",), source, "a recording has its own poses")
         sequence = open_sequence(source, options)
         guesses = getattr(sequence, "guesses", ())
         if guesses:
@@ -171,6 +184,21 @@ def open_source(
     scene = SimulatedSequence(int(seed), load_config(SimulationConfig, None, (*defaults, *simulation)))
     scene.renderer()  # tells once, before any frame, what is missing for rendering
     return scene
+
+
+def _open_camera(source: str, options: SourceOptions) -> LiveSequence:
+    """Return what a live camera shows from now on."""
+    name = source[len(CAMERA) :]
+    if name not in LIVE_CAMERAS:
+        raise InputError(f"{source}: no such camera; use {CAMERA}{f' or {CAMERA}'.join(LIVE_CAMERAS)}")
+    others = tuple(field.name for field in fields(options) if field.name != "poses")
+    options.refuse(others, source, "a live camera needs no corrections")
+    if options.poses is None:
+        raise InputError(f"{source}: say where it is: --poses FILE, or --poses {STILL} if it does not move")
+    poses = None if options.poses == STILL else Path(options.poses)
+    if poses is not None and not poses.is_file():
+        raise InputError(f"--poses {poses}: no such file")
+    return LiveSequence(source, LIVE_CAMERAS[name](), poses)
 
 
 def expanded(sources: list[str]) -> list[str]:
@@ -220,7 +248,7 @@ def _is_recording(path: Path) -> bool:
     return True
 
 
-def online_for(config: build.Config, sequence: RgbdSequence) -> OnlineSegmenter:
+def online_for(config: build.Config, sequence: RgbdSequence, keep_views: bool = False) -> OnlineSegmenter:
     """Return the pipeline of a config; frames that bring their masks with them need none made."""
     masks = PrecomputedMaskMaker(None) if isinstance(sequence, MaskedSequence) else None
-    return build.online_segmenter(config, masks)
+    return build.online_segmenter(config, masks, keep_views)

@@ -24,6 +24,8 @@ POSE_CONVENTIONS = {
 }
 """Whether the matrix has to be inverted, and the optical axes in those of its camera."""
 UNITS_PER_METRE = {"m": 1.0, "dm": 10.0, "cm": 100.0, "mm": 1000.0, "0.2mm": 5000.0, "0.1mm": 10000.0}
+STILL = "still"
+"""Said of a camera that does not move, instead of a file with its poses."""
 REGISTRATIONS = ("exact", "resize")
 """Depth drawn on the colour image's grid by both calibrations; or colour stretched onto depth's grid, as
 published evaluations do."""
@@ -36,8 +38,8 @@ class SourceOptions:
     `depth_scale` and `pose_scale` are units per metre. `intrinsics` are of the colour image, of the size that
     they name (0x0: the image's own), `depth_intrinsics` of the depth image, which then is registered to
     colour; `depth_offset` is where the depth camera stands, in the colour camera's axes (metres).
-    Of a bag: `topics` by their part (color, depth, info, depth_info, pose, masks), and the frames of the
-    world and of the colour camera.
+    Of a live camera: `poses`, a trajectory file, or `STILL`. Of a bag: `topics` by their part (color, depth,
+    info, depth_info, pose, masks), and the frames of the world and of the colour camera.
     """
 
     depth_scale: float | None = None
@@ -51,6 +53,7 @@ class SourceOptions:
     target_frame: str | None = None
     camera_frame: str | None = None
     topics: Mapping[str, str] = field(default_factory=dict)
+    poses: str | None = None
 
     def given(self) -> list[str]:
         """Return the names of what was said."""

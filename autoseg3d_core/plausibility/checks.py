@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from autoseg3d_core.datasets.sequence import RgbdSequence
+from autoseg3d_core.geometry.transforms import inverse_rigid
 from autoseg3d_core.plausibility.agreement import AS_IT_IS, OTHERS, Hypothesis, agreement, small
 from autoseg3d_core.plausibility.registration import WIDTH, edge_fit
 from autoseg3d_core.plausibility.remedies import Remedies
 from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
 
-SAMPLED, SPAN = 8, 22
-"""How many frames are looked at, and among how many of the first they are spread."""
+SAMPLED, SPAN, LONGEST_SPAN = 8, 22, 176
+"""How many frames are looked at, and among how many of the first they are spread: more of a slow camera."""
+ENOUGH_MOTION = 0.05
+"""How far a slow camera's view has to move between them, as a share of the focal length: about 3 degrees."""
 NEAREST_M, FARTHEST_M = 0.1, 30.0
 """Depth of which half of a room's readings are not nearer or farther."""
 LEAST_READINGS = 0.03
@@ -29,6 +33,8 @@ BLUE, BLUE_TO_WARM = 0.1, 8.0
 """Share of the pixels that is blue, and how many times that of warm ones, where colours are swapped."""
 WARM_HUES, BLUE_HUES = (3, 27), (93, 117)
 """OpenCV's hue (half degrees): of wood, skin and lamps, and of the same with red and blue swapped."""
+RED_HUES, PURE_BLUE_HUES = (-8, 3), (117, 128)
+"""The same of red things: what is blue in a room, such as jeans or sky, is seldom as far from green."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,21 @@ class Suspicion:
 
 
 def first_frames(sequence: RgbdSequence) -> list[Frame]:
-    """Return some of the first frames that can be read; raises the last `InputError` where none can."""
+    """Return some of the first frames that can be read; raises the last `InputError` where none can.
+
+    They are spread over more of the recording until the camera moves enough for neighbours to differ.
+    """
+    span = SPAN
+    while True:
+        frames = _spread(sequence, min(len(sequence), span))
+        if span >= min(len(sequence), LONGEST_SPAN) or motion(frames) >= ENOUGH_MOTION:
+            return frames
+        span *= 2
+
+
+def _spread(sequence: RgbdSequence, span: int) -> list[Frame]:
     frames, reason = [], None
-    places = np.linspace(0, min(len(sequence), SPAN) - 1, SAMPLED)
-    for index in np.unique(places.round().astype(int)).tolist():
+    for index in np.unique(np.linspace(0, span - 1, SAMPLED).round().astype(int)).tolist():
         try:
             frames.append(sequence[index])
         except InputError as error:
@@ -55,6 +72,18 @@ def first_frames(sequence: RgbdSequence) -> list[Frame]:
     if not frames and reason is not None:
         raise reason
     return frames
+
+
+def motion(frames: Sequence[Frame]) -> float:
+    """Return the median of how far the view moves from frame to frame, as a share of the focal length."""
+    moves = []
+    for one, other in pairwise(frames):
+        move = inverse_rigid(one.world_from_camera) @ other.world_from_camera
+        turn = np.arccos(np.clip((np.trace(move[:3, :3]) - 1) / 2, -1, 1))
+        known = one.depth[one.depth > 0]
+        far_m = float(np.median(known)) if len(known) else np.inf
+        moves.append(float(turn + np.linalg.norm(move[:3, 3]) / far_m))
+    return float(np.median(moves)) if moves else 0.0
 
 
 def suspicions(frames: Sequence[Frame], remedies: Remedies | None = None) -> list[Suspicion]:
@@ -126,13 +155,16 @@ def _of_colors(frames: Sequence[Frame], remedies: Remedies) -> Suspicion | None:
         [cv2.cvtColor(frame.rgb[::4, ::4], cv2.COLOR_RGB2HSV).reshape(-1, 3) for frame in frames]
     )
     vivid = (pixels[:, 1] > 50) & (pixels[:, 2] > 40)
-    warm, blue = (
-        float((vivid & (pixels[:, 0] > low) & (pixels[:, 0] < high)).mean())
-        for low, high in (WARM_HUES, BLUE_HUES)
+    hue = (pixels[:, 0].astype(int) + 8) % 180 - 8  # red in one piece
+    warm, blue, red, pure_blue = (
+        float((vivid & (hue > low) & (hue < high)).mean())
+        for low, high in (WARM_HUES, BLUE_HUES, RED_HUES, PURE_BLUE_HUES)
     )
-    if blue > BLUE and blue > BLUE_TO_WARM * warm:
+    is_wood_blue = blue > BLUE and blue > BLUE_TO_WARM * warm
+    is_red_blue = pure_blue > BLUE and pure_blue > BLUE_TO_WARM * red and blue > warm
+    if is_wood_blue or is_red_blue:
         return Suspicion(
-            f"{blue:.0%} of the pixels are blue",
+            f"{blue + pure_blue:.0%} of the pixels are blue",
             "red and blue may be swapped",
             remedies.colors(),
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 from jaxtyping import Int32, UInt8
 
-from autoseg3d_core.visualization.captions import caption_places, write_captions
+from autoseg3d_core.visualization.captions import NO_NAMES, caption, caption_places, write_captions
 from autoseg3d_core.visualization.palette import colors_of
 
 SMALLEST_NAMED = 0.002
@@ -17,16 +19,18 @@ def overlay(
     rgb: UInt8[np.ndarray, "height width 3"],
     label_image: Int32[np.ndarray, "height width"],
     opacity: float = 0.5,
-    names: bool = True,
+    captions: bool = True,
+    names: Mapping[int, str] = NO_NAMES,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Return the image with each id's pixels tinted, outlined and named."""
+    """Return the image with each id's pixels tinted, outlined, and captioned with the id and its name."""
     tint = colors_of(label_image)
     mixed = cv2.addWeighted(rgb, 1 - opacity, tint, opacity, 0)
     picture = np.where((label_image > 0)[..., None], mixed, rgb)
     picture[_borders(label_image)] = 255
-    if names:
+    if captions:
         ids, places = caption_places(label_image, SMALLEST_NAMED)
-        write_captions(picture, [str(name) for name in ids.tolist()], places, colors_of(ids))
+        texts = [caption(track_id, names) for track_id in ids.tolist()]
+        write_captions(picture, texts, places, colors_of(ids))
     return picture
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +11,7 @@ from jaxtyping import Float, Int64, UInt8
 
 from autoseg3d_core.geometry.boxes import EDGES, box_corners
 from autoseg3d_core.structures import LabelledCloud
-from autoseg3d_core.visualization.captions import caption_places, write_captions
+from autoseg3d_core.visualization.captions import NO_NAMES, caption, caption_places, write_captions
 from autoseg3d_core.visualization.palette import colors_of
 from autoseg3d_core.visualization.splatting import depth_shade, nearest_points
 
@@ -79,8 +80,9 @@ def scene_view(
     up: Float[np.ndarray, "3"] | None = None,
     tint: float = 0.6,
     point_m: float = 0.04,
+    names: Mapping[int, str] = NO_NAMES,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Return a picture of a scene, its ceiling cut away, with the boxes and ids of its tracks.
+    """Return a picture of a scene, its ceiling cut away, with the boxes, ids and names of its tracks.
 
     `up` is the vertical of the world (z unless given), `point_m` the size of a point, and `tint` how
     strongly the colour of its track covers a point's own.
@@ -100,8 +102,18 @@ def scene_view(
     drawn = np.isin(ids, named) & _is_narrow(oriented, shown.xyz)
     _draw_boxes(picture, depth, eye, ids[drawn], box_corners(oriented[drawn]))
     picture = cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA)
-    write_captions(picture, [str(name) for name in named.tolist()], places, colors_of(named))
+    texts = [caption(track_id, names) for track_id in named.tolist()]
+    write_captions(picture, texts, places, colors_of(named))
     return picture
+
+
+def scene_up(camera_up: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
+    """Return the vertical of a world: z if the cameras' upper side agrees with it, else what they say."""
+    z = np.array([0.0, 0.0, 1.0])
+    length = np.linalg.norm(camera_up)
+    if length == 0 or camera_up @ z / length > 0.5:
+        return z
+    return camera_up / length
 
 
 def _painted(

@@ -53,7 +53,7 @@ def _look_at_frames(
     """Write pictures and the Rerun recording; return the scores where the truth is known."""
     pictured = np.linspace(0, len(sequence) - 1, PICTURES).round().astype(int).tolist()
     published, scoring = Published(outputs, node), Scoring(sequence)
-    rerun = RerunLog(out / "recording.rrd") if _has_rerun() else None
+    rerun = _rerun_log(out / "recording.rrd")
     sinks: list[Sink[PublishedFrame]] = [scoring, Pictures(out / "frames", pictured)]
     sinks += [RerunFrames(rerun)] if rerun else []
     try:
@@ -78,5 +78,12 @@ def _print(recorded: int, summary: Summary, scores: Scores | None) -> None:
         print("\n" + score_tables({"": scores}))
 
 
-def _has_rerun() -> bool:
-    return importlib.util.find_spec("rerun") is not None
+def _rerun_log(path: Path) -> RerunLog | None:
+    """Return a Rerun recording to write, None where rerun-sdk is not installed or does not work."""
+    if importlib.util.find_spec("rerun") is None:
+        return None
+    try:
+        return RerunLog(path)
+    except InputError as error:
+        print(f"no Rerun recording: {error}", file=sys.stderr)
+        return None

@@ -56,7 +56,7 @@ def read(path: Path, options: SourceOptions) -> Recording:
     """Return the frames: images paired by time, each with the pose between the two nearest known ones."""
     findings = Findings()
     colors, depths = (_listed(path / name) for name in LISTS)
-    poses = _trajectory(path / POSES)
+    poses = read_trajectory(path / POSES)
     pairs = pair_stamps(colors[0], depths[0], SLOP_NS)
     alone = len(colors[0]) - len(pairs)
     findings.skip("no depth", f"{path / LISTS[1]}: no depth within 20 ms of some colour images", alone)
@@ -90,9 +90,10 @@ def _listed(file: Path) -> tuple[Int64[np.ndarray, " rows"], list[str]]:
     return np.array([stamp for stamp, _ in stamped], np.int64), [name for _, name in stamped]
 
 
-def _trajectory(
+def read_trajectory(
     file: Path,
 ) -> tuple[Int64[np.ndarray, " rows"], Float64[np.ndarray, "rows 3"], Float64[np.ndarray, "rows 4"]]:
+    """Return a trajectory file's stamps (ns, ascending), positions (m) and quaternions (x, y, z, w)."""
     if not file.exists():
         raise InputError(f"{file}: no such file: the camera poses are needed, one line per time")
     rows = [line.replace(",", " ").split() for line in _lines(file)]

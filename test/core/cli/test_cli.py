@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,9 @@ sys.exit(main(["replay", "nowhere", "--out", "nowhere"]))
 
 def test_ctrl_c_while_libraries_are_loaded_ends_without_a_traceback(tmp_path):
     words = [sys.executable, "-c", SLOW_IMPORT]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # not so in a shell's background
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, preexec_fn=listening, **pipes) as child:
         assert child.stdout.readline() == "importing\n"
         child.send_signal(signal.SIGINT)
         assert child.wait(timeout=30) == -signal.SIGINT  # a shell says 130

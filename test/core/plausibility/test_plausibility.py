@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,7 +11,7 @@ from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.datasets.open_sequence import open_sequence
 from autoseg3d_core.datasets.write_posed_images import write_posed_images
 from autoseg3d_core.geometry.registration import registered
-from autoseg3d_core.plausibility.checks import first_frames, suspicions
+from autoseg3d_core.plausibility.checks import ENOUGH_MOTION, first_frames, motion, suspicions
 from autoseg3d_core.resources import resource_path
 from autoseg3d_core.simulation.sequence import SimulatedSequence, SimulationConfig
 
@@ -83,6 +84,55 @@ def test_swapped_colours_are_named_where_the_room_is_of_warm_colours(recording):
     swapped = [replace(f, rgb=np.ascontiguousarray(f.rgb[..., ::-1])) for f in recording]
     (found,) = suspicions(swapped)
     assert "--swap-colors" in str(found)
+
+
+def painted(hue, share):
+    """Return frames of grey walls and a share of vivid things of a hue."""
+    hsv = np.full((240, 320, 3), (0, 0, 180), np.uint8)
+    hsv[:, : round(320 * share)] = (hue, 160, 150)
+    return lambda f: replace(f, rgb=cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
+
+
+@pytest.mark.parametrize(
+    ("hue", "share", "is_named"),
+    [
+        (120, 0.3, True),
+        (105, 0.3, True),
+        (120, 0.05, False),
+        (0, 0.5, False),
+        (15, 0.5, False),
+        (60, 0.5, False),
+    ],
+)
+def test_a_room_full_of_blue_where_wood_or_red_would_be_is_named(room, hue, share, is_named):
+    found = suspicions([painted(hue, share)(frame) for frame in room])
+    assert [s for s in found if "--swap-colors" in str(s)] == found
+    assert bool(found) == is_named
+
+
+def test_a_camera_that_hardly_moves_is_looked_at_for_longer(room):
+    """Over 22 frames of a hundredth of the motion no focal length disagrees; over 176 a wrong one does."""
+    with SimulatedSequence(10003, SimulationConfig(**{**SMALL, "frames": 176}, rate_hz=120.0)) as slow:
+        spoilt = Changed(slow, of_focal(1.25))
+        frames = first_frames(spoilt)
+        near = [spoilt[index] for index in range(0, 22, 3)]
+    assert motion(near) < ENOUGH_MOTION <= motion(frames)
+    assert not [s for s in suspicions(near) if "focal" in str(s)]
+    (found,) = suspicions(frames)
+    assert "focal length looks 1.2 times" in str(found)
+
+
+class Changed:
+    """A sequence of whose frames each is changed."""
+
+    def __init__(self, sequence, change):
+        self._sequence, self._change = sequence, change
+
+    def __len__(self):
+        return len(self._sequence)
+
+    def __getitem__(self, index):
+        return self._change(self._sequence[index])
 
 
 def test_depth_that_is_not_registered_is_named(recording):

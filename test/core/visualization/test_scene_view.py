@@ -138,3 +138,14 @@ def test_a_caption_over_an_earlier_one_is_left_out_and_none_leaves_the_picture()
     assert picture[..., 0].min() == 0
     assert not (picture == [0, 140, 0]).all(axis=2).any()
     assert (picture == [0, 0, 140]).all(axis=2).any()
+
+
+def test_the_caption_of_a_table_does_not_lie_on_what_stands_in_its_middle():
+    labels = np.zeros((120, 200), np.int32)
+    labels[20:100, 20:180] = 1
+    labels[50:70, 80:120] = 2
+    (first, second), places = caption_places(labels, smallest_share=0.005)
+    assert (first, second) == (1, 2)
+    column, row = places[0]
+    assert labels[row - 10 : row + 11, column - 10 : column + 11].max() == 1
+    assert labels[places[1][1], places[1][0]] == 2

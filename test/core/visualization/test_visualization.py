@@ -31,7 +31,7 @@ def test_an_overlay_tints_only_what_has_an_id():
     rgb = np.full((40, 60, 3), 100, np.uint8)
     labels = np.zeros((40, 60), np.int32)
     labels[10:30, 20:40] = 5
-    picture = overlay(rgb, labels, opacity=1.0, names=False)
+    picture = overlay(rgb, labels, opacity=1.0, captions=False)
     assert np.array_equal(picture[20, 30], colors_of(np.array([5]))[0])
     assert (picture[:9] == 100).all()
 
