@@ -20,7 +20,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 SMALL = ["--set", "model.name=overlap", "masks.name=geometric"]
-RECORDING = "share/autoseg3d/demo/recording"
 TRAIN = ["masks.scenes=1", "masks.frames_per_scene=4", "masks.render_width=160", "masks.batch=2"]
 TRAIN += ["masks.height=96", "masks.width=128", "loop.steps=2", "loop.workers=0"]
 FIRST_TRAINING = [
@@ -38,13 +37,15 @@ FIRST = {
     "simulation": [["replay", "simulation:5000", "--out", "room", "--limit", "3", *SMALL]],
     "masks": [["doctor"]],
     "cpu-sparse": [["doctor"]],
+    "evaluation": [["doctor"], ["evaluate", "--help"]],
+    "realsense": [["doctor"]],
     "completion": [["completion", "bash"]],
     "viewer": [["doctor"]],
     "masks,simulation,bags": [["doctor"], FIRST_TRAINING],
 }
-"""What has to end well with each extra."""
+"""What has to end well with each extra; `gpu` needs a GPU, and `dev` is for a checkout."""
 FORBIDDEN = ("broken", "make setup", "Traceback", "Segmentation fault")
-"""What none of these commands may print."""
+"""What none of our commands may print."""
 
 
 def main() -> int:
@@ -99,7 +100,7 @@ def said(wheel: Path, extra: str, folder: Path) -> str:
         run([*pip, wanted], place)
         for words in FIRST[extra]:
             words = [word.format(share=place / "share" / "autoseg3d") for word in words]
-            run([str(place / "bin" / "autoseg3d"), *words], place)
+            run([str(place / "bin" / "autoseg3d"), *words], place, forbidden=FORBIDDEN)
     except RuntimeError as error:
         return str(error)
     finally:
@@ -107,8 +108,13 @@ def said(wheel: Path, extra: str, folder: Path) -> str:
     return ""
 
 
-def run(command: list[str], place: Path, fallback: list[str] | None = None) -> None:
-    """Run a command in a folder and an environment of its own; raises `RuntimeError` where it fails."""
+def run(
+    command: list[str], place: Path, fallback: list[str] | None = None, forbidden: tuple[str, ...] = ()
+) -> None:
+    """Run a command in a folder and an environment of its own; raises `RuntimeError` if it fails.
+
+    Forbidden words in its output are a failure too.
+    """
     print(f"   {' '.join(Path(word).name if i == 0 else word for i, word in enumerate(command))}", flush=True)
     own = ("PYTHONPATH", "AMENT_PREFIX_PATH", "VIRTUAL_ENV", "ROS_DISTRO", "LD_LIBRARY_PATH", "MUJOCO_GL")
     environment = {name: value for name, value in os.environ.items() if name not in own}
@@ -117,7 +123,7 @@ def run(command: list[str], place: Path, fallback: list[str] | None = None) -> N
         run(fallback, place)
         return
     output = done.stdout + done.stderr
-    found = [word for word in FORBIDDEN if word in output]
+    found = [word for word in forbidden if word in output]
     if done.returncode or found:
         raise RuntimeError(f"{command[1:]} ended with {done.returncode} {found or ''}:\n{output[-3000:]}")
 

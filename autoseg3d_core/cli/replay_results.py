@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from autoseg3d_core.cli.bench import StageTimes
 from autoseg3d_core.cli.score_table import score_tables
+from autoseg3d_core.datasets.image_files import read_color
 from autoseg3d_core.evaluation.scene_scores import Scores
 from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.structures import UNNAMED, SceneObject
@@ -136,4 +136,4 @@ def _row(thing: SceneObject) -> tuple[Any, ...]:
 
 
 def _read(path: Path) -> np.ndarray:
-    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    return read_color(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -112,5 +113,5 @@ class Orbbec:
         self._capture.release()
 
 
-LIVE_CAMERAS = {"realsense": RealSense, "orbbec": Orbbec}
+LIVE_CAMERAS: dict[str, Callable[[], LiveCamera]] = {"realsense": RealSense, "orbbec": Orbbec}
 """What can be opened, by the name that follows `camera:`."""
