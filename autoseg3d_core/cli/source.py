@@ -202,7 +202,11 @@ def _open_camera(source: str, options: SourceOptions) -> LiveSequence:
 
 
 def expanded(sources: list[str]) -> list[str]:
-    """Return simulation:FIRST-LAST as one source per seed."""
+    """Return simulation:FIRST-LAST as one source per seed; raises `InputError`, once, without MuJoCo."""
+    if any(source.startswith(SIMULATION) for source in sources):
+        from autoseg3d_core.simulation.gl_context import load_mujoco
+
+        load_mujoco()
     found = []
     for source in sources:
         name, _, seeds = source.partition(":")

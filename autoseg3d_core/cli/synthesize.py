@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write(sequence: SimulatedSequence, folder: Path, args: argparse.Namespace) -> RunRecord:
-    """Write one scene; returns what became of its frames."""
+    """Write one scene; returns what became of its frames, or raises `InputError` if it cannot be rendered."""
+    sequence.renderer()
     written: RecordedBag | PosedImagesFolder
     if args.format == "bag":
         written = RecordedBag(sequence, folder, args.raw)

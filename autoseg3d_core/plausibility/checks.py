@@ -161,7 +161,7 @@ def _of_colors(frames: Sequence[Frame], remedies: Remedies) -> Suspicion | None:
         for low, high in (WARM_HUES, BLUE_HUES, RED_HUES, PURE_BLUE_HUES)
     )
     is_wood_blue = blue > BLUE and blue > BLUE_TO_WARM * warm
-    is_red_blue = pure_blue > BLUE and pure_blue > BLUE_TO_WARM * red and blue > warm
+    is_red_blue = pure_blue > BLUE and pure_blue > BLUE_TO_WARM * red and blue + pure_blue > warm + red
     if is_wood_blue or is_red_blue:
         return Suspicion(
             f"{blue + pure_blue:.0%} of the pixels are blue",

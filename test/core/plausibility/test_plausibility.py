@@ -87,10 +87,14 @@ def test_swapped_colours_are_named_where_the_room_is_of_warm_colours(recording):
 
 
 def painted(hue, share):
-    """Return frames of grey walls and a share of vivid things of a hue."""
-    hsv = np.full((240, 320, 3), (0, 0, 180), np.uint8)
-    hsv[:, : round(320 * share)] = (hue, 160, 150)
-    return lambda f: replace(f, rgb=cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
+    """Return what makes a frame grey but for a share, which gets a hue."""
+
+    def paint(frame):
+        hsv = cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2HSV)
+        hsv[..., 1], hsv[:, : round(320 * share), :2] = 0, (hue, 160)
+        return replace(frame, rgb=cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
+
+    return paint
 
 
 @pytest.mark.parametrize(

@@ -300,9 +300,16 @@ def test_what_is_missing_for_rendering_is_told_once_before_any_frame(monkeypatch
     from autoseg3d_core.cli.__main__ import main
 
     monkeypatch.setitem(sys.modules, "mujoco", None)
-    assert main(["replay", "simulation:5000", "--out", str(tmp_path / "out")]) == 2
-    [line] = capsys.readouterr().err.splitlines()
-    assert "pip install mujoco" in line
+    out = ["--out", str(tmp_path / "out")]
+    for words in (
+        ["replay", "simulation:5000", *out],
+        ["masks", "simulation:5000-5119", "--set", "masks.name=geometric"],
+        ["synthesize", "--seeds", "0-119", *out],
+    ):
+        assert main(words) == 2
+        [line] = capsys.readouterr().err.splitlines()
+        assert "pip install mujoco" in line
+        assert not (tmp_path / "out").exists()
 
 
 def test_without_a_gl_library_the_error_says_what_to_install(monkeypatch):
