@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import subprocess
@@ -119,6 +120,15 @@ def test_under_autocast_results_and_gradients_come_back_in_single_precision(trit
     for a, b in zip(gradients(out, features, weight), gradients(exact, features, weight), strict=True):
         assert a.dtype == torch.float32
         assert float((a - b).detach().norm() / b.detach().norm()) < 0.02
+
+
+def test_the_check_passes_and_finds_kernels_that_compute_something_else(triton, monkeypatch):
+    triton_backend = importlib.import_module("autoseg3d_core.sparse.triton_backend")
+    triton_backend.check(torch.device("cpu"))
+    original = triton_backend.multiply_neighbours
+    monkeypatch.setattr(triton_backend, "multiply_neighbours", lambda *given: 1.1 * original(*given))
+    with pytest.raises(ArithmeticError, match="do not compute"):
+        triton_backend.check(torch.device("cpu"))
 
 
 COMPILE = """
