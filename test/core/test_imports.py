@@ -33,8 +33,12 @@ import motmetrics, jaxtyping, pooch, tqdm, yaml, rosbags.rosbag2, scipy.special 
 before = state()
 import autoseg3d_core
 for module in pkgutil.walk_packages(autoseg3d_core.__path__, "autoseg3d_core."):
-    if not module.name.endswith("__main__"):
+    if module.name.endswith("__main__"):
+        continue
+    try:
         importlib.import_module(module.name)
+    except ModuleNotFoundError as error:
+        assert error.name == "triton", error  # the one library that is needed at the top of a module
 after = state()
 print([name for name in before if before[name] != after[name]])
 """
