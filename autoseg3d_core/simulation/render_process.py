@@ -60,6 +60,10 @@ class RenderProcess:
 
     def ask(self, number: int, name: str, *arguments: Any) -> Any:
         """Return what a method of a drawing returns; raises what it raises."""
+        if self.owner != os.getpid():  # the thread that talks to the child is not in a fork
+            raise RuntimeError(
+                "a renderer belongs to the process that made it: open the sequence in this one"
+            )
         answer, error = self._traffic.submit(self._exchange, (number, name, arguments)).result()
         if error is not None:
             raise error
