@@ -83,7 +83,10 @@ def decode_color(
         )
     kind, channels, conversion = COLOR_ENCODINGS[encoding]
     dtype = np.dtype(kind).newbyteorder(">" if is_bigendian else "<")
-    rows = height * 3 // 2 if encoding in HALF_COLOR_BELOW else height
+    is_planar = encoding in HALF_COLOR_BELOW
+    if (width % 2 and (is_planar or channels == 2)) or (height % 2 and is_planar):
+        raise InputError(f"{width}x{height} pixels are no image of encoding {encoding!r}: the size is odd")
+    rows = height * 3 // 2 if is_planar else height
     pixels = _rows(data, rows, width * channels, step, dtype).reshape(rows, width, channels)
     if kind == "u2":
         pixels = cv2.convertScaleAbs(pixels.astype(np.uint16), alpha=BYTE_OF_WORD).reshape(pixels.shape)

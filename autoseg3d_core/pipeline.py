@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from autoseg3d_core import timing
+from autoseg3d_core import edits, timing
 from autoseg3d_core.best_views import BestViews
 from autoseg3d_core.carving import CarvingConfig
 from autoseg3d_core.closure import POSE_JUMP, carry_on, correct_at, correct_jump
@@ -153,7 +153,9 @@ class OnlineSegmenter:
         )
         if self.views is not None:
             self.views.look(frame, update)
-        return update
+        said = self.memory.edits
+        self.memory = dataclasses.replace(self.memory, edits=edits.follow(said, update.events))
+        return edits.shown(update, said)
 
     def warm_up(self) -> None:
         """Do everything once on a made-up frame, so that the first real one is not slow; keep nothing."""
@@ -197,6 +199,29 @@ class OnlineSegmenter:
         self.memory, events = correct_at(self.scene, self.memory, stamps_ns, moves, self.config.closure)
         return events
 
+    def hide(self, track_id: int) -> bool:
+        """Show a track no more, and its object under no other id; False when no such track is shown."""
+        if track_id not in self.track_table().ids:
+            return False
+        hidden = edits.hide(self.memory.edits, track_id)
+        self.memory = dataclasses.replace(self.memory, edits=hidden)
+        return True
+
+    def name_track(self, track_id: int, name: str) -> bool:
+        """Call a track so for as long as it lives, or as the model does; False when no such track is shown.
+
+        Raises `InputError` for a name that cannot be kept.
+        """
+        named = edits.name(self.memory.edits, track_id, name)
+        if track_id not in self.track_table().ids:
+            return False
+        self.memory = dataclasses.replace(self.memory, edits=named)
+        return True
+
+    def given_names(self) -> dict[int, str]:
+        """Return the names that were given to tracks, by id."""
+        return edits.given_names(self.memory.edits)
+
     def snapshot(self) -> Snapshot:
         """Return everything that the next frame depends on; costs as much as the map is large.
 
@@ -233,18 +258,21 @@ class OnlineSegmenter:
 
     def map_cloud(self) -> LabelledCloud:
         """Return the scene map as a cloud; costs as much as the map is large."""
-        return label_map(self.scene, self.memory.tracks)
+        return edits.shown_cloud(label_map(self.scene, self.memory.tracks), self.memory.edits)
 
     def track_table(self) -> TrackTable:
         """Return the tracks between two frames, none of them with points of a frame."""
         tracks = self.memory.tracks
         unseen = torch.zeros_like(tracks.hits)
-        return report_tracks(tracks, unseen, unseen.float(), self._reading())
+        table = report_tracks(tracks, unseen, unseen.float(), self._reading())
+        return edits.shown_tracks(table, self.memory.edits)
 
     def objects(self) -> tuple[SceneObject, ...]:
         """Return every confirmed object with its points and picture; costs as much as the map is large."""
         views = self.views or BestViews()
-        return report_objects(self.track_table(), self.map_cloud(), self.label_names, views.picture)
+        table, names = self.track_table(), self.given_names()
+        found = report_objects(table, self.map_cloud(), self.label_names, views.picture)
+        return tuple(dataclasses.replace(item, label=names.get(item.id, item.label)) for item in found)
 
     def _forget_views(self) -> None:
         if self.views is not None:

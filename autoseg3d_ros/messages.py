@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from autoseg3d.msg import FrameStatus, InstanceEvent
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, Quaternion
 from jaxtyping import Float64, Int32, Int64, UInt8
-from sensor_msgs.msg import Image, PointCloud2, PointField
+from sensor_msgs.msg import CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from autoseg3d_core import timing
@@ -136,6 +137,13 @@ def image_message(header: Header, encoding: str, pixels: np.ndarray) -> Image:
         step=pixels.nbytes // height if height else 0,
         data=byte_array(pixels),
     )
+
+
+def jpeg_message(header: Header, rgb: UInt8[np.ndarray, "height width 3"]) -> CompressedImage:
+    """Return an RGB picture as JPEG."""
+    done, packed = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    assert done, "JPEG takes every picture of 8 bits"
+    return CompressedImage(header=header, format="rgb8; jpeg compressed bgr8", data=byte_array(packed))
 
 
 def label_image(

@@ -26,6 +26,7 @@ from autoseg3d_ros.services import SceneServices
 from autoseg3d_ros.session import SavedMap, Session
 from autoseg3d_ros.snapshot_keeper import SnapshotKeeper
 from autoseg3d_ros.transitions import attempt
+from autoseg3d_ros.vocabulary import names_from_file
 from autoseg3d_ros.worker import Job, Worker, WorkerStoppedError
 
 TICK_S = 1.0
@@ -103,7 +104,9 @@ class SegmenterNode(LifecycleNode):
         node_config = self.settings.node
         self._built = self._build(self.settings.core, self._first_id)
         self.get_logger().info(self._built.about)
-        publisher = ScenePublisher(self, node_config, self._built.label_names)
+        file = node_config.publish.label_names
+        names = names_from_file(file) if file else self._built.label_names
+        publisher = ScenePublisher(self, node_config, names)
         ledger = FrameLedger(self, publisher, node_config.diagnostics)
         diagnostics = Diagnostics(self, node_config.diagnostics, node_config.sync.slop_s)
         self._ledger, self._diagnostics = ledger, diagnostics

@@ -133,6 +133,11 @@ class PublishConfig:
         choices=("track_id", "hydra_packed"),
         live=True,
     )
+    label_names: str = setting(
+        "",
+        "YAML file with class names to show: a list, or a name per class number; empty: the model's names, "
+        "or 'object' for all (model.class_names)",
+    )
     map_rate_hz: float = setting(
         1.0, "maximum rate of ~/map_points", unit="Hz", low=0.01, high=30.0, live=True
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Float64, Int64
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
@@ -23,6 +24,7 @@ from autoseg3d_ros.messages import Occasion
 from autoseg3d_ros.node_config import NodeConfig
 from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.overlay import overlay, track_colors
+from autoseg3d_ros.vocabulary import Vocabulary
 
 LOST_STATUS_S = 1.0
 NO_MASKS = np.zeros(0, np.int64)
@@ -39,7 +41,7 @@ class ScenePublisher:
 
     def __init__(self, node: Node, config: NodeConfig, names: Sequence[str] = ()) -> None:
         self.config = config
-        self._node, self._names = node, names
+        self._node, self._vocabulary = node, Vocabulary(names)
         self._all: list[Publisher] = []
         self._points = self._open(PointCloud2, "points", output_qos(1))
         self._map = self._open(PointCloud2, "map_points", output_qos(1, latched=True))
@@ -49,6 +51,7 @@ class ScenePublisher:
         self._markers = self._open(MarkerArray, "markers", output_qos(1))
         self._events = self._open(InstanceEvent, "events", output_qos(100))
         self._status = self._open(FrameStatus, "status", output_qos(10))
+        self._info: Publisher | None = None
         self._detections = self._open_vision_topics()
         self._marker_set = MarkerSet()
         self._marker_viewers = 0
@@ -64,8 +67,9 @@ class ScenePublisher:
             self._points.publish(self.cloud(occasion, update.cloud))
         if _has_listeners(self._label_image):
             style = self.config.publish.label_image
+            tracks = self._vocabulary.tracks(update.tracks)
             self._label_image.publish(
-                messages.label_image(occasion.in_camera(), update.label_image, update.tracks, style)
+                messages.label_image(occasion.in_camera(), update.label_image, tracks, style)
             )
         self.markers(occasion, update)
         self._publish_debug_image(occasion, update, frame)
@@ -89,9 +93,15 @@ class ScenePublisher:
         if viewers == 0:
             return
         self._last_resend = now if resend else self._last_resend
-        tracks = drawn(update.tracks, self.config.markers, self.config.publish.include_occluded)
+        named = self._vocabulary.tracks(update.tracks)
+        tracks = drawn(named, self.config.markers, self.config.publish.include_occluded)
         changes = self._marker_set.update(
-            occasion.in_world(), tracks, track_colors(tracks.ids), self.config.markers, self._names, resend
+            occasion.in_world(),
+            tracks,
+            track_colors(tracks.ids),
+            self.config.markers,
+            self._vocabulary.names,
+            resend,
         )
         if changes.markers:
             self._markers.publish(changes)
@@ -117,6 +127,7 @@ class ScenePublisher:
     def cloud(self, occasion: Occasion, cloud: LabelledCloud) -> PointCloud2:
         """Return a cloud in the colours that publish.cloud_color asks for."""
         choice = self.config.publish.cloud_color
+        cloud = self._vocabulary.cloud(cloud)
         rgb = cloud.rgb
         if choice != "rgb":
             rgb = track_colors(cloud.ids if choice == "instance" else cloud.labels + 1)
@@ -130,7 +141,15 @@ class ScenePublisher:
         mask_ids: Int64[np.ndarray, " masks"] = NO_MASKS,
     ) -> InstanceArray:
         """Return tracks as messages."""
-        return instance_messages.instance_array(occasion, camera_pose, tracks, mask_ids, self._names)
+        named = self._vocabulary.tracks(tracks)
+        return instance_messages.instance_array(
+            occasion, camera_pose, named, mask_ids, self._vocabulary.names
+        )
+
+    def learn(self, given: Mapping[int, str]) -> None:
+        """Call tracks by the names that they were given, and publish the names if there are new ones."""
+        if self._vocabulary.learn(given) and self._info is not None:
+            self._publish_names(self._info)
 
     def close(self) -> None:
         """Destroy the topics."""
@@ -154,9 +173,16 @@ class ScenePublisher:
             self._debug_image.publish(messages.image_message(occasion.in_camera(), "rgb8", picture))
 
     def _open(self, message_type: Any, name: str, qos: QoSProfile) -> Publisher:
-        publisher = self._node.create_publisher(message_type, f"~/{name}", qos)
+        overrides = QoSOverridingOptions.with_default_policies()
+        publisher = self._node.create_publisher(
+            message_type, f"~/{name}", qos, qos_overriding_options=overrides
+        )
         self._all.append(publisher)
         return publisher
+
+    def _publish_names(self, info: Publisher) -> None:
+        stamp = self._node.get_clock().now().to_msg()
+        info.publish(messages.label_info(Header(stamp=stamp), self._vocabulary.names))
 
     def _open_vision_topics(self) -> Publisher | None:
         """Open what needs vision_msgs and publish the classes once; None where it is not installed."""
@@ -167,9 +193,8 @@ class ScenePublisher:
                 f"no ~/detections and ~/label_info: {error}; install ros-$ROS_DISTRO-vision-msgs"
             )
             return None
-        info = self._open(LabelInfo, "label_info", output_qos(1, latched=True))
-        stamp = self._node.get_clock().now().to_msg()
-        info.publish(messages.label_info(Header(stamp=stamp), self._names))
+        self._info = self._open(LabelInfo, "label_info", output_qos(1, latched=True))
+        self._publish_names(self._info)
         return self._open(Detection3DArray, "detections", output_qos(5))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from autoseg3d.srv import GetInstances, LoadMap, RemoveInstance, SaveMap
+from autoseg3d.srv import GetInstances, GetObject, LoadMap, RemoveInstance, SaveMap, SetLabel
 from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
@@ -52,6 +52,8 @@ class SceneServices:
                 (SaveMap, "save_map", self._save_map),
                 (LoadMap, "load_map", self._load_map),
                 (GetInstances, "get_instances", self._get_instances),
+                (GetObject, "get_object", self._get_object),
+                (SetLabel, "set_label", self._set_label),
                 (RemoveInstance, "remove_instance", self._remove_instance),
             )
         ]
@@ -107,6 +109,29 @@ class SceneServices:
         response.instances = array
         if points is not None:
             response.points = points
+        return response
+
+    async def _get_object(self, request: Any, response: Any) -> Any:
+        track_id = int(request.track_id)
+        try:
+            found = await self._host.on_worker(lambda: self._host.session().object(track_id))
+        except Exception as error:
+            return _refused(response, error)
+        response.success, response.header = True, found.header
+        response.instance, response.points = found.instance, found.points
+        if found.picture is not None:
+            response.picture = found.picture
+        return response
+
+    async def _set_label(self, request: Any, response: Any) -> Any:
+        track_id, label = int(request.track_id), str(request.label)
+        try:
+            is_named = await self._host.on_worker(lambda: self._host.session().set_label(track_id, label))
+        except Exception as error:
+            return _refused(response, error)
+        response.success = bool(is_named)
+        said = f"track {track_id} is {label!r}" if label else f"track {track_id} has the model's label again"
+        response.message = said if is_named else f"there is no track {track_id}"
         return response
 
     async def _remove_instance(self, request: Any, response: Any) -> Any:

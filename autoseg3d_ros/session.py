@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from autoseg3d_core.best_views import BestViews
 from autoseg3d_core.structures import (
     Event,
     EventKind,
@@ -25,7 +26,7 @@ from autoseg3d_ros.frame_source import PosedMessages
 from autoseg3d_ros.input_doubts import InputDoubts
 from autoseg3d_ros.map_files import SNAPSHOT, format_for, write_map
 from autoseg3d_ros.memory_use import release_gpu
-from autoseg3d_ros.messages import Occasion
+from autoseg3d_ros.messages import Occasion, jpeg_message
 from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.parameters import Settings
 from autoseg3d_ros.publisher import ScenePublisher
@@ -51,8 +52,16 @@ class Segmenter(Protocol):
         """Go on from a snapshot; raises `InputError`, and changes nothing, for one that does not fit."""
         ...
 
-    def remove(self, track_id: int) -> bool:
-        """End a track; False when there is none."""
+    def hide(self, track_id: int) -> bool:
+        """Show a track no more, and its object under no other id; False when there is none."""
+        ...
+
+    def name_track(self, track_id: int, name: str) -> bool:
+        """Call a track so for as long as it lives; False when there is none. Raises `InputError`."""
+        ...
+
+    def given_names(self) -> dict[int, str]:
+        """Return the names that were given to tracks, by id."""
         ...
 
     def map_cloud(self) -> LabelledCloud:
@@ -75,6 +84,16 @@ class Reporter(Protocol):
     def warning(self, cause: str, text: str) -> None:
         """Warn the user, throttled by cause."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class FoundObject:
+    """All that is known of one object, as messages; without a picture if it was never seen."""
+
+    header: Any
+    instance: Any
+    points: Any
+    picture: Any
 
 
 @dataclass(frozen=True)
@@ -111,6 +130,7 @@ class Session:
         self._last: tuple[Occasion, SceneUpdate] | None = None
         self._camera: Any = None
         self._doubts = InputDoubts()
+        self._views = BestViews()
 
     def process(self, posed: PosedMessages) -> None:
         """Take one frame all the way; every outcome is reported, none is raised."""
@@ -190,12 +210,28 @@ class Session:
         return f"cleared {tracks} tracks and {points} map points; epoch {self.epoch} begins"
 
     def remove(self, track_id: int) -> bool:
-        """End one track and say so on ~/events; False when there is no such track."""
-        if not self._segmenter.remove(track_id):
+        """Show one track no more and say so on ~/events; False when there is no such track."""
+        if not self._segmenter.hide(track_id):
             return False
         occasion = self._occasion(self._now_ns())
         self._publisher.event(occasion, Event(EventKind.REMOVED, track_id, reason="user"))
         return True
+
+    def set_label(self, track_id: int, label: str) -> bool:
+        """Name a track for as long as it lives; False when there is no such track. Raises `InputError`."""
+        if not self._segmenter.name_track(track_id, label):
+            return False
+        self._publisher.learn(self._segmenter.given_names())
+        return True
+
+    def object(self, track_id: int) -> FoundObject:
+        """Return all that is known of one object; raises `InputError` when there is no such track."""
+        array, points = self.instances([track_id], include_points=True)
+        if not array.instances:
+            raise InputError(f"there is no track {track_id}")
+        picture = self._views.picture(track_id)
+        packed = None if picture is None else jpeg_message(array.header, picture)
+        return FoundObject(array.header, array.instances[0], points, packed)
 
     def save_map(self, path: str, file_format: str, overwrite: bool) -> SavedMap:
         """Write the map and the tracks; raises `InputError` for a path or format that cannot be used.
@@ -219,6 +255,7 @@ class Session:
         source = self._path(path)
         self._segmenter.load(source, self._world)
         self._begin_epoch("load_map")
+        self._publisher.learn(self._segmenter.given_names())
         self._publisher.map_points(self._occasion(self._now_ns()), self._segmenter.map_cloud)
         return SavedMap(
             source.resolve(), len(self._segmenter.track_table()), len(self._segmenter.map_cloud())
@@ -255,6 +292,7 @@ class Session:
     def _publish(self, occasion: Occasion, update: SceneUpdate, frame: Frame) -> None:
         self._last = (occasion, update)
         self._frames += 1
+        self._views.look(frame, update)
         self._publisher.scene(occasion, update, frame)
         self._publisher.map_points(occasion, self._segmenter.map_cloud)
 
@@ -277,6 +315,7 @@ class Session:
         self.epoch += 1
         self._frames = 0
         self._last = None
+        self._views.clear()
         occasion = self._occasion(self._now_ns())
         self._publisher.event(occasion, Event(EventKind.RESET, 0, reason=reason))
         self._publisher.cleared(occasion)

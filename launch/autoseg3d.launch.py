@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from ament_index_python.packages import (
+    PackageNotFoundError,
+    get_package_prefix,
+    get_package_share_directory,
+)
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import Node
+from launch_ros.actions import LifecycleNode, Node
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
@@ -46,6 +50,18 @@ ARGUMENTS = [
         choices=["", "latest", "every"],
         description="which frames to process (input.policy); empty: as in params_file",
     ),
+    DeclareLaunchArgument(
+        "color_transport",
+        default_value="",
+        choices=["", "raw", "compressed"],
+        description="how colour images are sent (input.color_transport); empty: as in params_file",
+    ),
+    DeclareLaunchArgument(
+        "depth_transport",
+        default_value="",
+        choices=["", "raw", "compressedDepth"],
+        description="how depth images are sent (input.depth_transport); empty: as in params_file",
+    ),
     DeclareLaunchArgument("rviz", default_value="false", choices=BOOLEAN, description="also start RViz"),
     DeclareLaunchArgument(
         "log_level",
@@ -54,6 +70,13 @@ ARGUMENTS = [
         description="lowest level of log messages to print",
     ),
 ]
+SHORTCUTS = {
+    "target_frame": "target_frame",
+    "policy": "input.policy",
+    "color_transport": "input.color_transport",
+    "depth_transport": "input.depth_transport",
+}
+"""Arguments that set a parameter, where they are given."""
 
 
 def room_for_images() -> list[LaunchDescriptionEntity]:
@@ -78,12 +101,9 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         "use_sim_time": use_sim_time,
         "autostart": given["autostart"] == "true",
     }
-    if given["target_frame"]:
-        changes["target_frame"] = given["target_frame"]
-    if given["policy"]:
-        changes["input.policy"] = given["policy"]
-    started = [
-        Node(
+    changes |= {key: given[name] for name, key in SHORTCUTS.items() if given[name]}
+    started: list[LaunchDescriptionEntity] = [
+        LifecycleNode(
             package="autoseg3d",
             executable="autoseg3d_node",
             name=given["name"],
@@ -93,16 +113,21 @@ def nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             output="screen",
         )
     ]
-    if given["rviz"] == "true":
-        started.append(
-            Node(
-                package="rviz2",
-                executable="rviz2",
-                arguments=["-d", str(SHARE / "config" / "autoseg3d.rviz")],
-                parameters=[{"use_sim_time": use_sim_time}],
-            )
-        )
-    return started
+    return [*started, rviz(use_sim_time)] if given["rviz"] == "true" else started
+
+
+def rviz(use_sim_time: bool) -> LaunchDescriptionEntity:
+    """Return RViz, or a line that says how to install it."""
+    try:
+        get_package_prefix("rviz2")
+    except PackageNotFoundError:
+        return LogInfo(msg="no RViz: sudo apt install ros-$ROS_DISTRO-rviz2, or leave out rviz:=true")
+    return Node(
+        package="rviz2",
+        executable="rviz2",
+        arguments=["-d", str(SHARE / "config" / "autoseg3d.rviz")],
+        parameters=[{"use_sim_time": use_sim_time}],
+    )
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    RegisterEventHandler,
+)
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
+from launch_ros.event_handlers import OnStateTransition
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
@@ -18,28 +25,37 @@ ARGUMENTS = [
     DeclareLaunchArgument("rate", default_value="1.0", description="speed; 0.5 plays at half the speed"),
     DeclareLaunchArgument("loop", default_value="false", choices=BOOLEAN, description="repeat the bag"),
 ]
-PASSED_ON = ("camera", "params_file", "target_frame", "policy", "rviz")
-DEFAULTS = {"rviz": "true", "camera": "none", "policy": "every", "target_frame": ""}
+DEFAULTS = {
+    "camera": "none",
+    "params_file": str(SHARE / "config" / "autoseg3d.yaml"),
+    "target_frame": "",
+    "policy": "every",
+    "color_transport": "",
+    "depth_transport": "",
+    "rviz": "true",
+}
+"""Arguments that are passed on to autoseg3d.launch.py."""
 
 
 def actions(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Return the player and the node on simulated time."""
+    """Return the node on simulated time, and the player, which starts when the node is active."""
     given = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
     play = ["ros2", "bag", "play", given["bag"], "--clock", "100", "--rate", given["rate"]]
     play += ["--loop"] if given["loop"] == "true" else []
-    passed_on = {name: LaunchConfiguration(name) for name in PASSED_ON}
+    passed_on = {name: LaunchConfiguration(name) for name in DEFAULTS}
     node = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(SHARE / "launch" / "autoseg3d.launch.py")),
         launch_arguments={**passed_on, "use_sim_time": "true"}.items(),
     )
-    return [node, ExecuteProcess(cmd=play, output="screen")]
+    player = ExecuteProcess(cmd=play, output="screen")
+    when_active = OnStateTransition(goal_state="active", entities=[player], handle_once=True)
+    return [RegisterEventHandler(when_active), node]
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return what `ros2 launch` starts."""
-    defaults = {"params_file": str(SHARE / "config" / "autoseg3d.yaml"), **DEFAULTS}
     arguments = [
-        DeclareLaunchArgument(name, default_value=defaults[name], description="as for autoseg3d.launch.py")
-        for name in PASSED_ON
+        DeclareLaunchArgument(name, default_value=value, description="as for autoseg3d.launch.py")
+        for name, value in DEFAULTS.items()
     ]
     return LaunchDescription([*ARGUMENTS, *arguments, OpaqueFunction(function=actions)])

@@ -93,7 +93,7 @@ def _shapes(rng: Rng, side: int) -> Mask:
     image = np.zeros((side, side), np.float32)
     for _ in range(int(rng.integers(2, 16))):
         corner, extent = rng.integers(0, side, 2), rng.integers(side // 30, side // 2, 2)
-        value = float(rng.uniform(0.4, 1.0))
+        value = (float(rng.uniform(0.4, 1.0)),)
         kind = int(rng.integers(3))
         if kind == 0:
             cv2.rectangle(image, corner.tolist(), (corner + extent).tolist(), value, -1)

@@ -15,6 +15,7 @@ from autoseg3d_core.structures.association import TogetherVotes as TogetherVotes
 from autoseg3d_core.structures.clouds import EncodedCloud as EncodedCloud
 from autoseg3d_core.structures.clouds import FragmentCloud as FragmentCloud
 from autoseg3d_core.structures.clouds import LabelledCloud as LabelledCloud
+from autoseg3d_core.structures.edits import Edits as Edits
 from autoseg3d_core.structures.frames import CameraIntrinsics as CameraIntrinsics
 from autoseg3d_core.structures.frames import Frame as Frame
 from autoseg3d_core.structures.frames import ImageView as ImageView

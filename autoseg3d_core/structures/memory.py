@@ -10,6 +10,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from autoseg3d_core.structures.association import TogetherVotes
+from autoseg3d_core.structures.edits import Edits
 from autoseg3d_core.structures.keyframes import PoseHistory
 from autoseg3d_core.structures.tracks import TrackRows, Tracks
 
@@ -41,7 +42,8 @@ class Memory:
     world's axes are and wherever its origin lies; a network sees coordinates in it and no others. `kept` is
     what the network remembers, and nobody else looks into it. `history` says where the frames were taken,
     and `rivals` which tracks that were never seen together a correction of this may bring to one place.
-    `gone` has the tracks whose places were found empty, to be known again elsewhere.
+    `gone` has the tracks whose places were found empty, to be known again elsewhere. `edits` are what an
+    operator said of tracks.
     """
 
     tracks: Tracks
@@ -52,6 +54,7 @@ class Memory:
     history: PoseHistory = field(default_factory=PoseHistory.empty)
     rivals: TogetherVotes = field(default_factory=TogetherVotes.empty)
     gone: Tracks = field(default_factory=Tracks.empty)
+    edits: Edits = field(default_factory=Edits.empty)
 
     @staticmethod
     def empty(

@@ -60,7 +60,7 @@ def _cropped(rgb: Rgb, labels: Labels, size: tuple[int, int], rng: np.random.Gen
     matrix = np.hstack([turned, shift[:, None]]).astype(np.float32)
     out = (size[1], size[0])
     moved = cv2.warpAffine(rgb, matrix, out, flags=cv2.INTER_LINEAR, borderValue=(GRAY, GRAY, GRAY))
-    ids = cv2.warpAffine(labels.astype(np.float32), matrix, out, flags=cv2.INTER_NEAREST, borderValue=0)
+    ids = cv2.warpAffine(labels.astype(np.float32), matrix, out, flags=cv2.INTER_NEAREST, borderValue=(0,))
     return moved, ids.astype(np.int32)
 
 
@@ -92,7 +92,7 @@ def _with_occluders(
         center = rng.uniform([0, 0], [width, height])
         outline = center + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
         inside = np.zeros(labels.shape, np.uint8)
-        cv2.fillPoly(inside, [outline.round().astype(np.int32)], 1)
+        cv2.fillPoly(inside, [outline.round().astype(np.int32)], (1,))
         color = rng.uniform(0, 255, 3).astype(np.float32) * np.ones_like(picture)
         picture = np.where(inside[..., None] > 0, texture if rng.random() < 0.5 else color, picture)
         labels[inside > 0] = FIRST_OCCLUDER + number
@@ -142,7 +142,7 @@ class _Sheet:
     ) -> Bool[np.ndarray, "..."]:
         """Return which pixels lie within an outline on the sheet, whose corners are (±1, ±1)."""
         inside = np.zeros(shape, np.uint8)
-        cv2.fillPoly(inside, [(self.center + outline @ self.axes.T).round().astype(np.int32)], 1)
+        cv2.fillPoly(inside, [(self.center + outline @ self.axes.T).round().astype(np.int32)], (1,))
         return inside > 0
 
 
@@ -184,7 +184,7 @@ def _blur(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     half = (length - 1) / 2
     reach = half * np.array([np.cos(angle), np.sin(angle)])
     ends = [tuple(np.round(half + sign * reach).astype(int).tolist()) for sign in (-1, 1)]
-    cv2.line(kernel, ends[0], ends[1], 1.0)
+    cv2.line(kernel, ends[0], ends[1], (1.0,))
     return cv2.filter2D(picture, -1, kernel / kernel.sum())
 
 

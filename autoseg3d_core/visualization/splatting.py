@@ -29,11 +29,11 @@ def nearest_points(
     nobody = np.float32(len(away))
     rank: np.ndarray = np.full(shape, nobody, np.float32)  # 0 is the nearest of all; exact up to 2^24 points
     rank[row[inside], column[inside]] = (len(away) - 1 - np.arange(len(away)))[inside]
-    rank = cv2.erode(rank, np.ones((size, size), np.uint8), borderValue=float(nobody))
+    rank = cv2.erode(rank, np.ones((size, size), np.uint8), borderValue=(float(nobody),))
     seen = (rank < nobody).astype(np.uint8)
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1))
-    closed = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, around, borderValue=0)
-    filled = cv2.erode(rank, around, borderValue=float(nobody))
+    closed = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, around, borderValue=(0,))
+    filled = cv2.erode(rank, around, borderValue=(float(nobody),))
     rank = np.where((closed > seen) & (filled < nobody), filled, rank)
     nearest_first = np.append(order[::-1], EMPTY)  # rank of nobody reads the last entry
     return nearest_first[rank.astype(np.int64)]

@@ -82,7 +82,7 @@ class FakeSegmenter:
     configs: list = field(default_factory=list)
 
     def __post_init__(self):
-        self.ids = []
+        self.ids, self.names = [], {}
         self.next_id = self.first_id
 
     def step(self, frame):
@@ -132,12 +132,21 @@ class FakeSegmenter:
         except (OSError, ValueError) as error:
             raise InputError(f"{path} is no snapshot") from error
 
-    def remove(self, track_id):
+    def hide(self, track_id):
         if track_id not in self.ids:
             return False
         self.ids.remove(track_id)
         self.removed.append(track_id)
         return True
+
+    def name_track(self, track_id, name):
+        if track_id not in self.ids:
+            return False
+        self.names[track_id] = name
+        return True
+
+    def given_names(self):
+        return {track_id: name for track_id, name in self.names.items() if name}
 
     def map_cloud(self):
         from autoseg3d_core.structures import LabelledCloud

@@ -19,7 +19,7 @@ def test_a_camera_preset_sets_known_parameters(camera):
     values = yaml.safe_load((CONFIG / f"{camera}.yaml").read_text())["/**"]["ros__parameters"]
     config = from_mapping(NodeConfig, values)
     topics = (config.topics.color, config.topics.depth, config.topics.camera_info)
-    assert all(topic.startswith("/") for topic in topics)
+    assert not any(topic.startswith("/") for topic in topics), "they have to follow the namespace"
 
 
 def test_rviz_shows_topics_that_exist():

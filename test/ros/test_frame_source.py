@@ -212,6 +212,15 @@ def test_an_image_gets_the_calibration_nearest_in_time(bench, camera_set):
     assert bench.sink.frames[0].messages.info is infos[1]
 
 
+def test_a_calibration_that_changes_is_used_from_then_on(bench, camera_set):
+    bench.poses.everywhere = np.eye(4)
+    for stamp_ns, width in ((10**9, 8), (2 * 10**9, 16), (3 * 10**9, 8)):
+        bench.feed(camera_set(stamp_ns=stamp_ns, width=width))
+    frames = [frame_from_messages(f.messages, np.eye(4), bench.source.names) for f in bench.sink.frames]
+    assert [frame.camera.width for frame in frames] == [8, 16, 8]
+    assert [frame.depth.shape[1] for frame in frames] == [8, 16, 8]
+
+
 def test_where_each_image_has_a_calibration_it_waits_a_moment_for_its_own(
     bench, camera_set, node, spin_until
 ):

@@ -3,9 +3,11 @@
 import json
 import time
 
+import cv2
+import numpy as np
 import pytest
 from autoseg3d.msg import InstanceEvent
-from autoseg3d.srv import GetInstances, LoadMap, RemoveInstance, SaveMap
+from autoseg3d.srv import GetInstances, GetObject, LoadMap, RemoveInstance, SaveMap, SetLabel
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import PointCloud2
@@ -252,3 +254,50 @@ def test_two_nodes_in_two_namespaces_do_not_hear_each_other(make_robot):
     assert right.totals() == {}
     assert left.spin(lambda: len(left.heard["instances"]) == 2)
     assert right.heard["instances"] == []
+
+
+def test_an_object_is_told_with_its_box_points_times_and_picture(make_robot):
+    robot = make_robot().start()
+    robot.play([SECOND, 2 * SECOND])
+    answer = robot.call(GetObject, "get_object", GetObject.Request(track_id=2))
+    assert answer.success, answer.message
+    assert (answer.header.frame_id, answer.instance.track_id) == ("odom", 2)
+    assert answer.instance.oriented_box_size.x > 0
+    assert answer.instance.first_seen.nanosec == 1
+    assert points_of(answer.points)["instance"].tolist() == [2]
+    picture = cv2.imdecode(np.frombuffer(answer.picture.data, np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape[2] == 3
+    assert abs(int(picture.mean()) - 100) < 5
+    answer = robot.call(GetObject, "get_object", GetObject.Request(track_id=77))
+    assert not answer.success
+    assert "no track 77" in answer.message
+
+
+def test_a_given_label_is_in_every_message_until_it_is_taken_back(make_robot):
+    robot = make_robot().start()
+    robot.play([SECOND, 2 * SECOND])
+    assert robot.call(SetLabel, "set_label", SetLabel.Request(track_id=1, label="Anna's mug")).success
+    robot.play([3 * SECOND])
+    assert robot.spin(lambda: len(robot.heard["instances"]) == 3)
+    first, second, _ = robot.heard["instances"][-1].instances
+    assert (first.class_name, first.class_id) == ("Anna's mug", 1)
+    assert second.class_name != "Anna's mug"
+    markers = robot.heard["markers"]
+    assert robot.spin(lambda: any("Anna's mug" in m.text for array in markers for m in array.markers))
+    assert robot.call(SetLabel, "set_label", SetLabel.Request(track_id=1)).success
+    robot.play([4 * SECOND])
+    assert robot.spin(lambda: len(robot.heard["instances"]) == 4)
+    assert robot.heard["instances"][-1].instances[0].class_name != "Anna's mug"
+    answer = robot.call(SetLabel, "set_label", SetLabel.Request(track_id=77, label="x"))
+    assert (answer.success, answer.message) == (False, "there is no track 77")
+
+
+def test_class_names_can_come_from_a_file(make_robot, tmp_path):
+    (tmp_path / "names.yaml").write_text("- Stuhl")
+    robot = make_robot(**{"publish.label_names": str(tmp_path / "names.yaml")}).start()
+    assert robot.node._session._publisher._vocabulary.names == ["Stuhl"]
+
+
+def test_a_names_file_that_is_none_stops_configuring(make_robot, tmp_path):
+    robot = make_robot(**{"publish.label_names": str(tmp_path / "nowhere.yaml")})
+    assert not robot.node.start()

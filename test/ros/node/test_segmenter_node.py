@@ -47,7 +47,7 @@ def test_topics_without_listeners_are_not_built(make_robot, monkeypatch):
     for function in ("point_cloud", "label_image", "image_message"):
         monkeypatch.setattr(messages, function, lambda *_, name=function: made.append(name))
     robot.play([SECOND])
-    assert robot.heard["instances"]
+    assert robot.spin(lambda: robot.heard["instances"])
     assert made == []
 
 
