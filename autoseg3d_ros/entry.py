@@ -19,8 +19,10 @@ def main(args: list[str] | None = None) -> None:
         from autoseg3d_ros.unusable_node import run_unusable
 
         sys.exit(run_unusable(problem, args))
+    from autoseg3d_core.freed_memory import keep_freed_memory
     from autoseg3d_ros import node_process
 
+    keep_freed_memory()
     node_process.main(args)
 
 

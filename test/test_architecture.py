@@ -15,6 +15,7 @@ LAYERS = (
         "config_text",
         "timing",
         "operation_counts",
+        "freed_memory",
         "resources",
         "atomic_file",
     ),

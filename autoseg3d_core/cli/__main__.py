@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from autoseg3d_core.cli.commands import command_parser
 from autoseg3d_core.errors import ConfigError, InputError
+from autoseg3d_core.freed_memory import keep_freed_memory
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,6 +36,7 @@ def _run(arguments: list[str]) -> int:
     with _quiet_interrupts():
         wanted = next((word for word in arguments if not word.startswith("-")), "")
         args = command_parser({wanted}).parse_args(arguments)
+    keep_freed_memory()
     try:
         return args.run(args)
     except BrokenPipeError:

@@ -39,6 +39,37 @@ def strays(
     A pixel flies where one of two opposite neighbours is nearer and the other farther, is alone where no
     neighbour is at its depth, and is spilled where its own mask has a nearer surface close by.
     """
+    depth = torch.where(torch.isfinite(depth), depth, 0.0)
+    close = _may_stray(depth, pixel, tolerance).nonzero()[:, 0]
+    found = torch.zeros_like(pixel, dtype=torch.bool)
+    return found.index_copy(0, close, _stray(depth, mask, pixel[close], tolerance))
+
+
+def _may_stray(depth: Tensor, pixel: Tensor, tolerance: float) -> Bool[Tensor, " pixels"]:
+    """Tell which pixels have anything within `REACH` that is not at their depth; no other strays."""
+    farthest = _highest_around(depth).flatten()[pixel]
+    nearest = -_highest_around(torch.where(depth > 0, -depth, -torch.inf)).flatten()[pixel]
+    here = depth.flatten()[pixel]
+    limit = tolerance * here
+    return (farthest - here > limit) | (nearest - here < -limit)
+
+
+def _highest_around(values: Float[Tensor, "height width"]) -> Float[Tensor, "height width"]:
+    """Return the highest value in the square that reaches `REACH` pixels to each side."""
+    for axis in (0, 1):
+        length = values.shape[axis]
+        pad = [REACH, REACH, 0, 0] if axis == 1 else [0, 0, REACH, REACH]
+        wide, width = functional.pad(values, pad, value=-torch.inf), 1
+        while width < 2 * REACH + 1:  # the highest of twice as many, as far as the square goes
+            step = min(width, 2 * REACH + 1 - width)
+            left = wide.shape[axis] - step
+            wide = torch.maximum(wide.narrow(axis, 0, left), wide.narrow(axis, step, left))
+            width += step
+        values = wide.narrow(axis, 0, length)
+    return values
+
+
+def _stray(depth: Tensor, mask: Tensor, pixel: Tensor, tolerance: float) -> Bool[Tensor, " pixels"]:
     near = _look_around(depth, pixel, tolerance)
     (nearer_ahead, nearer_behind), (farther_ahead, farther_behind) = near.nearer, near.farther
     beside = slice(0, 1)
@@ -73,7 +104,6 @@ class _Neighbourhood:
 
 def _look_around(depth: Tensor, pixel: Tensor, tolerance: float) -> _Neighbourhood:
     width, wide = depth.shape[1], depth.shape[1] + 2 * REACH
-    depth = torch.where(torch.isfinite(depth), depth, 0.0)
     rimmed = functional.pad(depth, [REACH] * 4).flatten()
     middle = (pixel // width + REACH) * wide + pixel % width + REACH
     way = torch.tensor([down * wide + right for down, right in ACROSS], device=pixel.device)

@@ -165,8 +165,8 @@ def best_candidates(prediction: Prediction, top_k: int, per_class: bool = True) 
     wanted = min(top_k, scores.numel() if per_class else len(scores))
     best, flat = scores.flatten().topk(wanted)
     query = torch.div(flat, classes, rounding_mode="floor")
-    soft = prediction.mask_logits[query].sigmoid()
-    on = prediction.mask_logits[query] > 0
+    logits = prediction.mask_logits[query]
+    soft, on = logits.sigmoid(), logits > 0
     surety = (soft * on).sum(dim=1) / (on.sum(dim=1) + 1e-6)
     return Candidates(query, flat % classes, best, soft).ranked(best * surety)
 

@@ -25,7 +25,7 @@ class FeedForward(nn.Module):
 
 def two_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     """Return two linear layers around a ReLU."""
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, outputs))
 
 
 def starting_at_zero(layers: nn.Sequential) -> nn.Sequential:

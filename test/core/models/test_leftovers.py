@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from autoseg3d_core.models.leftovers import add_leftovers, k_means
+from autoseg3d_core.models.leftovers import _nearest, add_leftovers, k_means
 from autoseg3d_core.structures import FragmentCloud
 
 
@@ -84,3 +84,9 @@ def test_loose_points_are_clustered_by_eight_rounds_from_rows_spread_evenly():
     rows = torch.rand(80, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     rows[30:] = rows[30:] ** 4  # rounds matter: the clusters are not those of the start
     assert k_means(rows, 7).tolist() == slow_clusters(rows.numpy(), 7)
+
+
+def test_the_nearest_centre_is_that_of_the_least_distance():
+    generator = torch.Generator().manual_seed(0)
+    rows, centers = (torch.rand(n, 6, generator=generator) * 255 for n in (500, 20))
+    assert torch.equal(_nearest(rows, centers), torch.cdist(rows.double(), centers.double()).argmin(dim=1))
