@@ -26,8 +26,16 @@ EXTRAS = {
     "completion": ["shtab>=1.7"],
     "realsense": ["pyrealsense2>=2.50"],
     "viewer": ["rerun-sdk>=0.20"],
-    "evaluation": ["motmetrics>=1.4"],
-    "dev": ["beartype", "motmetrics>=1.4", "mypy", "pytest>=8,<9", "pytest-timeout", "ruff"],
+    "evaluation": ["matplotlib>=3.5", "motmetrics>=1.4"],
+    "dev": [
+        "beartype",
+        "matplotlib>=3.5",
+        "motmetrics>=1.4",
+        "mypy",
+        "pytest>=8,<9",
+        "pytest-timeout",
+        "ruff",
+    ],
 }
 
 

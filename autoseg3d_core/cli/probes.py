@@ -268,6 +268,7 @@ PROBES: tuple[Callable[[], Finding], ...] = (
     partial(library, "rosbags", "rosbags", "rosbags"),
     partial(library, "rerun", "rerun", "rerun-sdk"),
     partial(library, "motmetrics", "motmetrics", "motmetrics"),
+    partial(library, "Matplotlib", "matplotlib", "matplotlib"),
     recording,
 )
 """Every probe, in the order of the table."""

@@ -14,6 +14,7 @@ from autoseg3d_core.cli.bench import StageTimes
 from autoseg3d_core.cli.score_table import score_tables
 from autoseg3d_core.datasets.image_files import read_color
 from autoseg3d_core.evaluation.scene_scores import Scores
+from autoseg3d_core.evaluation.score_file import in_percent
 from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.structures import UNNAMED, SceneObject
 from autoseg3d_core.visualization import page
@@ -50,7 +51,7 @@ def write_results(
     up = np.array(summary["up"])
     summary |= {
         "tracks": len(objects),
-        "scores": asdict(scores) if scores else None,
+        "scores": in_percent(scores) if scores else None,
         "instances": [_described(thing) for thing in objects],
     }
     (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from autoseg3d_core.evaluation.scene_labels import PUBLISHED, WITHOUT_MAPPING, WITHOUT_SEGMENTS
 from autoseg3d_core.evaluation.scene_scores import Scores
 from autoseg3d_core.visualization.report import text_table
+
+TITLES = {PUBLISHED: "published", WITHOUT_SEGMENTS: "no segments", WITHOUT_MAPPING: "no mapping"}
+"""What each protocol is called above its columns."""
 
 
 def score_tables(rows: Mapping[str, Scores], milliseconds: Mapping[str, float] | None = None) -> str:
@@ -39,6 +43,21 @@ def score_tables(rows: Mapping[str, Scores], milliseconds: Mapping[str, float] |
             ),
         )
     )
+
+
+def precision_table(rows: Mapping[str, Scores]) -> str:
+    """Return a table of precision with and without the published mapping, and of the mean over classes."""
+    header = (
+        "",
+        *(f"{title} {at}" for title in TITLES.values() for at in ("AP", "AP50", "AP25")),
+        "classes AP",
+    )
+    cells = []
+    for name, scores in rows.items():
+        found = [scores.protocols[protocol] for protocol in TITLES]
+        values = [100 * value for one in found for value in (one.ap, one.ap50, one.ap25)]
+        cells.append((name, *values, 100 * scores.class_mean.ap))
+    return text_table(header, cells)
 
 
 def _found(scores: Scores) -> tuple[float, ...]:

@@ -25,7 +25,7 @@ class MaskedSequence:
         self.name = sequence.name
         self.skipped = getattr(sequence, "skipped", {})
         self.skip_reasons = getattr(sequence, "skip_reasons", {})
-        labels_of(sequence, 0, masks)  # a name that is not there is said at once
+        _check(sequence, masks)
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -43,6 +43,19 @@ class MaskedSequence:
     def scene_truth(self) -> SceneTruth | None:
         """Return what is really in the scene, or None where nobody knows."""
         return self._sequence.scene_truth()
+
+
+def _check(sequence: RgbdSequence, masks: str) -> None:
+    """Raise `InputError` where no frame has masks of this name, so that a wrong name is said at once."""
+    first: InputError | None = None
+    for index in range(len(sequence)):
+        try:
+            labels_of(sequence, index, masks)
+            return
+        except InputError as error:
+            first = first or error
+    if first is not None:
+        raise first
 
 
 def labels_of(sequence: RgbdSequence, index: int, masks: str) -> Int32[np.ndarray, "height width"]:

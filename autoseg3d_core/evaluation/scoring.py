@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -12,9 +13,9 @@ from jaxtyping import Int32
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.datasets.unprojected_truth import unprojected_truth
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
-from autoseg3d_core.evaluation.scene_match import MIN_POINTS
+from autoseg3d_core.evaluation.rules import Rules
 from autoseg3d_core.evaluation.scene_scores import SceneResult, SceneScorer
-from autoseg3d_core.structures import Frame, InputError, LabelledCloud, SceneTruth, TrackTable
+from autoseg3d_core.structures import Frame, FrameTruth, InputError, LabelledCloud, SceneTruth, TrackTable
 
 
 def known_truth(sequence: RgbdSequence) -> SceneTruth | None:
@@ -31,12 +32,29 @@ class HasLabels(Protocol):
         ...
 
 
+class Viewer(Protocol):
+    """Looks at the frames whose truth is known."""
+
+    def look(self, frame: Frame, truth: FrameTruth, label_image: Int32[np.ndarray, "height width"]) -> None:
+        """Look at one frame, its truth and its labels."""
+        ...
+
+
 class Scoring:
     """Collects the frames whose truth is known; a truth that cannot be used is named and left out."""
 
-    def __init__(self, sequence: RgbdSequence, min_points: int = MIN_POINTS) -> None:
+    def __init__(
+        self, sequence: RgbdSequence, rules: Rules | None = None, viewer: Viewer | None = None
+    ) -> None:
         self.unscored = 0
-        self._sequence, self._scorer = sequence, SceneScorer(min_points)
+        self._sequence, self._rules, self._viewer = sequence, rules or Rules(), viewer
+        self._scorer = SceneScorer(self._rules.min_points)
+
+    @cached_property
+    def truth(self) -> SceneTruth | None:
+        """What is really in the scene, as far as it counts; None where nobody knows."""
+        known = known_truth(self._sequence)
+        return None if known is None else self._rules.of_scene(known)
 
     def take(self, index: int, frame: Frame, update: HasLabels) -> None:
         """Count one frame."""
@@ -51,7 +69,12 @@ class Scoring:
             self.unscored += 1
             print(f"frame {index} not scored: {error}", file=sys.stderr)
             return
+        if self._rules.are_selective:
+            assert self.truth is not None, "where the truth of a frame is known, that of the scene is"
+            truth = self._rules.of_frame(truth, self.truth)
         self._scorer.add(truth, update.label_image)
+        if self._viewer is not None:
+            self._viewer.look(frame, truth, update.label_image)
 
     def result(
         self,
@@ -63,6 +86,5 @@ class Scoring:
 
         `classes` are the names of the tracks' classes, by id.
         """
-        truth = known_truth(self._sequence)
         known = KnownTracks.of(tracks)
-        return None if truth is None else self._scorer.result(truth, scene_map, known, classes)
+        return None if self.truth is None else self._scorer.result(self.truth, scene_map, known, classes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from autoseg3d_core.cli.replay_sinks import Pictures, RerunFrames
 from autoseg3d_core.cli.score_table import score_tables
 from autoseg3d_core.datasets.rosbag import RosbagSequence
 from autoseg3d_core.evaluation.scene_scores import Scores, pooled
+from autoseg3d_core.evaluation.score_file import in_percent
 from autoseg3d_core.evaluation.scoring import Scoring
 from autoseg3d_core.running import Sink, run
 from autoseg3d_core.structures import InputError
@@ -40,7 +40,7 @@ def show(sequence: RosbagSequence, outputs: Path, node: str, out: Path) -> Summa
         "median_and_p95_ms": summary.stage_ms,
         "events": dict(sorted(summary.events.items())),
         "tracks": len(instances.ids),
-        "scores": asdict(scores) if scores else None,
+        "scores": in_percent(scores) if scores else None,
     }
     (out / "summary.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     _print(len(sequence), summary, scores)

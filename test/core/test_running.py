@@ -1,10 +1,10 @@
 """The one loop over frames: what is unusable is left out, and never ends a run."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
+from recordings.board import Board
 
 from autoseg3d_core import build
 from autoseg3d_core.cli.__main__ import main
@@ -15,40 +15,8 @@ from autoseg3d_core.evaluation.scene_scores import pooled
 from autoseg3d_core.evaluation.scoring import Scoring
 from autoseg3d_core.mask_makers.precomputed import PrecomputedMaskMaker
 from autoseg3d_core.running import UNUSABLE, Unchanged, run
-from autoseg3d_core.structures import CameraIntrinsics, Frame, FrameTruth, InputError, MaskImage
+from autoseg3d_core.structures import InputError, MaskImage
 from autoseg3d_core.training.prepare import prepare_images, prepare_masks
-
-CAMERA = CameraIntrinsics(60.0, 60.0, 39.5, 29.5, 80, 60)
-LEVEL = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
-
-
-class Board:
-    """A board a metre and a half before a wall, seen by a camera that stands still, with its truth."""
-
-    name, skipped, skip_reasons = "board", {"no pose": 2}, {"no pose": "TF is late"}
-
-    def __init__(self, frames=4, broken=(), truthless=()):
-        self._frames, self._broken, self._truthless = frames, broken, truthless
-
-    def __len__(self):
-        return self._frames
-
-    def __getitem__(self, index):
-        if index in self._broken:
-            raise InputError(f"{index}.png: cannot be read as an image")
-        depth = np.where(self.truth(0).instance > 0, 1.5, 3.0).astype(np.float32)
-        return Frame(np.full((60, 80, 3), 90, np.uint8), depth, CAMERA, LEVEL, index * 10**8 + 1)
-
-    def truth(self, index):
-        if index in self._truthless:
-            raise InputError(f"truth of {index} cannot be read")
-        instance = np.zeros((60, 80), np.int32)
-        instance[15:45, 20:60] = 7
-        part = np.where(np.arange(80) < 40, instance, instance * 2).astype(np.int32)
-        return FrameTruth(instance, part, LEVEL)
-
-    def scene_truth(self):
-        return None
 
 
 class Indices:
@@ -137,42 +105,6 @@ def test_nobody_s_truth_is_nobody_s():
     assert unprojected_truth(sequence) is None
     with pytest.raises(InputError, match="no ground truth, so there are no truth-parts masks"):
         MaskedSequence(sequence, "truth-parts")
-
-
-QUICK = ("--row", "overlap", "model.name=overlap", "device=cpu", "lifting.points=2000")
-
-
-def test_images_with_instances_of_ones_own_are_evaluated_and_damage_is_named(tmp_path, capsys):
-    """All that is needed beside the images is truth/instance: no parts, exact poses or scene."""
-    for name in ("kitchen", "hall"):
-        write_posed_images(Board(5), tmp_path / "mine" / name)
-        for extra in ("part", "pose"):
-            shutil.rmtree(tmp_path / "mine" / name / "truth" / extra)
-    (tmp_path / "mine" / "hall" / "color" / "1.jpg").write_bytes(b"no image")
-    (tmp_path / "mine" / "hall" / "truth" / "instance" / "3.png").write_bytes(b"no image")
-    words = ["evaluate", str(tmp_path / "mine"), "--masks", "truth-objects", *QUICK]
-    assert main([*words, "--out", str(tmp_path / "out")]) == 0
-    said = capsys.readouterr()
-    assert "2 scenes, truth-objects masks" in said.out
-    assert "frame 1 left out" in said.err
-    assert "frame 3 left out" in said.err  # its masks are the truth
-    [row] = json.loads((tmp_path / "out" / "scores.json").read_text())
-    assert (row["scores"]["objects"], row["scores"]["tracks"], row["scores"]["ghosts"]) == (2, 2, 0)
-    assert row["scores"]["ap50"] == row["scores"]["idf1"] == 1.0
-    assert (tmp_path / "out" / "overlap" / "hall.png").exists()
-
-
-def test_a_scene_without_truth_is_left_out_of_an_evaluation_and_named(tmp_path, capsys):
-    for name in ("known", "unknown"):
-        write_posed_images(Board(3), tmp_path / name)
-    shutil.rmtree(tmp_path / "unknown" / "truth")
-    sources = [str(tmp_path / "known"), str(tmp_path / "unknown")]
-    assert main(["evaluate", *sources, *QUICK, "masks.name=geometric"]) == 0
-    said = capsys.readouterr()
-    assert "left out: unknown" in said.out
-    assert "truth/instance/NUMBER.png" in said.err
-    assert main(["evaluate", sources[1], *QUICK, "masks.name=geometric"]) == 2
-    assert "none of the 1 scenes could be scored" in capsys.readouterr().err
 
 
 def test_a_replay_on_masks_made_before_says_which(tmp_path, capsys):

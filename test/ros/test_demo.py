@@ -37,7 +37,7 @@ def test_the_demo_ends_well_and_accounts_for_every_frame_that_it_received(demo):
 def test_the_demo_scores_against_the_truth(demo):
     summary = json.loads((demo[1] / "summary.json").read_text())
     assert summary["scores"]["objects"] == 32
-    assert summary["scores"]["ap25"] > 0.2
+    assert summary["scores"]["ap25"] > 20
     assert summary["tracks"] > 20
     assert summary["events"]["confirmed"] >= summary["tracks"]
 

@@ -338,8 +338,8 @@ validation: {{scenes: {prepared}, masks: parts, stride: 2}}
         == 0
     )
     scores = json.loads((tmp_path / "e" / "scores.json").read_text())
-    assert [row["name"] for row in scores] == ["esam", "autoseg3d"]
-    assert (tmp_path / "e" / "esam" / "a.png").exists()
+    assert [row["name"] for row in scores["rows"]] == ["esam", "autoseg3d"]
+    assert (tmp_path / "e" / "esam" / "a" / "map.png").exists()
     assert "autoseg3d" in capsys.readouterr().out
 
 
