@@ -18,6 +18,7 @@ COMMANDS = {
     "prepare": "write scenes with ground truth and masks, for train and evaluate",
     "train": "train a network; an interrupted run continues where it stopped",
     "evaluate": "compare configurations by their scores on scenes with ground truth",
+    "compare": "tell which of two evaluated configurations is better, and how sure that is",
     "masks": "score a mask maker where the ground truth is known, and draw its masks",
     "weights": "list the published weights of mask makers, or download one",
     "bench": "measure time per stage, growth over frames and memory",

@@ -62,9 +62,11 @@ def write_report(
 
 
 def _score_table(named: Sequence[tuple[str, Scores]]) -> str:
-    header = ("", "AP", "AP50", "AP25", "AP to 95", "class AP", "box IoU", "oriented IoU", "boundary F")
-    header += ("IDF1", "HOTA", "id switches", "fragm.", "still right", "recalled")
-    header += ("objects", "missed", "tracks", "ghosts", "duplicates", "on walls")
+    header = (
+        *("", "AP", "AP50", "AP25", "AP to 95", "class AP", "box IoU", "oriented IoU", "boundary F"),
+        *("IDF1", "HOTA", "id switches", "fragm.", "still right", "recalled"),
+        *("objects", "missed", "tracks", "ghosts", "duplicates", "on walls"),
+    )
     cells = []
     for name, s in named:
         shares = (s.ap, s.ap50, s.ap25, s.ap_to_95, s.class_mean.ap, s.box_iou, s.oriented_iou, s.boundary_f)
@@ -152,8 +154,10 @@ def _over_frames(row: Row, column: str) -> Line:
 
 
 def _scene_table(row: Row) -> str:
-    header = ("", "AP", "AP50", "AP25", "IDF1", "HOTA", "objects", "missed", "ghosts", "duplicates", "frames")
-    header += ("skipped", "ms after masks", "ms per frame", "memory (MB)", "map (MB)")
+    header = (
+        *("", "AP", "AP50", "AP25", "IDF1", "HOTA", "objects", "missed", "ghosts", "duplicates", "frames"),
+        *("skipped", "ms after masks", "ms per frame", "memory (MB)", "map (MB)"),
+    )
     return table(header, [_scene_cells(run) for run in row.runs])
 
 
@@ -187,7 +191,7 @@ def _worst(row: Row, folder: Path) -> str:
     for run in row.runs:
         for name, iou, track, points in zip(*(column.tolist() for _, column in _columns(run)), strict=True):
             found.append((iou, run.scene, name, track, points, run.names.get(str(name), "")))
-    figures = []
+    figures: list[str] = []
     for iou, scene, name, track, points, label in sorted(found):
         image = picture(folder / row.name / scene / "objects" / f"{name}.jpg", f"object {name} in {scene}")
         if image and len(figures) < WORST:

@@ -96,13 +96,10 @@ def _picture(rgb: UInt8[np.ndarray, "height width 3"], mask: np.ndarray, labels:
     cut, inside = rgb[window], mask[window].astype(np.uint8)
     scale = SIDE / max(cut.shape[:2])
     size = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
-    nearest = {"interpolation": cv2.INTER_NEAREST}
-    tinted = overlay(
-        cv2.resize(np.ascontiguousarray(cut), size), cv2.resize(labels[window], size, **nearest), opacity=0.45
-    )
-    outline, _ = cv2.findContours(
-        cv2.resize(inside, size, **nearest), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
+    labels_there = cv2.resize(labels[window], size, interpolation=cv2.INTER_NEAREST)
+    mask_there = cv2.resize(inside, size, interpolation=cv2.INTER_NEAREST)
+    tinted = overlay(cv2.resize(np.ascontiguousarray(cut), size), labels_there, opacity=0.45)
+    outline, _ = cv2.findContours(mask_there, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(tinted, outline, -1, OUTLINE, 2)
     return cv2.imencode(".jpg", cv2.cvtColor(tinted, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])[
         1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Int32, Int64
@@ -22,7 +23,7 @@ from autoseg3d_core.evaluation.hota import HotaCounts
 from autoseg3d_core.evaluation.identity import IdentityScorer, IdentityScores
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
 from autoseg3d_core.evaluation.map_quality import ObjectFit, TrackKind, object_fit, track_kinds
-from autoseg3d_core.evaluation.scene_labels import PROTOCOLS, PUBLISHED, labellings
+from autoseg3d_core.evaluation.scene_labels import PUBLISHED, labellings
 from autoseg3d_core.evaluation.scene_match import MIN_POINTS, match_scene
 from autoseg3d_core.structures import UNLABELLED, FrameTruth, InputError, LabelledCloud, SceneTruth
 
@@ -47,6 +48,11 @@ class SceneResult:
     fit: ObjectFit
     missed: int
     objects: int
+
+    @cached_property
+    def ap(self) -> float:
+        """The class-agnostic average precision of this scene alone, as published."""
+        return pooled_precision([self.precision[PUBLISHED]]).ap
 
 
 @dataclass(frozen=True)
@@ -167,10 +173,13 @@ class SceneScorer:
 
 def pooled(results: Sequence[SceneResult]) -> Scores:
     """Return the scores over scenes: all is pooled, but for IDF1, which is the mean over scenes."""
-    protocols = {name: pooled_precision([result.precision[name] for result in results]) for name in PROTOCOLS}
+    protocols = {
+        name: pooled_precision([result.precision[name] for result in results])
+        for name in results[0].precision
+    }
     classes = _pooled_classes(results)
     precision = protocols[PUBLISHED]
-    alone = [pooled_precision([result.precision[PUBLISHED]]).ap for result in results]
+    alone = [result.ap for result in results]
     kinds = np.concatenate([result.kinds for result in results])
     identities = [result.identity for result in results if result.identity is not None]
     later = sum(identity.later for identity in identities)
