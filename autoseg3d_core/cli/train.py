@@ -17,7 +17,7 @@ from autoseg3d_core.checkpoints.weights import sha256_of
 from autoseg3d_core.cli.arguments import add_settings
 from autoseg3d_core.config import load_config, section, setting
 from autoseg3d_core.datasets.clips import prepared_scenes
-from autoseg3d_core.evaluation.frame_quality import frame_quality
+from autoseg3d_core.evaluation.frame_quality import frame_quality, scenes_to_validate
 from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.selection import SelectionConfig
 from autoseg3d_core.training.affinity import AffinityTrainee, AffinityTrainingConfig, affinity_batches
@@ -99,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
 def _masks(
     config: TrainConfig, device: torch.device, command: str, out: Path
 ) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
+    _say_no_validation("masks are scored by `autoseg3d masks`")
     make = mask_batches(config.masks, config.loop.seed)
     return MaskTrainee(config.masks, device, command), make, None
 
@@ -106,6 +107,7 @@ def _masks(
 def _affinity(
     config: TrainConfig, device: torch.device, command: str, out: Path
 ) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
+    _say_no_validation("masks are scored by `autoseg3d masks`")
     make = affinity_batches(config.affinity, config.loop.seed)
     return AffinityTrainee(config.affinity, device, command), make, None
 
@@ -135,6 +137,7 @@ def _association(
     config: TrainConfig, device: torch.device, command: str, out: Path
 ) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
     settings = config.association
+    _say_no_validation("association is scored by `autoseg3d evaluate`")
     trainee = AssociationTrainee(settings, device, command)
     selection = SelectionConfig(score_threshold=settings.score_threshold)
     names = [name.strip() for name in settings.masks.split(",")]
@@ -146,9 +149,26 @@ def _association(
 
 def _frame_validation(config: ValidationConfig) -> Validate | None:
     if not config.scenes:
+        _say_no_validation("validation.scenes is empty")
         return None
-    scenes = prepared_scenes(Path(config.scenes))
+    scenes, gaps = scenes_to_validate(prepared_scenes(Path(config.scenes)), config.masks)
+    for gap in gaps:
+        _say(f"validation: {gap}: left out")
+    _say(
+        f"validation: on {len(scenes)} scenes, by the class-agnostic precision of single frames; tracks, ids "
+        "and classes are not validated: use `autoseg3d evaluate`"
+    )
     return lambda network: frame_quality(network, scenes, config.masks, NetworkConfig(), config.stride)  # type: ignore[arg-type]
+
+
+def _say_no_validation(why: str) -> None:
+    _say(f"validation: none, {why}; best.safetensors will not be written")
+
+
+def _say(text: str) -> None:
+    """Say something once, however many processes train."""
+    if os.environ.get("RANK", "0") == "0":
+        print(text)
 
 
 TRAINEES: dict[str, Callable[..., tuple[Trainee, Callable[[int], Any], Validate | None]]] = {

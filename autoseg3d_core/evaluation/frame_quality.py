@@ -16,7 +16,7 @@ from autoseg3d_core.lifting import LiftingConfig, lift
 from autoseg3d_core.models.autoseg3d import QueryRows
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.perception import NetworkConfig, Perception
-from autoseg3d_core.structures import MaskImage, Memory
+from autoseg3d_core.structures import InputError, MaskImage, Memory
 
 SMALLEST_OBJECT = 50
 """Objects with fewer points in a frame's cloud are not looked for in it."""
@@ -41,6 +41,28 @@ def frame_quality(
         for field in ("ap", "ap50", "ap25")
     }
     return mean | ({f"frame_ap.{name}": found[name].ap for name in names} if len(names) > 1 else {})
+
+
+def scenes_to_validate(scenes: Sequence[PreparedScene], masks: str) -> tuple[list[PreparedScene], list[str]]:
+    """Return the scenes that have these kinds of masks (by comma) and a truth, and why others are left out.
+
+    Raises `InputError` where none is left: a training then ends at its start, not at its first validation.
+    """
+    names = [name.strip() for name in masks.split(",")]
+    usable, gaps = [], []
+    for scene in scenes:
+        lacking = [
+            f"{name} masks (but {', '.join(scene.masks)})" for name in names if name not in scene.masks
+        ]
+        if scene.images.truth(0) is None:
+            lacking.append("ground truth")
+        if lacking:
+            gaps.append(f"{scene.images.path}: has no {' and no '.join(lacking)}")
+        else:
+            usable.append(scene)
+    if not usable:
+        raise InputError(f"no scene can be validated on: {gaps[0] if gaps else 'there is none'}")
+    return usable, gaps
 
 
 def _matches(perception: Perception, scene: PreparedScene, masks: str, stride: int) -> Sequence[SceneMatch]:
