@@ -16,6 +16,8 @@ from autoseg3d_core.structures import InputError
 from autoseg3d_core.visualization.report import text_table
 
 DRAWS = 1000
+FEW = 8
+"""Of fewer scenes the draws are so alike that their interval is narrower than it should be."""
 SHARES = (
     *("ap", "ap50", "ap25", "ap_to_95", "box_iou", "oriented_iou", "long_boxes", "boundary_f"),
     *("idf1", "hota", "still_right"),
@@ -104,7 +106,8 @@ def verdict(ap: Difference, names: tuple[str, str], scenes: int) -> str:
     if ap.verdict == 0:
         return f"No clear difference between {names[0]} and {names[1]}: {lead} ({interval})."
     better, other = (names[1], names[0]) if ap.verdict > 0 else names
-    return f"{better} is better than {other}: {lead} ({interval})."
+    doubt = f" {scenes} scenes are few: the interval is too narrow." if scenes < FEW else ""
+    return f"{better} is better than {other}: {lead} ({interval}).{doubt}"
 
 
 def _as_json(one: Difference) -> dict[str, object]:

@@ -124,6 +124,7 @@ def test_two_evaluations_are_compared_on_the_scenes_that_they_share(evaluated, t
     said = capsys.readouterr().out
     assert "2 scenes; in one of the two only: c, d" in said
     assert "second is better than first: AP differs by +" in said
+    assert "2 scenes are few" in said
     written = json.loads((tmp_path / "x.json").read_text())
     assert written["scenes"] == ["a", "b"]
     assert [one["score"] for one in written["differences"]] == list(COMPARED)
