@@ -24,6 +24,7 @@ COMMANDS = {
     "bench": "measure time per stage, growth over frames and memory",
     "bench-network": "measure the 3D network alone, with each U-Net on each backend",
     "bench-association": "measure association and tracking with many tracks over many frames",
+    "bench-map": "measure whether the map stays true while simulated rooms change",
     "config": "show every setting with its value, meaning, unit and range",
     "completion": "print a script that completes commands and options in your shell",
     "doctor": "show what is installed, what is missing, and how to install it",

@@ -78,7 +78,7 @@ def draw_motions(
         seen = in_sight(placed, path, camera, floor)
         slides = may_be_seen and rng.random() < 0.5
         span = _span(seen, rng, round(rng.uniform(1.0, 2.0) * rate_hz) if slides else 0)
-        after = _new_place(house, index, motions, path[:, :2, 3], rng, slides) if span else None
+        after = new_place(house, index, motions, path[:, :2, 3], rng, slides) if span else None
         if span and after:
             motions.append(Motion(index, *span, placed, after))
     return tuple(motions)
@@ -114,7 +114,7 @@ def _span(seen: np.ndarray, rng: np.random.Generator, length: int) -> tuple[int,
     return (int(moment := rng.choice(frames)), int(moment)) if len(frames) else None
 
 
-def _new_place(
+def new_place(
     house: House,
     index: int,
     motions: Sequence[Motion],
