@@ -80,8 +80,9 @@ class CarvingConfig:
         high=100_000,
     )
     gone_share: float = setting(
-        0.6,
-        "an object is removed as gone when at least this fraction of its voxels was seen through",
+        0.3,
+        "an object is removed as gone when at least this fraction of its voxels was seen through, and "
+        "hardly a surface was seen in the others",
         low=0.1,
         high=1.0,
         live=True,

@@ -136,7 +136,13 @@ class OnlineSegmenter:
             carved = self.scene.take_votes(free, self.config.carving.votes)
             policies = self.config
             memory, gone = settle(
-                self.scene, change.memory, written, carved, policies.carving.gone_share, policies.moved
+                self.scene,
+                change.memory,
+                written,
+                carved,
+                sighting.ids,
+                policies.carving.gone_share,
+                policies.moved,
             )
             memory, forgotten = forget(memory, blocks)
             self.memory, seen, moved = know_moved(

@@ -26,7 +26,7 @@ from autoseg3d_core.tracking.boxes import measure_boxes
 from autoseg3d_core.tracking.extent import Ruler, count_voxels
 from autoseg3d_core.tracking.lifecycle import Advance, end_tracks, rename
 from autoseg3d_core.tracking.moved import MovedConfig, keep_gone, know_again, remember_looks, remember_places
-from autoseg3d_core.tracking.presence import count_carved, is_seen_through
+from autoseg3d_core.tracking.presence import count_backed, count_carved, is_seen_through
 
 
 def find_free(scene: SceneMap, frame: Frame, config: CarvingConfig, turn: int) -> Int64[Tensor, " free"]:
@@ -69,12 +69,18 @@ def settle(
     memory: Memory,
     written: MapChange,
     carved: MapChange,
+    seen: Int64[Tensor, " voxels"],
     gone_share: float,
     moved: MovedConfig,
 ) -> tuple[Memory, tuple[Event, ...]]:
-    """Return the memory whose tracks know what the map gained and lost, without those that are gone."""
+    """Return the memory whose tracks know what the map gained and lost, without those that are gone.
+
+    `seen` is the id that the map had in each voxel in which the frame sees a surface.
+    """
     tracks = measure(scene, memory, written.append(carved))
-    memory = dataclasses.replace(memory, tracks=remember_places(count_carved(tracks, carved)))
+    memory = dataclasses.replace(
+        memory, tracks=remember_places(count_backed(count_carved(tracks, carved), seen))
+    )
     gone = is_seen_through(memory.tracks, gone_share)
     if not bool(gone.any()):
         return memory, ()

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         scores[kind] = MapScores()
         for seed in range(args.seed, args.seed + args.rooms):
             trial = draw_trial(kind, seed, simulation)
-            frames = _Frames(trial, out / "recordings", repr(simulation))
+            frames = _Frames(trial, out / "recordings", f"{simulation}{trial.removed}{trial.moved}")
             scores[kind] += run_trial(trial, frames, online, out / "map.snapshot")
             trial.sequence.close()
             with replacing(out / "scores.json") as file:

@@ -85,7 +85,8 @@ class Tracks(Rows):
 
     `hits` counts the frames that saw the track, `misses` the frames since the last that did, `voxels` the
     voxels of the scene map that carry its id, and `carved` those taken from it since by frames that saw
-    through them. `anchors` is the keyframe at which it was last seen, `stood` its oriented box then, `looks`
+    through them; `backed` is the largest number of its voxels in which a frame has seen a surface since.
+    `anchors` is the keyframe at which it was last seen, `stood` its oriented box then, `looks`
     the mean of its colours (0 to 1) and their standard deviation. `label_votes` is by how much the scores
     that spoke for its label outweigh those that spoke for others. `world_reach` is the box of all that was
     ever taken for it. `extent` counts its firm voxels along each direction (`tracking/extent.py`), and
@@ -108,6 +109,7 @@ class Tracks(Rows):
     misses: Int64[Tensor, " tracks"]
     voxels: Int64[Tensor, " tracks"]
     carved: Int64[Tensor, " tracks"]
+    backed: Int64[Tensor, " tracks"]
     anchors: Int64[Tensor, " tracks"]
     first_seen_ns: Int64[Tensor, " tracks"]
     last_seen_ns: Int64[Tensor, " tracks"]
@@ -134,6 +136,7 @@ class Tracks(Rows):
             misses=torch.zeros(0, **whole),
             voxels=torch.zeros(0, **whole),
             carved=torch.zeros(0, **whole),
+            backed=torch.zeros(0, **whole),
             anchors=torch.zeros(0, **whole),
             first_seen_ns=torch.zeros(0, **whole),
             last_seen_ns=torch.zeros(0, **whole),

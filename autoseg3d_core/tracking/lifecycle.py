@@ -189,6 +189,7 @@ def _bear(
         misses=none,
         voxels=none,
         carved=none,
+        backed=none,
         anchors=none,
         first_seen_ns=stamp,
         last_seen_ns=stamp,

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from autoseg3d_core.structures import ABSENT, MapChange, Presence, Tracks
 
-MOSTLY = 0.5
+ABSENT_SHARE = 0.15
 """An object is absent when more than this share of its voxels was seen through."""
+LEAST_AGAINST = 3
+"""So many voxels have to be seen through for each in which one frame saw a surface."""
 
 
 def count_carved(tracks: Tracks, carved: MapChange) -> Tracks:
@@ -22,13 +24,26 @@ def count_carved(tracks: Tracks, carved: MapChange) -> Tracks:
     return dataclasses.replace(tracks, carved=torch.where(tracks.misses == 0, 0, count))
 
 
+def count_backed(tracks: Tracks, ids: Int64[Tensor, " voxels"]) -> Tracks:
+    """Return the tracks with the voxels in which a frame sees a surface; `ids` is whose each of these is."""
+    row = tracks.index_of(ids)
+    now = torch.bincount(row[row != ABSENT], minlength=len(tracks))
+    backed = torch.where(tracks.misses == 0, 0, torch.maximum(tracks.backed, now))
+    return dataclasses.replace(tracks, backed=backed)
+
+
 def is_seen_through(tracks: Tracks, share: float) -> Bool[Tensor, " tracks"]:
-    """Tell which tracks have lost such a share of their voxels to free space since they were last seen."""
+    """Tell which tracks have lost such a share of their voxels to free space since they were last seen.
+
+    What stands on the floor or before a wall never loses all: nothing is seen through close to a surface. So
+    the share may be small; but where surfaces were seen in the other voxels the object may be there.
+    """
     whole = tracks.carved + tracks.voxels.clamp(min=0)
-    return (tracks.carved > 0) & (tracks.carved >= share * whole)
+    is_empty = (tracks.carved > 0) & (tracks.carved >= share * whole)
+    return is_empty & (tracks.carved >= LEAST_AGAINST * tracks.backed)
 
 
 def presence_of(tracks: Tracks) -> Int64[Tensor, " tracks"]:
     """Return the `Presence` of each track."""
-    absent = torch.where(is_seen_through(tracks, MOSTLY), int(Presence.ABSENT), int(Presence.UNSEEN))
+    absent = torch.where(is_seen_through(tracks, ABSENT_SHARE), int(Presence.ABSENT), int(Presence.UNSEEN))
     return torch.where(tracks.misses == 0, int(Presence.PRESENT), absent)
