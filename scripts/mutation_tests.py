@@ -110,6 +110,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "evaluation/frame_quality": ("training/test_network_training",),
     "evaluation/scoring": ("test_running", "evaluation/test_evaluation"),
     "evaluation/mask_quality": ("evaluation/test_mask_quality",),
+    "evaluation/map_truth": ("evaluation/test_map_truth",),
     "evaluation/map_quality": ("evaluation/test_map_quality", "evaluation/test_evaluation"),
 }
 REST = (

@@ -62,6 +62,6 @@ def test_a_chair_that_was_taken_out_of_a_simulated_room_is_gone_and_nothing_else
             ids, counts = np.unique(update.label_image[instance == name], return_counts=True)
             seen.setdefault(int(name), []).append(int(ids[counts.argmax()]))
     chair = seen.pop(CHAIR + 1)
-    assert len(chair) == BEFORE
+    assert len(chair) >= 5
     assert [event.track_id for event in events] == [chair[-1]]
     assert len(seen) >= 3  # others were looked at all the time
