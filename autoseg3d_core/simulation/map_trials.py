@@ -111,10 +111,11 @@ def _changes(sequence: SimulatedSequence, turn: int, is_removal: bool) -> tuple[
             continue
         if seen[:turn].sum() < SEEN_FRAMES or rng.random() > (FRACTION if is_removal else 1.0):
             continue
-        after: Placed | None = Placed(placed.thing, placed.at + AWAY, placed.yaw, placed.room)
+        after = Placed(placed.thing, placed.at + AWAY, placed.yaw, placed.room)
         if not is_removal:
-            after = new_place(house, index, motions, path[:, :2, 3], rng, slides=False)
-            if after is None or in_sight(after, path, sequence.camera, floor)[turn:].sum() < SEEN_FRAMES:
+            place = new_place(house, index, motions, path[:, :2, 3], rng, slides=False)
+            if place is None or in_sight(place, path, sequence.camera, floor)[turn:].sum() < SEEN_FRAMES:
                 continue
+            after = place
         motions.append(Motion(index, turn - 1, turn - 1, placed, after))
     return tuple(motions)
