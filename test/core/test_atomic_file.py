@@ -93,3 +93,21 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path, old, place):
     with pytest.raises(OSError), replacing(tmp_path / place) as file:  # noqa: PT011 (any of its kinds)
         file.write(b"new")
     assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_and_nothing_else(old):
+    names = [f".{old.name}.0123abcd.part", f".{old.name}.89abcdef.part"]
+    others = [
+        ".other.bin.0123abcd.part",
+        f".{old.name}.0123abc.part",
+        f".{old.name}.mine.part",
+        f"{old.name}.part",
+    ]
+    for name in (*names, *others):
+        (old.parent / name).write_bytes(b"half")
+        os.utime(old.parent / name, (1.0, 1.0))
+    os.utime(old.parent / names[1])  # somebody may be writing to it at this moment
+    with replacing(old) as file:
+        file.write(b"new")
+    assert sorted(os.listdir(old.parent)) == sorted([old.name, names[1], *others])
+    assert old.read_bytes() == b"new"
