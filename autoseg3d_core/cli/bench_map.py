@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -147,16 +148,16 @@ class _Frames(Sequence[Frame]):
         path = self._folder / f"{index}.npz"
         if not path.exists():
             frame = self._trial[index]
-            odometry = {} if frame.world_from_odometry is None else {"odometry": frame.world_from_odometry}
+            arrays: dict[str, Any] = {
+                "rgb": frame.rgb,
+                "depth": frame.depth,
+                "pose": frame.world_from_camera,
+                "labels": frame.label_image,
+            }
+            if frame.world_from_odometry is not None:
+                arrays["odometry"] = frame.world_from_odometry
             with replacing(path) as file:
-                np.savez_compressed(
-                    file,
-                    rgb=frame.rgb,
-                    depth=frame.depth,
-                    pose=frame.world_from_camera,
-                    labels=frame.label_image,
-                    **odometry,
-                )
+                np.savez_compressed(file, **arrays)
         camera: CameraIntrinsics = self._trial.sequence.camera
         stamp_ns = round(index * 1e9 / self._trial.sequence.config.rate_hz)
         with np.load(path) as kept:
