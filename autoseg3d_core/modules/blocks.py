@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,15 +20,12 @@ class Norm(nn.BatchNorm1d):
     """Batch normalisation of rows that does not fail on a level with fewer than two voxels."""
 
     def forward(self, input: Float[Tensor, "rows channels"]) -> Float[Tensor, "rows channels"]:
-        """Normalise, in place where no gradient is asked for; one row alone uses the running statistics."""
+        """Normalise; one row alone uses the running statistics, as it has none of its own."""
         if self.training and len(input) > 1:
             return super().forward(input)
-        if torch.is_grad_enabled():
-            return functional.batch_norm(
-                input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
-            )
-        scale = self.weight / torch.sqrt(self.running_var + self.eps)  # type: ignore[arg-type, operator]
-        return input.mul_(scale).add_(self.bias - self.running_mean * scale)  # type: ignore[operator]
+        return functional.batch_norm(
+            input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
+        )
 
 
 class ConvNormRelu(nn.Module):

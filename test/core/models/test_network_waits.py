@@ -20,7 +20,7 @@ WAITS = {
     "memory": 24,  # the host keeps the tiles of what is remembered: eight for each of three strides
 }
 """All waits of a frame from the lifted cloud to the pooled fragments, with their reason."""
-OPERATIONS = {"voxels": 125, "unet": 500, "pooling": 85, "memory": 850}
+OPERATIONS = {"voxels": 125, "unet": 345, "pooling": 85, "memory": 815}
 """Operations per frame that may not be exceeded."""
 
 
