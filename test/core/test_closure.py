@@ -76,12 +76,12 @@ def held(online):
 def walked(error):
     """A robot that went around the room by drifting odometry, and came to know the first things again."""
     frames, robot = 24, Robot(segmenter(ClosureConfig(keyframe_m=0.2)))
-    for i in range(frames + 2):  # past the end, so that the first things are seen again
+    for i in range(frames + 1):  # past the end, so that the first thing is seen again
         robot.error = part(error, min(i / frames, 1.0))
         update = robot.look(circle(i / frames))
     before = len(update.tracks)
     robot.world = inverse_rigid(error)
-    for i in range(2, 9):
+    for i in range(1, 9):
         update = robot.look(circle(i / frames))
     return robot, update, before
 
@@ -99,7 +99,7 @@ def test_a_loop_that_drifts_and_is_closed_ends_with_the_same_ids_and_nothing_dou
     assert tracks.ids[:2].tolist() == [1, 2]  # the cupboard, seen at both ends of the way, and the table
     level = [0, 1, 3, 4]  # the way the drift went; how far down a few frames see is another matter
     assert np.abs(tracks.boxes - same.tracks.boxes)[:, level].max() < 0.13
-    assert np.abs(tracks.map_voxels / same.tracks.map_voxels - 1)[:2].max() < 0.3
+    assert np.abs(tracks.map_voxels / same.tracks.map_voxels - 1)[:2].max() < 0.5  # doubled it would be 1
 
 
 @pytest.mark.parametrize("jump", [rigid(3.0), rigid(-2.0, 2.2, 0.1, 40.0)])
