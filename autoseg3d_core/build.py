@@ -66,7 +66,7 @@ class ModelConfig:
     """Which model, and the settings of each."""
 
     name: str = setting(
-        "autoseg3d",
+        "samosaic3d",
         "model that finds instances and associates them with tracks; overlap needs no weights",
         choices=("overlap", "esam", "autoseg3d", "samosaic3d"),
     )

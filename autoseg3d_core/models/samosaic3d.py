@@ -108,7 +108,7 @@ class SamosaicConfig:
         high=1.0,
         live=True,
     )
-    selection: SelectionConfig = section(SelectionConfig, score_threshold=0.2, whole_fragments=True)
+    selection: SelectionConfig = section(SelectionConfig, score_threshold=0.05, whole_fragments=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +160,8 @@ class Samosaic3D(PerceivingModel):
         matching = network.part(SceneMatching)
         if matching is None:
             raise ConfigError(
-                "model.name=samosaic3d: its weights have no scene matching: train it with "
+                "model.name=samosaic3d: these weights have no scene matching: for weights of another model "
+                "set model.name=autoseg3d or model.name=esam; to train matching, run "
                 "`autoseg3d train --config config/train_samosaic_sequence.yaml`"
             )
         self.network, self.config, self.samosaic = network, config, samosaic
