@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import add_settings, positive
-from autoseg3d_core.cli.source import add_config_arguments, expanded, open_source
+from autoseg3d_core.cli.source import add_config_arguments, open_source, scenes_of
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.evaluation.mask_quality import MaskEvaluation
 from autoseg3d_core.running import MasksOf
@@ -31,7 +31,7 @@ PER_ROW = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("source", nargs="+", help="bags, folders, simulation:SEED or simulation:FIRST-LAST")
+    parser.add_argument("source", nargs="+", help="scenes, folders of scenes, bags, simulation:SEED or simulation:FIRST-LAST")
     parser.add_argument("--frames", type=positive, default=8, help="frames per source, evenly spaced")
     parser.add_argument("--out", help="folder for scores.json and masks.png")
     add_settings(parser, "--simulation", "settings of a simulated scene, e.g. rooms=2 frames=100")
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     step = MasksOf(build.mask_maker(build.load(args.config, tuple(args.set))))
     evaluation, pictures, left_out = MaskEvaluation(), MaskPictures(), Counter[str]()
     scored, interrupted = 0, False
-    for source in tqdm(expanded(args.source), desc="masks", unit="source", disable=None):
+    for source in tqdm(scenes_of(args.source).values(), desc="masks", unit="source", disable=None):
         try:
             sequence = open_source(source, tuple(args.simulation))
             scoring = MaskScoring(sequence, evaluation)

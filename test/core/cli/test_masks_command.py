@@ -70,3 +70,8 @@ def test_without_truth_masks_are_pictured_and_not_scored(recordings, capsys):
 def test_without_any_frame_the_command_says_so(recordings, capsys):
     assert main(["masks", str(recordings / "none"), *QUICK]) == 2
     assert "could be used" in capsys.readouterr().err
+
+
+def test_a_folder_of_recordings_stands_for_all_of_them(recordings, capsys):
+    assert main(["masks", str(recordings), "--frames", "4", *QUICK]) == 0
+    assert "8 frames, " in capsys.readouterr().out
