@@ -31,7 +31,9 @@ PER_ROW = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("source", nargs="+", help="scenes, folders of scenes, bags, simulation:SEED or simulation:FIRST-LAST")
+    parser.add_argument(
+        "source", nargs="+", help="scenes, folders of scenes, bags, simulation:SEED or simulation:FIRST-LAST"
+    )
     parser.add_argument("--frames", type=positive, default=8, help="frames per source, evenly spaced")
     parser.add_argument("--out", help="folder for scores.json and masks.png")
     add_settings(parser, "--simulation", "settings of a simulated scene, e.g. rooms=2 frames=100")
