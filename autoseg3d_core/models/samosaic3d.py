@@ -71,7 +71,7 @@ class SamosaicConfig:
         live=True,
     )
     piece_match: float = setting(
-        0.5,
+        0.8,
         "an instance without a track of its own is given to a track that already has an instance "
         "in this frame, if their score is at least this",
         low=0.0,
