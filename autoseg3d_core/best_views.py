@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int64, UInt8
 
 from autoseg3d_core.structures import EventKind, Frame, SceneUpdate
 
@@ -22,37 +20,49 @@ LONGEST_PX = 160
 ENDED = (EventKind.REMOVED, EventKind.GONE, EventKind.JOINED)
 
 
-@dataclass(frozen=True, eq=False)
-class _View:
-    worth: float
-    picture: UInt8[np.ndarray, "height width 3"]
-
-
 class BestViews:
     """Keeps for each living track a small picture of the frame that showed most of it."""
 
     def __init__(self) -> None:
-        self._views: dict[int, _View] = {}
+        self.clear()
 
     def clear(self) -> None:
         """Forget all pictures."""
-        self._views.clear()
+        self._pictures: dict[int, UInt8[np.ndarray, "height width 3"]] = {}
+        self._ids = np.zeros(0, np.int64)  # those with a picture, rising, and what each picture is worth
+        self._worth = np.zeros(0)
 
     def picture(self, track_id: int) -> UInt8[np.ndarray, "height width 3"] | None:
         """Return the picture of a track, None if it has none yet."""
-        view = self._views.get(track_id)
-        return None if view is None else view.picture
+        return self._pictures.get(track_id)
 
     def look(self, frame: Frame, update: SceneUpdate) -> None:
         """Take the pictures that a frame has to offer; forget those of tracks that ended."""
-        for event in update.events:
-            if event.kind in ENDED:
-                self._views.pop(event.track_id, None)
+        ended = [event.track_id for event in update.events if event.kind in ENDED]
+        self._keep(~np.isin(self._ids, ended))
         ids, worth, boxes = _seen(update.label_image)
-        for track_id, value, box in zip(ids.tolist(), worth.tolist(), boxes.tolist(), strict=True):
-            known = self._views.get(track_id)
-            if known is None or value > BETTER * known.worth:
-                self._views[track_id] = _View(value, _cut_out(frame.rgb, box))
+        known = np.append(self._worth, 0.0)[_place_of(ids, self._ids)]
+        better = worth > BETTER * known
+        self._keep(~np.isin(self._ids, ids[better]))
+        for track_id, box in zip(ids[better].tolist(), boxes[better].tolist(), strict=True):
+            self._pictures[track_id] = _cut_out(frame.rgb, box)
+        all_ids = np.append(self._ids, ids[better])
+        order = np.argsort(all_ids)
+        self._ids, self._worth = all_ids[order], np.append(self._worth, worth[better])[order]
+
+    def _keep(self, kept: Bool[np.ndarray, " pictures"]) -> None:
+        for track_id in self._ids[~kept].tolist():
+            del self._pictures[track_id]
+        self._ids, self._worth = self._ids[kept], self._worth[kept]
+
+
+def _place_of(
+    ids: Int64[np.ndarray, " some"], known: Int64[np.ndarray, " known"]
+) -> Int64[np.ndarray, " some"]:
+    """Return where each id stands among known ones, which rise; -1 for one that is none of them."""
+    place = np.searchsorted(known, ids)
+    is_known = np.append(known, -1)[place] == ids
+    return np.where(is_known, place, -1)
 
 
 def _seen(
