@@ -7,7 +7,6 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from autoseg3d_core import build
@@ -36,7 +35,6 @@ from autoseg3d_core.structures import InputError
 from autoseg3d_core.visualization.rerun_log import RerunLog
 from autoseg3d_core.visualization.scene_view import scene_up
 
-PICTURES = 12
 FEW_FRAMES = 20
 """After no more than these, times per stage say little."""
 
@@ -113,11 +111,10 @@ def _replay(
     Raises `KeyboardInterrupt` if it was interrupted before the first frame.
     """
     print(model)
-    pictured = [indices[i] for i in np.linspace(0, len(indices) - 1, PICTURES).round().astype(int)]
     notes, scoring, names = Notes(), Scoring(sequence), online.label_names
     logs = [RerunLog(out / "recording.rrd")] if args.rerun else []
     logs += [RerunLog(None)] if args.live else []
-    sinks: list[Sink] = [notes, scoring, Pictures(out / "frames", pictured, names)]
+    sinks: list[Sink] = [notes, scoring, Pictures(out / "frames", names)]
     sinks += [RerunFrames(log, names, online.map_cloud) for log in logs]
     record = run_frames(sequence, online, sinks, tqdm(indices, desc="replay", unit="frame", disable=None))
     if record.interrupted:

@@ -31,7 +31,7 @@ RESULTS = {
     "scene.ply": "the labelled map",
     "scene.png": "the map with boxes and ids",
     "from_above.png": "the same from above",
-    "frames": "labels over some of the images",
+    "frames": "labels over up to 16 images, evenly spread",
     "timings.json": "time per stage",
     "recording.rrd": "every frame, for `autoseg3d view`",
 }

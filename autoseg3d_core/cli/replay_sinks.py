@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from jaxtyping import UInt8
 
 from autoseg3d_core.evaluation.known_tracks import KnownTracks
 from autoseg3d_core.evaluation.scoring import HasLabels
@@ -17,6 +18,8 @@ from autoseg3d_core.visualization.picture_file import write_picture
 from autoseg3d_core.visualization.rerun_log import RerunLog
 from autoseg3d_core.visualization.scene_view import scene_up
 
+MOST_PICTURES = 16
+"""An even number, so that the picture after the sixteenth falls on the doubled step."""
 MAP_EVERY = 10
 """Frames after which the growing map is logged again, at first."""
 
@@ -53,18 +56,33 @@ class Notes:
 
 
 class Pictures:
-    """Writes the labels over the colour image of some frames, with names where `label_names` has any."""
+    """Writes the labels over the colour image of every n-th frame, with names where `label_names` has any.
 
-    def __init__(self, folder: Path, indices: Collection[int], label_names: Sequence[str] = ()) -> None:
+    n starts at 1. Before there are more than `MOST_PICTURES`, it doubles, and every other picture is deleted.
+    So the pictures are evenly spread over the frames that were used, whichever and however many these are.
+    """
+
+    def __init__(self, folder: Path, label_names: Sequence[str] = ()) -> None:
         folder.mkdir()
-        self._folder, self._indices, self._label_names = folder, set(indices), label_names
+        self._folder, self._label_names = folder, label_names
+        self._taken, self._every = 0, 1
+        self._files: list[Path] = []
 
     def take(self, index: int, frame: Frame, update: Labelled) -> None:
         """Take one frame."""
-        if index in self._indices:
+        if self._taken % self._every == 0:
             names = track_names(update.tracks, self._label_names)
-            picture = overlay(frame.rgb, update.label_image, names=names)
-            write_picture(self._folder / f"{index:06d}.png", picture)
+            self._add(self._folder / f"{index:06d}.png", overlay(frame.rgb, update.label_image, names=names))
+        self._taken += 1
+
+    def _add(self, file: Path, picture: UInt8[np.ndarray, "height width 3"]) -> None:
+        if len(self._files) == MOST_PICTURES:
+            for other in self._files[1::2]:
+                other.unlink()
+            self._files = self._files[::2]
+            self._every *= 2
+        write_picture(file, picture)
+        self._files.append(file)
 
 
 class RerunFrames:

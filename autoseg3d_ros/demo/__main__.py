@@ -35,7 +35,7 @@ from autoseg3d_ros.demo.show import show
 RESULTS = {
     "scene.png": "the map with boxes and ids",
     "from_above.png": "the same from above",
-    "frames": "labels over some of the images",
+    "frames": "labels over up to 16 images, evenly spread",
     "scene.ply": "the labelled map",
     "summary.json": "frames, times, scores",
     "outputs": "MCAP of all inputs and outputs, for RViz and Foxglove",
@@ -168,7 +168,7 @@ class _Now:
 
 
 def _wait_until_active(studio: Node, player: BagPlayer, live: LiveNode) -> None:
-    """Wait for the node to be active and connected to the recording's topics."""
+    """Wait for the node to be active, connected to the recording's topics and seen by the recorder."""
     client: Client = studio.create_client(GetState, f"{NODE}/get_state")
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
@@ -180,8 +180,10 @@ def _wait_until_active(studio: Node, player: BagPlayer, live: LiveNode) -> None:
             while not future.done() and time.monotonic() < waited:
                 time.sleep(0.02)
             listening = all(studio.count_subscribers(topic) > (topic in INPUTS) for topic in HEARD)
+            speaking = all(studio.count_publishers(topic) for topic in OUTPUTS)
             answer = future.result() if future.done() else None
-            if answer and answer.current_state.id == State.PRIMARY_STATE_ACTIVE and listening:
+            is_active = answer and answer.current_state.id == State.PRIMARY_STATE_ACTIVE
+            if is_active and listening and speaking:
                 return
         time.sleep(0.1)
     raise InputError(f"the node was not active after {START_TIMEOUT_S:.0f} s; {live.last_words()}")

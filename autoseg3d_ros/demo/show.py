@@ -7,8 +7,6 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from autoseg3d_core.cli.replay_sinks import Pictures, RerunFrames
 from autoseg3d_core.cli.score_table import score_tables
 from autoseg3d_core.datasets.rosbag import RosbagSequence
@@ -24,19 +22,18 @@ from autoseg3d_core.visualization.rerun_log import RerunLog
 from autoseg3d_core.visualization.scene_view import ASLANT, FROM_ABOVE, scene_view
 from autoseg3d_ros.demo.results import Published, PublishedFrame, Summary, read_summary
 
-PICTURES = 8
-
 
 def show(sequence: RosbagSequence, outputs: Path, node: str, out: Path) -> Summary:
     """Compare what the node published with the recording's truth, if it has one; print and write it all."""
     summary = read_summary(outputs, node)
-    scores = _look_at_frames(sequence, outputs, node, out, summary)
+    complete, scores = _look_at_frames(sequence, outputs, node, out, summary)
     cloud, instances = summary.map_cloud, summary.instances[summary.instances.is_mature]
     write_ply(out / "scene.ply", cloud)
     for name, view in (("scene", ASLANT), ("from_above", FROM_ABOVE)):
         write_picture(out / f"{name}.png", scene_view(cloud, instances.ids, instances.oriented_boxes, view))
     report = {
         "frames": {"recorded": len(sequence), "received": summary.received, **summary.outcomes},
+        "with_all_outputs_recorded": complete,
         "median_and_p95_ms": summary.stage_ms,
         "events": dict(sorted(summary.events.items())),
         "tracks": len(instances.ids),
@@ -44,27 +41,35 @@ def show(sequence: RosbagSequence, outputs: Path, node: str, out: Path) -> Summa
     }
     (out / "summary.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     _print(len(sequence), summary, scores)
+    if lost := max(0, summary.outcomes["processed"] - complete):
+        print(
+            f"\nof {lost} processed frames not every output reached the recorder, because the machine was "
+            "too busy: they have no picture and do not count in the scores"
+        )
     return summary
 
 
 def _look_at_frames(
     sequence: RosbagSequence, outputs: Path, node: str, out: Path, summary: Summary
-) -> Scores | None:
-    """Write pictures and the Rerun recording; return the scores where the truth is known."""
-    pictured = np.linspace(0, len(sequence) - 1, PICTURES).round().astype(int).tolist()
+) -> tuple[int, Scores | None]:
+    """Write pictures and the Rerun recording.
+
+    Returns how many frames have all their outputs in the recording, and the scores where the truth is known.
+    """
+    complete = 0
     published, scoring = Published(outputs, node), Scoring(sequence)
     rerun = _rerun_log(out / "recording.rrd")
-    sinks: list[Sink[PublishedFrame]] = [scoring, Pictures(out / "frames", pictured)]
+    sinks: list[Sink[PublishedFrame]] = [scoring, Pictures(out / "frames")]
     sinks += [RerunFrames(rerun)] if rerun else []
     try:
-        run(sequence, published, sinks, published.indices(sequence.stamps_ns))
+        complete = run(sequence, published, sinks, published.indices(sequence.stamps_ns)).frames
     except InputError as error:
         print(f"nothing to look at: {error}", file=sys.stderr)
     if rerun is not None:
         rerun.log_map(summary.map_cloud)
         rerun.close()
     result = scoring.result(summary.map_cloud, summary.instances)
-    return None if result is None else pooled([result])
+    return complete, None if result is None else pooled([result])
 
 
 def _print(recorded: int, summary: Summary, scores: Scores | None) -> None:

@@ -16,17 +16,30 @@ from autoseg3d_ros.demo.__main__ import main
 ROOT = Path(__file__).resolve().parents[2]
 
 
+ENOUGH = 20
+"""Processed frames after which most of the recorded room has been seen."""
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
+    """Return the process and its results; on a busy machine of a slower demo, which processes more frames."""
     out = tmp_path_factory.mktemp("demo") / "out"
-    command = [sys.executable, "-m", "autoseg3d_ros.demo", "--out", str(out)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False), out
+    for rate in ("1.0", "0.15"):
+        command = [sys.executable, "-m", "autoseg3d_ros.demo", "--out", str(out), "--rate", rate]
+        process = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+        if process.returncode or summary_of(out)["frames"]["processed"] >= ENOUGH:
+            break
+    return process, out
+
+
+def summary_of(out):
+    return json.loads((out / "summary.json").read_text())
 
 
 def test_the_demo_ends_well_and_accounts_for_every_frame_that_it_received(demo):
     process, out = demo
     assert process.returncode == 0, process.stderr
-    frames = json.loads((out / "summary.json").read_text())["frames"]
+    frames = summary_of(out)["frames"]
     recorded, received = frames.pop("recorded"), frames.pop("received")
     assert recorded == 90
     assert 0 < received <= recorded  # a busy machine may lose images on their way
@@ -35,7 +48,7 @@ def test_the_demo_ends_well_and_accounts_for_every_frame_that_it_received(demo):
 
 
 def test_the_demo_scores_against_the_truth(demo):
-    summary = json.loads((demo[1] / "summary.json").read_text())
+    summary = summary_of(demo[1])
     assert summary["scores"]["objects"] == 32
     assert summary["scores"]["ap25"] > 20
     assert summary["tracks"] > 20
@@ -44,11 +57,21 @@ def test_the_demo_scores_against_the_truth(demo):
 
 def test_the_demo_leaves_files_to_look_at(demo):
     out = demo[1]
-    for name in ("scene.png", "from_above.png", "frames/000000.png"):
-        picture = cv2.imread(str(out / name))
-        assert picture.std() > 20, name
+    for name in ("scene.png", "from_above.png"):
+        assert cv2.imread(str(out / name)).std() > 20, name
     assert (out / "scene.ply").stat().st_size > 100_000
     assert list((out / "outputs").glob("*.mcap"))
+
+
+def test_frames_that_the_node_processed_have_pictures_whichever_they_are(demo):
+    process, out = demo
+    summary = summary_of(out)
+    processed, recorded = summary["frames"]["processed"], summary["with_all_outputs_recorded"]
+    pictures = sorted((out / "frames").glob("*.png"))
+    assert recorded > 0
+    assert min(recorded, 8) <= len(pictures) <= min(recorded, 16)
+    assert all(cv2.imread(str(file)).std() > 20 for file in pictures)
+    assert ("not every output reached the recorder" in process.stdout) == (recorded < processed)
 
 
 def test_the_demo_prints_its_tables(demo):
