@@ -35,7 +35,8 @@ from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
 from autoseg3d_core.models.perception import NetworkConfig
 from autoseg3d_core.models.samosaic3d import Samosaic3D, SamosaicConfig, in_two_stages
-from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
+from autoseg3d_core.pipeline import OnlineSegmenter
+from autoseg3d_core.policies import PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
 from autoseg3d_core.sparse.layers import INSTALL, Backend, backend_of, spconv_is_for_gpus, triton_works
 from autoseg3d_core.structures import UNNAMED, InputError

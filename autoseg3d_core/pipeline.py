@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,15 +14,15 @@ from torch import Tensor
 
 from autoseg3d_core import edits, timing
 from autoseg3d_core.best_views import BestViews
-from autoseg3d_core.carving import CarvingConfig
 from autoseg3d_core.closure import POSE_JUMP, carry_on, correct_at, correct_jump
-from autoseg3d_core.config import section
 from autoseg3d_core.geometry.groups import group_majority, group_mean
-from autoseg3d_core.geometry.scene_origin import OriginConfig, scene_origin
+from autoseg3d_core.geometry.scene_origin import scene_origin
 from autoseg3d_core.geometry.voxels import Voxels, voxelize
-from autoseg3d_core.lifting import LiftingConfig, check_frame, lift
+from autoseg3d_core.lifting import check_frame, lift
 from autoseg3d_core.mask_makers.interface import MaskMaker
+from autoseg3d_core.mask_makers.rehearsal import ReadyMasks, made_up_frame
 from autoseg3d_core.models.interface import Model, Sighting
+from autoseg3d_core.policies import PipelineConfig
 from autoseg3d_core.report import (
     Reading,
     label_map,
@@ -32,13 +31,12 @@ from autoseg3d_core.report import (
     report_objects,
     report_tracks,
 )
-from autoseg3d_core.scene_map import MapConfig, SceneMap
+from autoseg3d_core.scene_map import SceneMap
 from autoseg3d_core.snapshot.snapshots import load_snapshot, save_snapshot
 from autoseg3d_core.structures import (
     NO_ID,
     NO_VOTE,
     THE_MAP,
-    CameraIntrinsics,
     Event,
     EventKind,
     Frame,
@@ -46,7 +44,6 @@ from autoseg3d_core.structures import (
     InputError,
     LabelledCloud,
     MadeBy,
-    MaskImage,
     Memory,
     SceneObject,
     SceneUpdate,
@@ -55,23 +52,9 @@ from autoseg3d_core.structures import (
 )
 from autoseg3d_core.timing import Timer
 from autoseg3d_core.tracking.assignment import Assigner
-from autoseg3d_core.tracking.keyframes import ClosureConfig, follow, jump_of, restarted
-from autoseg3d_core.tracking.lifecycle import TracksConfig, advance, end_tracks
-from autoseg3d_core.tracking.moved import MovedConfig
-from autoseg3d_core.upkeep import erase, find_free, forget, know_moved, settle, with_looks, write_frame
-
-
-@dataclass(frozen=True)
-class PipelineConfig:
-    """The policies around the model."""
-
-    lifting: LiftingConfig = section(LiftingConfig)
-    origin: OriginConfig = section(OriginConfig)
-    tracks: TracksConfig = section(TracksConfig)
-    map: MapConfig = section(MapConfig)
-    carving: CarvingConfig = section(CarvingConfig)
-    moved: MovedConfig = section(MovedConfig)
-    closure: ClosureConfig = section(ClosureConfig)
+from autoseg3d_core.tracking.keyframes import follow, jump_of, restarted
+from autoseg3d_core.tracking.lifecycle import advance, end_tracks
+from autoseg3d_core.upkeep import Surface, erase, find_free, forget, integrate, with_looks
 
 
 class OnlineSegmenter:
@@ -131,30 +114,18 @@ class OnlineSegmenter:
         with timer.stage(timing.INTEGRATE):
             rgb = group_mean(cloud.rgb, voxels.point_voxel, len(voxels))
             held = torch.where(change.ids == NO_ID, NO_VOTE, change.ids)  # an object without a track
-            ids = name_owners(owner, held, NO_ID if self.model.decides_all else NO_VOTE)
-            written, blocks = write_frame(self.scene, change, voxels, ids, rgb, self.frame_index)
-            carved = self.scene.take_votes(free, self.config.carving.votes)
-            policies = self.config
-            memory, gone = settle(
-                self.scene,
-                change.memory,
-                written,
-                carved,
-                sighting.ids,
-                policies.carving.gone_share,
-                policies.moved,
-            )
-            memory, forgotten = forget(memory, blocks)
-            self.memory, seen, moved = know_moved(
-                self.scene, memory, change.ids, policies.tracks.mature_hits, policies.moved
+            votes = name_owners(owner, held, NO_ID if self.model.decides_all else NO_VOTE)
+            surface = Surface(voxels.keys, votes, rgb, sighting.ids)
+            self.memory, ids, events = integrate(
+                self.scene, change, surface, free, self.config, self.frame_index
             )
         with timer.stage(timing.REPORT):
-            update = report_frame(frame, masks, cloud, instances, seen, self.memory, self._reading())
+            update = report_frame(frame, masks, cloud, instances, ids, self.memory, self._reading())
         self.frame_index += 1
         update = dataclasses.replace(
             update,
             frame_index=self.frame_index - 1,
-            events=corrected + change.events + gone + forgotten + moved,
+            events=corrected + change.events + events,
             timings_ms=timer.milliseconds(),
         )
         if self.views is not None:
@@ -165,10 +136,10 @@ class OnlineSegmenter:
 
     def warm_up(self) -> None:
         """Do everything once on a made-up frame, so that the first real one is not slow; keep nothing."""
-        frame, masks = _made_up()
+        frame, masks = made_up_frame()
         features = self.mask_maker.warm_up(frame).features
         masks = dataclasses.replace(masks, features=features)
-        rehearsal = OnlineSegmenter(_Ready(masks), self.model, self.assigner, self.config, self.device)
+        rehearsal = OnlineSegmenter(ReadyMasks(masks), self.model, self.assigner, self.config, self.device)
         for _ in range(2):  # the second time there are tracks
             rehearsal.step(frame)
 
@@ -325,29 +296,3 @@ class OnlineSegmenter:
         blocks = self._carry_on(config.blocks_per_frame)
         self.memory, forgotten = forget(self.memory, blocks)
         return events + forgotten
-
-
-@dataclass(frozen=True, eq=False)
-class _Ready:
-    """A mask maker that has its masks already."""
-
-    masks: MaskImage
-
-    def __call__(self, frame: Frame) -> MaskImage:
-        return self.masks
-
-    def with_config(self, config: object) -> _Ready:
-        return self
-
-    warm_up = __call__
-
-
-def _made_up() -> tuple[Frame, MaskImage]:
-    """Return a frame of a wall before the camera, and masks of its two halves."""
-    height, width = 480, 640
-    camera = CameraIntrinsics(500.0, 500.0, width / 2, height / 2, width, height)
-    index = np.zeros((height, width), np.int32)
-    index[:, width // 2 :] = 1
-    rgb = np.full((height, width, 3), 128, np.uint8)
-    frame = Frame(rgb, np.full((height, width), 2.0, np.float32), camera, np.eye(4), 1)
-    return frame, MaskImage(index, np.ones(2, np.float32))

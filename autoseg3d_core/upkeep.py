@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from autoseg3d_core.carving import CarvingConfig, FreeSpace
-from autoseg3d_core.geometry.voxels import Voxels
+from autoseg3d_core.policies import PipelineConfig
 from autoseg3d_core.scene_map import SceneMap, centers_of
 from autoseg3d_core.structures import (
     ABSENT,
@@ -27,6 +28,19 @@ from autoseg3d_core.tracking.extent import Ruler, count_voxels
 from autoseg3d_core.tracking.lifecycle import Advance, end_tracks, rename
 from autoseg3d_core.tracking.moved import MovedConfig, keep_gone, know_again, remember_looks, remember_places
 from autoseg3d_core.tracking.presence import count_backed, count_carved, is_seen_through
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """The voxels in which a frame sees a surface: the id that each votes for, its colour, its id on the map.
+
+    `votes` is `NO_ID` for a vote for no object, `NO_VOTE` for none at all; colours are from 0 to 1.
+    """
+
+    keys: Int64[Tensor, " voxels"]
+    votes: Int64[Tensor, " voxels"]
+    rgb: Float[Tensor, "voxels 3"]
+    on_map: Int64[Tensor, " voxels"]
 
 
 def find_free(scene: SceneMap, frame: Frame, config: CarvingConfig, turn: int) -> Int64[Tensor, " free"]:
@@ -49,22 +63,45 @@ def with_looks(
     return dataclasses.replace(change, memory=memory)
 
 
-def write_frame(
+def integrate(
     scene: SceneMap,
     change: Advance,
-    voxels: Voxels,
-    ids: Int64[Tensor, " voxels"],
-    rgb: Float[Tensor, "voxels 3"],
+    surface: Surface,
+    free: Int64[Tensor, " free"],
+    policies: PipelineConfig,
     now: int,
-) -> tuple[MapChange, int]:
+) -> tuple[Memory, Int64[Tensor, " instances"], tuple[Event, ...]]:
+    """Write frame `now` into the map, and take votes from the voxels `free` of it.
+
+    Returns the memory whose tracks agree with the map, the ids of the frame's instances, and events.
+    """
+    written, blocks = _write(scene, change, surface, now)
+    carved = scene.take_votes(free, policies.carving.votes)
+    memory, gone = _settle(
+        scene,
+        change.memory,
+        written,
+        carved,
+        surface.on_map,
+        policies.carving.gone_share,
+        policies.moved,
+    )
+    memory, forgotten = forget(memory, blocks)
+    mature_hits = policies.tracks.mature_hits
+    memory, ids, moved = _know_moved(scene, memory, change.ids, mature_hits, policies.moved)
+    return memory, ids, gone + forgotten + moved
+
+
+def _write(scene: SceneMap, change: Advance, surface: Surface, now: int) -> tuple[MapChange, int]:
     """Write a frame into the map; return what ids gained and lost, and how many blocks had to go."""
     relabelled = scene.relabel(change.old_ids, change.new_ids, change.old_tracks.world_reach)
-    color = (rgb * 255).to(torch.uint8)
-    voted, blocks = scene.integrate(voxels.keys, ids, color, now, change.memory.history.current)
+    color = (surface.rgb * 255).to(torch.uint8)
+    keyframe = change.memory.history.current
+    voted, blocks = scene.integrate(surface.keys, surface.votes, color, now, keyframe)
     return relabelled.append(voted), blocks
 
 
-def settle(
+def _settle(
     scene: SceneMap,
     memory: Memory,
     written: MapChange,
@@ -89,7 +126,7 @@ def settle(
     return end_tracks(memory, gone, "its place is empty", EventKind.GONE)
 
 
-def know_moved(
+def _know_moved(
     scene: SceneMap, memory: Memory, ids: Int64[Tensor, " instances"], mature_hits: int, config: MovedConfig
 ) -> tuple[Memory, Int64[Tensor, " instances"], tuple[Event, ...]]:
     """Return the memory in which what moved has its old id, the ids of the frame's instances, and events."""

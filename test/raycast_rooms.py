@@ -9,7 +9,8 @@ from scipy.spatial.transform import Rotation
 from autoseg3d_core.carving import CarvingConfig
 from autoseg3d_core.lifting import LiftingConfig
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
-from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
+from autoseg3d_core.pipeline import OnlineSegmenter
+from autoseg3d_core.policies import PipelineConfig
 from autoseg3d_core.structures import CameraIntrinsics, Frame, MaskImage
 from autoseg3d_core.tracking.assignment import ManyToOne
 from autoseg3d_core.tracking.keyframes import ClosureConfig

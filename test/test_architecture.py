@@ -31,13 +31,18 @@ LAYERS = (
         "scene_map",
         "carving",
     ),
-    ("models", "datasets", "visualization", "upkeep"),
+    ("models", "datasets", "visualization", "policies", "upkeep"),
     ("pipeline", "report", "closure", "checkpoints", "evaluation", "plausibility"),
     ("build", "running", "simulation"),
     ("training",),
     ("cli",),
 )
-SIBLINGS = {("pipeline", "report"), ("pipeline", "closure"), ("config_text", "config")}
+SIBLINGS = {
+    ("pipeline", "report"),
+    ("pipeline", "closure"),
+    ("upkeep", "policies"),
+    ("config_text", "config"),
+}
 SIBLINGS |= {(part, "errors") for part in LAYERS[0]}
 """Pairs of one layer of which the first may import the second."""
 LAYER_OF = {part: level for level, parts in enumerate(LAYERS) for part in parts}

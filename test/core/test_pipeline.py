@@ -10,7 +10,8 @@ from autoseg3d_core.geometry.transforms import pose_from_quaternion
 from autoseg3d_core.lifting import LiftingConfig
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
 from autoseg3d_core.models.perception import move_to_scene
-from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
+from autoseg3d_core.pipeline import OnlineSegmenter
+from autoseg3d_core.policies import PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
 from autoseg3d_core.structures import EventKind, InputError, MaskImage
 from autoseg3d_core.tracking.assignment import ManyToOne

@@ -19,7 +19,8 @@ from autoseg3d_core.lifting import LiftingConfig
 from autoseg3d_core.models.esam import Esam
 from autoseg3d_core.models.overlap import Overlap, OverlapConfig
 from autoseg3d_core.models.perception import NetworkConfig
-from autoseg3d_core.pipeline import OnlineSegmenter, PipelineConfig
+from autoseg3d_core.pipeline import OnlineSegmenter
+from autoseg3d_core.policies import PipelineConfig
 from autoseg3d_core.resources import resource_path
 from autoseg3d_core.scene_map import MapConfig
 from autoseg3d_core.snapshot import file

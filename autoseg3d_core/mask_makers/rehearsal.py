@@ -1,0 +1,37 @@
+"""A made-up frame and its masks, to run everything once before the first real frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoseg3d_core.structures import CameraIntrinsics, Frame, MaskImage
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyMasks:
+    """A mask maker that returns the same masks for every frame."""
+
+    masks: MaskImage
+
+    def __call__(self, frame: Frame) -> MaskImage:
+        """Return the masks."""
+        return self.masks
+
+    def with_config(self, config: object) -> ReadyMasks:
+        """Return itself: it has no settings."""
+        return self
+
+    warm_up = __call__
+
+
+def made_up_frame() -> tuple[Frame, MaskImage]:
+    """Return a frame of a wall 2 m before the camera, 640x480, and masks of its two halves."""
+    height, width = 480, 640
+    camera = CameraIntrinsics(500.0, 500.0, width / 2, height / 2, width, height)
+    index = np.zeros((height, width), np.int32)
+    index[:, width // 2 :] = 1
+    rgb = np.full((height, width, 3), 128, np.uint8)
+    frame = Frame(rgb, np.full((height, width), 2.0, np.float32), camera, np.eye(4), 1)
+    return frame, MaskImage(index, np.ones(2, np.float32))
