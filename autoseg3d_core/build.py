@@ -38,7 +38,7 @@ from autoseg3d_core.models.samosaic3d import Samosaic3D, SamosaicConfig, in_two_
 from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.policies import PipelineConfig
 from autoseg3d_core.scene_map import MapConfig
-from autoseg3d_core.sparse.layers import INSTALL, Backend, backend_of, spconv_is_for_gpus, triton_works
+from autoseg3d_core.sparse.backends import backend_on
 from autoseg3d_core.structures import UNNAMED, InputError
 from autoseg3d_core.tracking.assignment import Assigner, InStages, ManyToOne, OneToOne, WithPieces
 from autoseg3d_core.tracking.keyframes import ClosureConfig
@@ -174,7 +174,7 @@ def load_from(config: Config) -> Network:
     """Return the network that the config names, on its device."""
     settings, place = config.model.network, device(config.device)
     without = [part.strip() for part in settings.without.split(",") if part.strip()]
-    backend = sparse_backend(settings.backend, place)
+    backend = backend_on(place, settings.backend)
     weights = weights_path(settings.weights or OWN_WEIGHTS[config.model.name])
     network = load_network(weights, backend, without).to(place)
     return network.halve_unet() if in_half_precision(settings.precision, place) else network
@@ -191,27 +191,6 @@ def in_half_precision(name: str, place: torch.device) -> bool:
             f"model.network.precision=half needs a GPU, but the device is {place}: set full or auto"
         )
     return on_gpu and name != "full"
-
-
-def sparse_backend(name: str, place: torch.device) -> Backend:
-    """Return the backend of a name; auto takes the fastest that works on the device.
-
-    Raises `ConfigError` where a backend is asked for that does not run on the device.
-    """
-    on_gpu = place.type == "cuda"
-    if name == "auto":
-        return backend_of(_fastest_on_a_gpu(place) if on_gpu else "torch")
-    if name == "spconv" and on_gpu and spconv_is_for_gpus() is False:
-        raise ConfigError(f"the installed spconv is a CPU build, but the device is {place}: {INSTALL}")
-    if name == "triton" and not on_gpu:
-        raise ConfigError(f"model.network.backend=triton needs a GPU, but the device is {place}: set auto")
-    return backend_of(name)
-
-
-def _fastest_on_a_gpu(place: torch.device) -> str:
-    if triton_works(place):
-        return "triton"
-    return "spconv" if spconv_is_for_gpus() else "gather"
 
 
 MODELS: dict[str, Callable[[Config, Network | None], tuple[Model, Assigner]]] = {

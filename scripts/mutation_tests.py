@@ -35,6 +35,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "tracking/assignment": ("tracking/test_assignment", *LEARNED),
     "tracking/boxes": ("tracking/test_extent",),
     "tracking/extent": ("tracking/test_extent", "test_pipeline"),
+    "tracking/growth": ("tracking/test_lifecycle", "test_pipeline", "models/test_esam"),
     "tracking/joining": ("tracking/test_lifecycle", "models/test_overlap", "test_pipeline"),
     "tracking/keyframes": ("test_closure", SETTINGS),
     "tracking/moved": ("tracking/test_moved", SETTINGS),

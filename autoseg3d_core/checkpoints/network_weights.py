@@ -10,7 +10,7 @@ from autoseg3d_core.checkpoints.format import Checkpoint, fill, load
 from autoseg3d_core.checkpoints.weights import sha256_of
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.network_shape import PARTS, NetworkShape
-from autoseg3d_core.sparse.layers import TORCH, Backend
+from autoseg3d_core.sparse.backends import TORCH, Backend
 from autoseg3d_core.structures import InputError
 
 

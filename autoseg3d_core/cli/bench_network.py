@@ -23,7 +23,7 @@ from autoseg3d_core.models.network import Network
 from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.modules.sparse_unet import SHAPES
 from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
-from autoseg3d_core.sparse.layers import BACKENDS, backend_of
+from autoseg3d_core.sparse.backends import BACKENDS, backend_of
 from autoseg3d_core.structures import FragmentCloud
 from autoseg3d_core.timing import StageTimer
 from autoseg3d_core.visualization.report import text_table

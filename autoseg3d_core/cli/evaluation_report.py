@@ -16,8 +16,8 @@ from autoseg3d_core.evaluation.average_precision import JUDGED_AT, curve
 from autoseg3d_core.evaluation.scene_labels import PUBLISHED
 from autoseg3d_core.evaluation.scene_scores import Scores, pooled
 from autoseg3d_core.structures import InputError
-from autoseg3d_core.visualization.html_page import Section, code, figure, grid, heading, page, picture, table
 from autoseg3d_core.visualization.plots import Line, line_plot
+from autoseg3d_core.visualization.web_page import Section, code, figure, grid, heading, page, picture, table
 
 WORST = 12
 """Objects of a row that are shown, those found worst first."""

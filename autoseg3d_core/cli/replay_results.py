@@ -12,17 +12,27 @@ import numpy as np
 
 from autoseg3d_core.cli.bench import StageTimes
 from autoseg3d_core.cli.score_table import score_tables
-from autoseg3d_core.datasets.image_files import read_color
 from autoseg3d_core.evaluation.scene_scores import Scores
 from autoseg3d_core.evaluation.score_file import in_percent
 from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.structures import UNNAMED, SceneObject
-from autoseg3d_core.visualization import page
 from autoseg3d_core.visualization.objects_table import write_objects
 from autoseg3d_core.visualization.picture_file import write_picture
 from autoseg3d_core.visualization.ply import write_ply
 from autoseg3d_core.visualization.report import text_table
 from autoseg3d_core.visualization.scene_view import ASLANT, FROM_ABOVE, scene_view
+from autoseg3d_core.visualization.web_page import (
+    Section,
+    code,
+    details,
+    figure,
+    grid,
+    image,
+    page,
+    paragraph,
+    picture,
+    table,
+)
 
 RESULTS = {
     "index.html": "a page with pictures, objects, scores and times, for your browser",
@@ -102,39 +112,33 @@ def _page(
     times: Sequence[tuple[str, float, float]],
 ) -> str:
     """Return a page with everything there is to look at."""
-    parts = [
-        page.paragraph(". ".join(words)),
-        page.picture(_read(out / "scene.png"), "the map, its ceiling cut away"),
-    ]
-    parts += [page.picture(_read(out / "from_above.png"), "from above")]
+    views = (("scene.png", "the map, its ceiling cut away"), ("from_above.png", "from above"))
     largest = sorted(objects, key=lambda thing: -len(thing.points))[:BEST_SHOWN]
-    parts += [page.heading(f"{len(objects)} objects"), page.side_by_side(map(_card, largest), "cards")]
     header = ("id", "name", "score", "frames seen", "length m", "width m", "height m", "x m", "y m", "z m")
-    parts.append(page.details("table of all objects", page.table(header, map(_row, objects))))
-    if scores:
-        parts += [page.heading("Scores"), page.plain(scores)]
+    all_objects = details("table of all objects", table(header, list(map(_row, objects)), decimals=2))
     frames = sorted((out / "frames").glob("*.png"))
-    parts.append(page.heading("Frames"))
-    parts.append(page.side_by_side(page.picture(_read(file), f"frame {int(file.stem)}") for file in frames))
-    if times:
-        parts += [
-            page.heading("Time per frame"),
-            page.table(("stage", "median ms", "95th percentile ms"), times),
-        ]
-    return page.page(f"autoseg3d: {source}", parts)
+    stages = table(("stage", "median ms", "95th percentile ms"), times) if times else ""
+    sections = [
+        Section("Map", "", grid([figure(picture(out / name, said), said) for name, said in views], 420)),
+        Section(f"{len(objects)} objects", "", grid(list(map(_card, largest)), 150, "cards") + all_objects),
+        Section("Scores", "", code(scores) if scores else ""),
+        Section("Frames", "", grid([_frame(file) for file in frames], 280)),
+        Section("Time per frame", "", stages),
+    ]
+    return page(f"autoseg3d: {source}", ". ".join(words), sections)
+
+
+def _frame(file: Path) -> str:
+    caption = f"frame {int(file.stem)}"
+    return figure(picture(file, caption), caption)
 
 
 def _card(thing: SceneObject) -> str:
     size = " x ".join(f"{side:.2f}" for side in thing.oriented_box[3:6].tolist())
-    if thing.picture is None:
-        return page.paragraph(f"{thing.id} {thing.label}, {size} m")
-    return page.picture(thing.picture, f"{thing.id} {thing.label}, {size} m")
+    caption = f"{thing.id} {thing.label}, {size} m"
+    return paragraph(caption) if thing.picture is None else figure(image(thing.picture, caption), caption)
 
 
 def _row(thing: SceneObject) -> tuple[Any, ...]:
     x, y, z, length, width, height = thing.oriented_box[:6].tolist()
     return thing.id, thing.label, thing.score, thing.frames_seen, length, width, height, x, y, z
-
-
-def _read(path: Path) -> np.ndarray:
-    return read_color(path)

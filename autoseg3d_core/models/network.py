@@ -27,7 +27,7 @@ from autoseg3d_core.modules.recent_queries import Recent, RecentQueries
 from autoseg3d_core.modules.sparse_unet import SHAPES, SparseUNet
 from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
 from autoseg3d_core.modules.wholeness import UNKNOWN, WholenessEmbedding, wholeness_of_groups
-from autoseg3d_core.sparse.layers import TORCH, Backend
+from autoseg3d_core.sparse.backends import TORCH, Backend
 from autoseg3d_core.sparse.tensor import Geometry, SparseTensor
 from autoseg3d_core.structures import FragmentCloud, InputError
 

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from autoseg3d_core.sparse.layers import TORCH, Backend, SubmanifoldConv
+from autoseg3d_core.sparse.backends import TORCH, Backend
+from autoseg3d_core.sparse.layers import SubmanifoldConv
 from autoseg3d_core.sparse.tensor import SparseTensor
 
 BLOCK_MOMENTUM = 0.1

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from torch import nn
 
 from autoseg3d_core.modules.sparse_unet import UNetShape
-from autoseg3d_core.sparse.layers import TORCH, Backend
+from autoseg3d_core.sparse.backends import TORCH, Backend
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from autoseg3d_core.modules.blocks import ConvNormRelu, PointwiseNormRelu, ResidualBlock
-from autoseg3d_core.sparse.layers import TORCH, Backend, DownConv, SubmanifoldConv, UpConv
+from autoseg3d_core.sparse.backends import TORCH, Backend
+from autoseg3d_core.sparse.layers import DownConv, SubmanifoldConv, UpConv
 from autoseg3d_core.sparse.tensor import SparseTensor
 
 

@@ -19,8 +19,9 @@ from autoseg3d_core.geometry.groups import group_mean
 from autoseg3d_core.modules.blocks import ConvNormRelu, Norm
 from autoseg3d_core.modules.part import Around
 from autoseg3d_core.modules.voxel_store import VoxelRows, VoxelStore
+from autoseg3d_core.sparse.backends import TORCH, Backend
 from autoseg3d_core.sparse.keys import BATCH_BEGIN
-from autoseg3d_core.sparse.layers import TORCH, Backend, SubmanifoldConv
+from autoseg3d_core.sparse.layers import SubmanifoldConv
 from autoseg3d_core.sparse.tensor import SparseTensor, tensor_of_keys
 
 SURROUNDINGS = 0.75

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Int64
@@ -23,9 +22,9 @@ from autoseg3d_core.structures import (
     EventKind,
     FrameInstances,
     Memory,
-    Sightings,
     Tracks,
 )
+from autoseg3d_core.tracking.growth import inherit, observe
 from autoseg3d_core.tracking.joining import add_votes, find_joins
 
 MOST_WORTH = 50
@@ -123,7 +122,7 @@ def advance(
     new = (row == ABSENT).nonzero()[:, 0]
     row[new] = len(before) + torch.arange(len(new), device=row.device)
     born = _bear(instances[new], association, new, memory.next_id, stamp_ns)
-    tracks = _observe(before.append(born), instances, association, row, config, stamp_ns)
+    tracks = observe(before.append(born), instances, association, row, config.blend, stamp_ns)
     tracks = dataclasses.replace(
         tracks, anchors=torch.where(tracks.misses == 0, memory.history.current, tracks.anchors)
     )
@@ -196,57 +195,11 @@ def _bear(
     )
 
 
-def _observe(
-    tracks: Tracks,
-    instances: FrameInstances,
-    association: Association,
-    row: Tensor,
-    config: TracksConfig,
-    stamp_ns: int,
-) -> Tracks:
-    """Return the tracks after this frame's sightings, several of which may belong to one track."""
-    count = torch.zeros_like(tracks.hits).index_add_(0, row, torch.ones_like(row))
-    seen = count > 0
-    sightings = Sightings(row, count, (1.0 / (tracks.hits + 1)).clamp(min=config.blend) * seen)
-    labels, votes = _voted_labels(tracks, instances, row)
-    return dataclasses.replace(
-        tracks,
-        labels=labels,
-        label_votes=votes,
-        remembered=tracks.remembered.observe(association.to_remember, sightings),
-        world_reach=_grow(tracks.world_reach, row, instances.world_boxes),
-        centroids=sightings.blend(tracks.centroids, instances.centroids),
-        scores=sightings.blend(tracks.scores, instances.scores),
-        hits=tracks.hits + seen,
-        misses=torch.where(seen, 0, tracks.misses + 1),
-        last_seen_ns=torch.where(seen, stamp_ns, tracks.last_seen_ns),
-    )
-
-
-def _grow(boxes: Tensor, row: Tensor, others: Tensor) -> Tensor:
-    """Return the boxes grown around others; `row` says which of ours each of them belongs to."""
-    spread: dict[str, Any] = {"index": row[:, None].expand(-1, 3), "include_self": True}
-    low = boxes[:, :3].scatter_reduce(0, src=others[:, :3], reduce="amin", **spread)
-    high = boxes[:, 3:].scatter_reduce(0, src=others[:, 3:], reduce="amax", **spread)
-    return torch.cat([low, high], dim=1)
-
-
-def _voted_labels(tracks: Tracks, instances: FrameInstances, row: Tensor) -> tuple[Tensor, Tensor]:
-    """Return each track's label and its votes: scores for it add up, those for another label take away.
-
-    A label without votes gives way to what this frame says (Boyer and Moore's majority vote, weighted).
-    """
-    speaks_for = torch.where(instances.labels == tracks.labels[row], 1.0, -1.0)
-    votes = tracks.label_votes.index_add(0, row, speaks_for * instances.scores)
-    said = tracks.labels.index_copy(0, row, instances.labels)
-    return torch.where(votes < 0, said, tracks.labels), votes.abs()
-
-
 def _end(
     tracks: Tracks, older: Tensor, younger: Tensor, config: TracksConfig
 ) -> tuple[Tracks, Tracks, Tensor]:
     """Return the surviving tracks, those that ended (ids ascending) and the heir's id of each."""
-    tracks = _inherit(tracks, older, younger)
+    tracks = inherit(tracks, older, younger)
     joined = torch.isin(tracks.ids, younger)
     stale = ~is_mature(tracks, config) & (tracks.misses >= config.tentative_frames)
     over = _beyond_capacity(tracks, ~(joined | stale), config.max_tracks)
@@ -255,19 +208,6 @@ def _end(
     heirs = torch.full_like(ended.ids, NO_ID)
     heirs[torch.isin(ended.ids, younger)] = older  # `younger` ascends like the ids
     return tracks[~gone] if len(ended) else tracks, ended, heirs
-
-
-def _inherit(tracks: Tracks, older: Tensor, younger: Tensor) -> Tracks:
-    """Return the tracks where each older one has what its younger ones saw."""
-    to, of = tracks.index_of(older), tracks.index_of(younger)
-    return dataclasses.replace(
-        tracks,
-        remembered=tracks.remembered.join(to, of),
-        world_reach=_grow(tracks.world_reach, to, tracks.world_reach[of]),
-        hits=tracks.hits.scatter_reduce(0, to, tracks.hits[of], "amax"),
-        misses=tracks.misses.scatter_reduce(0, to, tracks.misses[of], "amin"),
-        last_seen_ns=tracks.last_seen_ns.scatter_reduce(0, to, tracks.last_seen_ns[of], "amax"),
-    )
 
 
 def _beyond_capacity(tracks: Tracks, alive: Tensor, capacity: int) -> Tensor:

@@ -1,6 +1,5 @@
 import dataclasses
 import sys
-import types
 
 import pytest
 import torch
@@ -38,33 +37,6 @@ def test_the_published_settings_of_esam_are_kept_in_a_file():
 
 
 @pytest.mark.parametrize(
-    ("asked", "device", "triton", "for_gpus", "name"),
-    [
-        ("auto", "cuda", True, True, "triton"),
-        ("auto", "cuda", False, True, "spconv"),
-        ("auto", "cuda", False, False, "gather"),
-        ("auto", "cuda", False, None, "gather"),
-        ("auto", "cpu", True, True, "torch"),
-        ("spconv", "cpu", True, False, "spconv"),
-        ("torch", "cuda", True, True, "torch"),
-        ("gather", "cpu", True, True, "gather"),
-    ],
-)
-def test_a_device_gets_the_fastest_backend_that_works_on_it(
-    monkeypatch, asked, device, triton, for_gpus, name
-):
-    monkeypatch.setattr(build, "spconv_is_for_gpus", lambda: for_gpus)
-    monkeypatch.setattr(build, "triton_works", lambda place: triton)
-    monkeypatch.setattr(build, "backend_of", lambda name: types.SimpleNamespace(name=name))
-    assert build.sparse_backend(asked, torch.device(device)).name == name
-
-
-def test_triton_is_refused_on_a_cpu_with_what_to_set():
-    with pytest.raises(ConfigError, match=r"backend=triton needs a GPU.*cpu: set auto"):
-        build.sparse_backend("triton", torch.device("cpu"))
-
-
-@pytest.mark.parametrize(
     ("asked", "device", "half"),
     [
         ("auto", "cuda", True),
@@ -82,12 +54,6 @@ def test_half_precision_is_refused_on_a_cpu():
     given = ("model.network.precision=half", "device=cpu")
     with pytest.raises(ConfigError, match=r"precision=half.*cpu: set full"):
         build.online_segmenter(build.load(None, given))
-
-
-def test_a_cpu_build_of_spconv_is_refused_on_a_gpu_with_what_to_install(monkeypatch):
-    monkeypatch.setattr(build, "spconv_is_for_gpus", lambda: False)
-    with pytest.raises(ConfigError, match=r"pip install.*spconv-cu120"):
-        build.sparse_backend("spconv", torch.device("cuda"))
 
 
 def test_live_settings_of_a_mask_maker_change_and_its_network_stays():

@@ -9,8 +9,8 @@ from autoseg3d_core.models.network import Network, NetworkMemory
 from autoseg3d_core.models.network_shape import NetworkShape
 from autoseg3d_core.modules.voxel_memory import VoxelMemoryAdapter
 from autoseg3d_core.operation_counts import Counts, OperationTimer
+from autoseg3d_core.sparse.backends import backend_of
 from autoseg3d_core.sparse.keys import Distinct
-from autoseg3d_core.sparse.layers import backend_of
 from autoseg3d_core.structures import FragmentCloud
 
 WAITS = {

@@ -13,8 +13,8 @@ from autoseg3d_core.modules.fragment_pooling import FragmentPooling
 from autoseg3d_core.modules.query_decoder import DecoderShape, QueryDecoder
 from autoseg3d_core.modules.sparse_unet import EDGE, RES16UNET34C, SHAPES, SparseUNet
 from autoseg3d_core.modules.voxel_memory import VoxelMemoryAdapter
+from autoseg3d_core.sparse.backends import backend_of
 from autoseg3d_core.sparse.kernel_maps import submanifold_map
-from autoseg3d_core.sparse.layers import backend_of
 from autoseg3d_core.sparse.tensor import sparse_batch, sparse_tensor
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from autoseg3d_core.sparse.layers import Backend, backend_of
+from autoseg3d_core.sparse.backends import Backend, backend_of
 from autoseg3d_core.sparse.tensor import sparse_batch, sparse_tensor
 
 KERNELS = [(3, 1), (3, 2), (3, 3), (5, 1), (5, 2)]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from autoseg3d_core.sparse.layers import Backend, backend_of
+from autoseg3d_core.sparse.backends import Backend, backend_of
 from autoseg3d_core.sparse.tensor import SparseTensor, sparse_tensor
 
 

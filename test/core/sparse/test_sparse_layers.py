@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from autoseg3d_core.config import ConfigError
-from autoseg3d_core.sparse.layers import DownConv, SubmanifoldConv, UpConv, backend_of, triton_works
+from autoseg3d_core.sparse.backends import backend_of, triton_works
+from autoseg3d_core.sparse.layers import DownConv, SubmanifoldConv, UpConv
 from autoseg3d_core.sparse.tensor import sparse_tensor
 
 

@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autoseg3d_core.sparse.layers import (
-    Backend,
-    DownConv,
-    SubmanifoldConv,
-    UpConv,
-    backend_of,
-    spconv_is_for_gpus,
-)
+from autoseg3d_core.sparse.backends import Backend, backend_of, spconv_is_for_gpus
+from autoseg3d_core.sparse.layers import DownConv, SubmanifoldConv, UpConv
 from autoseg3d_core.sparse.tensor import sparse_tensor
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -1,4 +1,4 @@
-"""Pieces of an HTML page that needs no other file and no network."""
+"""Web pages in one file, which needs no other file and no network: sections, tables and pictures."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
+from jaxtyping import UInt8
 
 NO_VALUE = "&ndash;"
+JPEG_QUALITY = 82
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c1f23; background: #fff; max-width: 1180px;
   margin: 2rem auto; padding: 0 1.2rem; }
@@ -30,6 +33,7 @@ pre { background: #f5f6f8; padding: .7rem .9rem; border-radius: 6px; white-space
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(var(--least), 1fr)); }
 figure { margin: 0; }
 figure img, figure svg { width: 100%; height: auto; border-radius: 5px; display: block; }
+.cards img { height: 120px; object-fit: contain; background: #f3f3f3; }
 figcaption { font-size: .82rem; color: #41474e; margin-top: .3rem; }
 """
 
@@ -60,8 +64,13 @@ def page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
     )
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[Any]], best: Sequence[int] = ()) -> str:
-    """Return a table; in each of the columns `best`, the highest of several numbers is set in bold."""
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[Any]], best: Sequence[int] = (), decimals: int = 1
+) -> str:
+    """Return a table; in each of the columns `best`, the highest of several numbers is set in bold.
+
+    Floats have so many `decimals`; NaN and None are shown as a dash.
+    """
     highest = {
         column: max((row[column] for row in rows if _is_number(row[column])), default=None) for column in best
     }
@@ -71,7 +80,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]], best: Sequence[i
         for column, value in enumerate(row):
             is_best = len(rows) > 1 and column in highest and value == highest[column]
             kind = "best" if is_best else "text" if isinstance(value, str) and column else ""
-            cells.append(f'<td class="{kind}">{_cell(value)}</td>' if kind else f"<td>{_cell(value)}</td>")
+            opened = f'<td class="{kind}">' if kind else "<td>"
+            cells.append(f"{opened}{_cell(value, decimals)}</td>")
         lines.append(f"<tr>{''.join(cells)}</tr>")
     head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
     body = "".join(lines)
@@ -83,14 +93,26 @@ def heading(text: str) -> str:
     return f"<h3>{html.escape(text)}</h3>"
 
 
+def paragraph(text: str) -> str:
+    """Return a paragraph of plain text."""
+    return f"<p>{html.escape(text)}</p>"
+
+
+def details(summary: str, content: str) -> str:
+    """Return content that is shown when its summary is clicked."""
+    return f"<details><summary>{html.escape(summary)}</summary>{content}</details>"
+
+
 def code(text: str) -> str:
     """Return text as it is typed."""
     return f"<pre>{html.escape(text)}</pre>"
 
 
-def grid(figures: Sequence[str], least_px: int = 420) -> str:
-    """Return figures beside each other, as many as fit."""
-    return f'<div class="grid" style="--least: {least_px}px">{"".join(figures)}</div>' if figures else ""
+def grid(figures: Sequence[str], least_px: int = 420, kind: str = "") -> str:
+    """Return figures beside each other, as many as fit; those of the kind `cards` are equally high."""
+    if not figures:
+        return ""
+    return f'<div class="{f"grid {kind}".strip()}" style="--least: {least_px}px">{"".join(figures)}</div>'
 
 
 def figure(content: str, caption: str) -> str:
@@ -98,15 +120,19 @@ def figure(content: str, caption: str) -> str:
     return f"<figure>{content}<figcaption>{html.escape(caption)}</figcaption></figure>"
 
 
-def picture(file: Path, alt: str, width: int | None = None, quality: int = 82) -> str:
+def picture(file: Path, alt: str, width: int | None = None) -> str:
     """Return a picture file as part of the page, no wider than `width`; nothing if it is not there."""
-    image = cv2.imread(str(file)) if file.is_file() else None
-    if image is None:
-        return ""
-    if width is not None and image.shape[1] > width:
-        size = (width, round(image.shape[0] * width / image.shape[1]))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    found = cv2.imread(str(file)) if file.is_file() else None
+    return "" if found is None else image(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), alt, width)
+
+
+def image(rgb: UInt8[np.ndarray, "height width 3"], alt: str, width: int | None = None) -> str:
+    """Return a picture as part of the page, as JPEG, no wider than `width`; `alt` describes it."""
+    if width is not None and rgb.shape[1] > width:
+        size = (width, round(rgb.shape[0] * width / rgb.shape[1]))
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)[1].tobytes()
     text = base64.b64encode(data).decode()
     return f'<img src="data:image/jpeg;base64,{text}" alt="{html.escape(alt, quote=True)}">'
 
@@ -115,7 +141,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not math.isnan(value)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, decimals: int) -> str:
     if isinstance(value, float):
-        return NO_VALUE if math.isnan(value) else f"{value:.1f}"
+        return NO_VALUE if math.isnan(value) else f"{value:.{decimals}f}"
     return NO_VALUE if value is None else html.escape(str(value))
