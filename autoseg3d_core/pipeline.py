@@ -20,7 +20,7 @@ from autoseg3d_core.geometry.scene_origin import scene_origin
 from autoseg3d_core.geometry.voxels import Voxels, voxelize
 from autoseg3d_core.lifting import check_frame, lift
 from autoseg3d_core.mask_makers.interface import MaskMaker
-from autoseg3d_core.mask_makers.rehearsal import ReadyMasks, made_up_frame
+from autoseg3d_core.mask_makers.rehearsal import made_up_frame
 from autoseg3d_core.models.interface import Model, Sighting
 from autoseg3d_core.policies import PipelineConfig
 from autoseg3d_core.report import (
@@ -32,6 +32,7 @@ from autoseg3d_core.report import (
     report_tracks,
 )
 from autoseg3d_core.scene_map import SceneMap
+from autoseg3d_core.side_stream import SideStream
 from autoseg3d_core.snapshot.snapshots import load_snapshot, save_snapshot
 from autoseg3d_core.structures import (
     NO_ID,
@@ -48,6 +49,7 @@ from autoseg3d_core.structures import (
     SceneObject,
     SceneUpdate,
     Snapshot,
+    TimedMasks,
     TrackTable,
 )
 from autoseg3d_core.timing import Timer
@@ -78,19 +80,35 @@ class OnlineSegmenter:
         self.config, self.label_names, self.views = config, tuple(label_names), views
         self.device = torch.device(device)
         self.make_timer: Callable[[], Timer] = partial(timing.timer_for, self.device)
+        self._beside = SideStream(self.device)
         self.scene = SceneMap(config.map, device)
         self.memory = Memory.empty(model.empty_rows(), device=device)
         self.frame_index = 0
 
     @torch.inference_mode()
-    def step(self, frame: Frame) -> SceneUpdate:
-        """Return what this frame changed; raises `InputError`, and changes nothing, if it is unusable."""
+    def make_masks(self, frame: Frame) -> TimedMasks:
+        """Return the 2D masks of a frame, for `step`; another thread may do so while a step runs.
+
+        They depend on nothing but the frame and the mask maker. Raises `InputError` if it is unusable.
+        """
         if not isinstance(frame, Frame):
             raise InputError(f"step takes a Frame, not {type(frame).__name__}: see frame_from_arrays")
         check_frame(frame)
         timer = self.make_timer()
-        with timer.stage(timing.MASK):
+        with self._beside.running(), timer.stage(timing.MASK):
             masks = self.mask_maker(frame)
+        return TimedMasks(masks, timer.milliseconds())
+
+    @torch.inference_mode()
+    def step(self, frame: Frame, made: TimedMasks | None = None) -> SceneUpdate:
+        """Return what this frame changed; raises `InputError`, and changes nothing, if it is unusable.
+
+        `made` has the masks that `make_masks` returned of this frame; without, they are made now.
+        """
+        made = made or self.make_masks(frame)
+        masks = made.image
+        self._beside.hand_over(masks.features)
+        timer = self.make_timer()
         with timer.stage(timing.CORRECT):
             corrected = self._closed(frame)
         with timer.stage(timing.LIFT):
@@ -126,7 +144,7 @@ class OnlineSegmenter:
             update,
             frame_index=self.frame_index - 1,
             events=corrected + change.events + events,
-            timings_ms=timer.milliseconds(),
+            timings_ms={**made.timings_ms, **timer.milliseconds()},
         )
         if self.views is not None:
             self.views.look(frame, update)
@@ -139,9 +157,9 @@ class OnlineSegmenter:
         frame, masks = made_up_frame()
         features = self.mask_maker.warm_up(frame).features
         masks = dataclasses.replace(masks, features=features)
-        rehearsal = OnlineSegmenter(ReadyMasks(masks), self.model, self.assigner, self.config, self.device)
+        rehearsal = OnlineSegmenter(self.mask_maker, self.model, self.assigner, self.config, self.device)
         for _ in range(2):  # the second time there are tracks
-            rehearsal.step(frame)
+            rehearsal.step(frame, TimedMasks(masks))
 
     def reconfigure(self, config: PipelineConfig) -> None:
         """Take other policies from the next frame on; the scene map keeps the config it was made with."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -83,8 +83,11 @@ def run(
     online: Step[Made],
     sinks: Sequence[Sink[Made]],
     indices: Iterable[int] | None = None,
+    announce: Callable[[Frame], object] | None = None,
 ) -> RunRecord:
     """Run frames of a sequence, all of them unless `indices` says which, and give each to every sink.
+
+    With `announce`, each frame is read, and told to it, before the step of the frame before.
 
     A frame that cannot be used is left out, counted and named; the frames that the sequence itself left out
     are counted too. Ctrl-C ends the run early, and what the sinks have taken stays. Raises `InputError` when
@@ -94,9 +97,11 @@ def run(
         skipped=Counter(getattr(sequence, "skipped", {})), reasons=dict(getattr(sequence, "skip_reasons", {}))
     )
     try:
-        for index in range(len(sequence)) if indices is None else indices:
+        read = _frames(sequence, range(len(sequence)) if indices is None else indices)
+        for index, frame in read if announce is None else _announced(read, announce):
             try:
-                frame = sequence[index]
+                if isinstance(frame, Exception):
+                    raise frame
                 update = online.step(frame)
             except InputError as error:
                 record.leave_out(index, error)
@@ -110,6 +115,29 @@ def run(
         why = "; ".join(record.reasons.values()) or "it has none"
         raise InputError(f"{sequence.name}: no frame could be used: {why}")
     return record
+
+
+def _frames(sequence: RgbdSequence, indices: Iterable[int]) -> Iterator[tuple[int, Frame | Exception]]:
+    """Yield each frame, or what reading it raised, to be raised in its turn."""
+    for index in indices:
+        try:
+            frame: Frame | Exception = sequence[index]
+        except Exception as error:
+            frame = error
+        yield index, frame
+
+
+def _announced(
+    read: Iterator[tuple[int, Frame | Exception]], announce: Callable[[Frame], object]
+) -> Iterator[tuple[int, Frame | Exception]]:
+    """Yield the same, each when the next one has been read and announced."""
+    waiting: list[tuple[int, Frame | Exception]] = []
+    for index, frame in read:
+        if isinstance(frame, Frame):
+            announce(frame)
+        yield from waiting
+        waiting = [(index, frame)]
+    yield from waiting
 
 
 def run_to_the_end(

@@ -21,9 +21,9 @@ from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.parameters import changed_live, declare, default_settings, unknown_overrides
 from autoseg3d_ros.pose_source import PoseSource
 from autoseg3d_ros.publisher import ScenePublisher
-from autoseg3d_ros.segmenter import BuiltSegmenter, build_segmenter
+from autoseg3d_ros.segmenter import BuiltSegmenter, build_segmenter, torch_shares
 from autoseg3d_ros.services import SceneServices
-from autoseg3d_ros.session import SavedMap, Session
+from autoseg3d_ros.session import SavedMap, Session, TakenFrame
 from autoseg3d_ros.snapshot_keeper import SnapshotKeeper
 from autoseg3d_ros.transitions import attempt
 from autoseg3d_ros.vocabulary import names_from_file
@@ -57,7 +57,7 @@ class SegmenterNode(LifecycleNode):
         self._keeper: SnapshotKeeper | None = None
         self._poses: PoseSource | None = None
         self._source: FrameSource | None = None
-        self._worker: Worker[PosedMessages] | None = None
+        self._worker: Worker[PosedMessages, TakenFrame] | None = None
         self._configured: list[Callable[[], object]] = []  # undoes what configuring made, last first
         self._is_refreshing = False
 
@@ -130,7 +130,15 @@ class SegmenterNode(LifecycleNode):
         assert self._diagnostics is not None
         config = self.settings.node
         limit = 1 if config.input.policy == "latest" else config.input.every_limit
-        self._worker = Worker(self._session.process, self._on_busy, self._on_failed, limit)
+        self._worker = Worker(
+            self._session.prepare,
+            self._session.process,
+            self._on_busy,
+            self._on_failed,
+            limit,
+            config.input.masks_ahead,
+            torch_shares(config.input.masks_ahead),
+        )
         self._poses = PoseSource(self, config)
         self._source = FrameSource(self, config, self._poses, self)
         self._session.names = self._source.names

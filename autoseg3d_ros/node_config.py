@@ -37,6 +37,11 @@ class InputConfig:
         choices=("latest", "every"),
     )
     every_limit: int = setting(300, "maximum length of the queue under policy every", unit="frames", low=1)
+    masks_ahead: bool = setting(
+        True,
+        "make the 2D masks of the next frame while this one is processed further: more frames per second, "
+        "with the same results; the results of a frame are a little older",
+    )
     depth_scale: float = setting(
         0.0,
         "metres per unit of depth images; 0 means millimetres for integers and metres for floats (REP 118)",

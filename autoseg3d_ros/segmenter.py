@@ -5,9 +5,56 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
-from autoseg3d_ros.session import Segmenter
+from autoseg3d_core.structures import Frame, LabelledCloud, SceneUpdate, TimedMasks, TrackTable
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """What the node needs of `OnlineSegmenter`."""
+
+    def make_masks(self, frame: Frame) -> TimedMasks:
+        """Return the 2D masks of a frame, also while a step runs; raises `InputError` for an unusable one."""
+        ...
+
+    def step(self, frame: Frame, made: TimedMasks | None = None) -> SceneUpdate:
+        """Take a frame and its masks; raises `InputError` for an unusable one."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the scene; ids go on."""
+        ...
+
+    def save(self, path: Path, world: str) -> None:
+        """Write a snapshot; raises `InputError` where it cannot be written."""
+        ...
+
+    def load(self, path: Path, world: str) -> None:
+        """Go on from a snapshot; raises `InputError`, and changes nothing, for one that does not fit."""
+        ...
+
+    def hide(self, track_id: int) -> bool:
+        """Show a track no more, and its object under no other id; False when there is none."""
+        ...
+
+    def name_track(self, track_id: int, name: str) -> bool:
+        """Call a track so for as long as it lives; False when there is none. Raises `InputError`."""
+        ...
+
+    def given_names(self) -> dict[int, str]:
+        """Return the names that were given to tracks, by id."""
+        ...
+
+    def map_cloud(self) -> LabelledCloud:
+        """Return the scene map."""
+        ...
+
+    def track_table(self) -> TrackTable:
+        """Return the tracks."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,3 +85,14 @@ def build_segmenter(config: Any, first_id: int) -> BuiltSegmenter:
         build.label_names(config, pipeline.model),
         build.description(config, pipeline.device),
     )
+
+
+def torch_shares(is_ahead: bool) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return how the threads that make masks and do the rest take their shares of torch's threads."""
+    import torch
+
+    from autoseg3d_core.masks_ahead import divided
+
+    threads = torch.get_num_threads()
+    shares = divided(threads) if is_ahead else (threads, threads)
+    return partial(torch.set_num_threads, shares[0]), partial(torch.set_num_threads, shares[1])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -17,11 +17,9 @@ from autoseg3d_core.structures import (
     EventKind,
     Frame,
     InputError,
-    LabelledCloud,
     SceneUpdate,
-    TrackTable,
 )
-from autoseg3d_ros.conversions import TopicNames, frame_from_messages, metres_per_unit
+from autoseg3d_ros.conversions import TopicNames, metres_per_unit
 from autoseg3d_ros.frame_source import PosedMessages
 from autoseg3d_ros.input_doubts import InputDoubts
 from autoseg3d_ros.map_files import SNAPSHOT, format_for, write_map
@@ -30,47 +28,8 @@ from autoseg3d_ros.messages import Occasion, jpeg_message
 from autoseg3d_ros.outcomes import FrameReport, Outcome
 from autoseg3d_ros.parameters import Settings
 from autoseg3d_ros.publisher import ScenePublisher
-
-
-@runtime_checkable
-class Segmenter(Protocol):
-    """What the node needs of `OnlineSegmenter`."""
-
-    def step(self, frame: Frame) -> SceneUpdate:
-        """Take a frame; raises `InputError` for an unusable one."""
-        ...
-
-    def reset(self) -> None:
-        """Forget the scene; ids go on."""
-        ...
-
-    def save(self, path: Path, world: str) -> None:
-        """Write a snapshot; raises `InputError` where it cannot be written."""
-        ...
-
-    def load(self, path: Path, world: str) -> None:
-        """Go on from a snapshot; raises `InputError`, and changes nothing, for one that does not fit."""
-        ...
-
-    def hide(self, track_id: int) -> bool:
-        """Show a track no more, and its object under no other id; False when there is none."""
-        ...
-
-    def name_track(self, track_id: int, name: str) -> bool:
-        """Call a track so for as long as it lives; False when there is none. Raises `InputError`."""
-        ...
-
-    def given_names(self) -> dict[int, str]:
-        """Return the names that were given to tracks, by id."""
-        ...
-
-    def map_cloud(self) -> LabelledCloud:
-        """Return the scene map."""
-        ...
-
-    def track_table(self) -> TrackTable:
-        """Return the tracks."""
-        ...
+from autoseg3d_ros.segmenter import Segmenter
+from autoseg3d_ros.taken_frame import TakenFrame, take
 
 
 @runtime_checkable
@@ -106,7 +65,7 @@ class SavedMap:
 
 
 class Session:
-    """One configured node's state; every method runs where no other thread touches it."""
+    """One configured node's state; every method but `prepare` runs where no other thread touches it."""
 
     def __init__(
         self,
@@ -132,19 +91,21 @@ class Session:
         self._doubts = InputDoubts()
         self._views = BestViews()
 
-    def process(self, posed: PosedMessages) -> None:
-        """Take one frame all the way; every outcome is reported, none is raised."""
-        stamp_ns = posed.messages.stamp_ns
-        input_age_ms = (self._now_ns() - stamp_ns) / 1e6
-        start = time.perf_counter()
+    def prepare(self, posed: PosedMessages) -> TakenFrame:
+        """Decode a frame and make its masks; another thread may do so while `process` runs."""
+        depth_scale = self._settings.node.input.depth_scale
+        return take(posed, self.names, depth_scale, self._segmenter.make_masks, self._now_ns)
+
+    def process(self, posed: PosedMessages, prepared: Future[TakenFrame]) -> None:
+        """Take one frame all the way; every outcome but what `prepare` did not expect is reported."""
+        stamp_ns, taken = posed.messages.stamp_ns, prepared.result()
+        input_age_ms = taken.input_age_ms
         try:
-            frame = frame_from_messages(
-                posed.messages, posed.world_from_camera, self.names, self._settings.node.input.depth_scale
-            )
-            decode_ms = (time.perf_counter() - start) * 1e3
-            frame = dataclasses.replace(frame, world_from_odometry=posed.world_from_odometry)
+            if isinstance(taken.decoded, InputError):
+                raise taken.decoded
+            frame, decode_ms = taken.decoded.frame, taken.decoded.decode_ms
             self._look_at(frame)
-            update = self._segmenter.step(frame)
+            update = self._segmenter.step(frame, taken.decoded.made)
             doubt = self._doubt(frame, posed, update)
         except InputError as error:
             self._reporter.warning(f"invalid {str(error)[:40]}", f"frame dropped: {error}")

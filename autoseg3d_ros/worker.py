@@ -1,14 +1,17 @@
-"""One background thread that does the work: newest frame wins, jobs run between frames."""
+"""Two background threads: one prepares frames, one processes them, and runs jobs between them."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 FrameT = TypeVar("FrameT")
+ReadyT = TypeVar("ReadyT")
 
 
 class WorkerStoppedError(RuntimeError):
@@ -17,7 +20,7 @@ class WorkerStoppedError(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Something to do between frames; exactly one of `done` and `failed` is called, on the worker's thread.
+    """Something to do between frames; then one of `done` and `failed` is called, on the same thread.
 
     When the worker stops first, `failed` is called with `WorkerStoppedError` on the stopping thread.
     """
@@ -28,37 +31,55 @@ class Job:
 
 
 @dataclass(frozen=True, eq=False)
-class _Frame(Generic[FrameT]):
+class _Frame(Generic[FrameT, ReadyT]):
     content: FrameT
+    ready: Future[ReadyT] = field(default_factory=Future)
 
 
-class Worker(Generic[FrameT]):
-    """Runs `process` on frames, one at a time, in a thread of its own.
+def _nothing() -> None:
+    """Do nothing."""
 
-    At most `waiting_limit` frames wait; one too many pushes out the oldest, which `dropped` hears of. So a
-    limit of 1 means that the newest frame wins. `process` answers for its own errors; one that gets
-    through goes to `failed`, and the thread lives on.
+
+class Worker(Generic[FrameT, ReadyT]):
+    """Takes frames through `prepare` and then `process`, in order.
+
+    If `is_ahead` each has a thread of its own, and while a frame is processed the next one is prepared; so
+    two are in work at most. At most `waiting_limit` frames wait; one too many pushes out the oldest, which
+    `dropped` hears of. So a limit of 1 means that the newest frame wins. What comes after a job is not
+    prepared before the job has run.
+
+    `process` gets what `prepare` returns as a future, in the frame's turn; its `result()` waits, and raises
+    what `prepare` raised. `process` answers for its own errors; one that gets through goes to `failed`, and
+    the threads live on. `at_start` has what the two threads do first.
     """
 
     def __init__(
         self,
-        process: Callable[[FrameT], None],
+        prepare: Callable[[FrameT], ReadyT],
+        process: Callable[[FrameT, Future[ReadyT]], None],
         dropped: Callable[[FrameT], None],
         failed: Callable[[FrameT, Exception], None],
         waiting_limit: int = 1,
+        is_ahead: bool = True,
+        at_start: tuple[Callable[[], object], Callable[[], object]] = (_nothing, _nothing),
     ) -> None:
-        self._process, self._dropped, self._failed = process, dropped, failed
-        self._waiting_limit = waiting_limit
-        self._waiting: deque[_Frame[FrameT] | Job] = deque()
+        self._prepare, self._process, self._dropped, self._failed = prepare, process, dropped, failed
+        self._waiting_limit, self._is_ahead, self._at_start = waiting_limit, is_ahead, at_start
+        self._waiting: deque[_Frame[FrameT, ReadyT] | Job] = deque()
+        self._next: _Frame[FrameT, ReadyT] | None = None  # being prepared, or ready
+        self._at_work: _Frame[FrameT, ReadyT] | Job | None = None
         self._wake = threading.Condition()
         self._is_stopping = False
-        self._is_busy = False
-        # A daemon, because nothing can interrupt a network that hangs, and the process must be able to end.
-        self._thread = threading.Thread(target=self._run, name="autoseg3d_worker", daemon=True)
+        # Daemons, because nothing can interrupt a network that hangs, and the process must be able to end.
+        runs = [(self._run, "worker"), *([(self._run_ahead, "prepare")] if is_ahead else [])]
+        self._threads = [
+            threading.Thread(target=run, name=f"autoseg3d_{name}", daemon=True) for run, name in runs
+        ]
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
 
     def offer(self, frame: FrameT) -> None:
         """Put a frame up for processing; returns at once."""
@@ -68,7 +89,7 @@ class Worker(Generic[FrameT]):
             for item in pushed_out:
                 self._waiting.remove(item)
             self._waiting.append(_Frame(frame))
-            self._wake.notify()
+            self._wake.notify_all()
         for item in pushed_out:
             self._dropped(item.content)
 
@@ -77,50 +98,86 @@ class Worker(Generic[FrameT]):
         with self._wake:
             if not self._is_stopping:
                 self._waiting.append(job)
-                self._wake.notify()
+                self._wake.notify_all()
                 return
         job.failed(WorkerStoppedError("the node is not active"))
 
     def pending(self) -> int:
         """Return how many frames wait or are being worked on."""
         with self._wake:
-            return sum(isinstance(item, _Frame) for item in self._waiting) + self._is_busy
+            return sum(isinstance(item, _Frame) for item in (*self._waiting, self._next, self._at_work))
 
     def stop(self, timeout_s: float) -> bool:
-        """Stop after the frame in work; drop what waits; return whether the thread ended in time."""
+        """Stop after the frame being processed; drop the others; return whether the threads ended in time."""
         with self._wake:
             self._is_stopping = True
-            left = list(self._waiting)
+            left = [*([] if self._next is None else [self._next]), *self._waiting]
+            self._next = None
             self._waiting.clear()
-            self._wake.notify()
+            self._wake.notify_all()
         for item in left:
             if isinstance(item, Job):
                 item.failed(WorkerStoppedError("the node was deactivated first"))
             else:
                 self._dropped(item.content)
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        end = time.monotonic() + timeout_s
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
-    def _run(self) -> None:
+    def _run_ahead(self) -> None:
+        self._at_start[0]()
         while True:
             with self._wake:
-                self._is_busy = False
-                self._wake.wait_for(lambda: self._waiting or self._is_stopping)
+                self._wake.wait_for(lambda: self._may_prepare() or self._is_stopping)
                 if self._is_stopping:
                     return
                 item = self._waiting.popleft()
-                self._is_busy = isinstance(item, _Frame)
+                assert isinstance(item, _Frame)
+                self._next = item
+                self._wake.notify_all()
+            self._get_ready(item)
+
+    def _may_prepare(self) -> bool:
+        """Tell whether a frame is to be prepared now: the first that waits, unless a job is at work."""
+        has_room = self._next is None and not isinstance(self._at_work, Job)
+        return has_room and bool(self._waiting) and isinstance(self._waiting[0], _Frame)
+
+    def _get_ready(self, frame: _Frame[FrameT, ReadyT]) -> None:
+        try:
+            frame.ready.set_result(self._prepare(frame.content))
+        except BaseException as error:  # whoever waits for the result has to hear of any
+            frame.ready.set_exception(error)
+
+    def _run(self) -> None:
+        self._at_start[1]()
+        while True:
+            with self._wake:
+                self._at_work = None
+                self._wake.notify_all()
+                self._wake.wait_for(lambda: self._next or self._may_take() or self._is_stopping)
+                if self._is_stopping:
+                    return
+                item = self._at_work = self._next or self._waiting.popleft()
+                self._next = None
+                self._wake.notify_all()
             if isinstance(item, Job):
                 _run_job(item)
             else:
-                self._run_frame(item.content)
+                self._run_frame(item)
 
-    def _run_frame(self, frame: FrameT) -> None:
+    def _may_take(self) -> bool:
+        """Tell whether the first that waits is for this thread: a job, or a frame that no other prepares."""
+        return bool(self._waiting) and (not self._is_ahead or isinstance(self._waiting[0], Job))
+
+    def _run_frame(self, frame: _Frame[FrameT, ReadyT]) -> None:
+        if not self._is_ahead:
+            self._get_ready(frame)
         try:
-            self._process(frame)
+            self._process(frame.content, frame.ready)
         except Exception as error:
-            self._failed(frame, error)
+            self._failed(frame.content, error)
 
 
 def _run_job(job: Job) -> None:

@@ -16,6 +16,7 @@ LAYERS = (
         "timing",
         "operation_counts",
         "freed_memory",
+        "side_stream",
         "resources",
         "atomic_file",
     ),
@@ -33,7 +34,7 @@ LAYERS = (
     ),
     ("models", "datasets", "visualization", "policies", "upkeep"),
     ("pipeline", "report", "closure", "checkpoints", "evaluation", "plausibility"),
-    ("build", "running", "simulation"),
+    ("build", "running", "masks_ahead", "simulation"),
     ("training",),
     ("cli",),
 )

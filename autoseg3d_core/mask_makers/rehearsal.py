@@ -2,28 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from autoseg3d_core.structures import CameraIntrinsics, Frame, MaskImage
-
-
-@dataclass(frozen=True, eq=False)
-class ReadyMasks:
-    """A mask maker that returns the same masks for every frame."""
-
-    masks: MaskImage
-
-    def __call__(self, frame: Frame) -> MaskImage:
-        """Return the masks."""
-        return self.masks
-
-    def with_config(self, config: object) -> ReadyMasks:
-        """Return itself: it has no settings."""
-        return self
-
-    warm_up = __call__
 
 
 def made_up_frame() -> tuple[Frame, MaskImage]:

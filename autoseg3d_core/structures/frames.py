@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int32, UInt8
@@ -50,6 +51,14 @@ class MaskImage:
     score: Float32[np.ndarray, " masks"]
     features: Float[Tensor, "channels rows columns"] | None = None
     wholeness: Float32[np.ndarray, " masks"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TimedMasks:
+    """The 2D masks of one frame, and how long they took, by stage."""
+
+    image: MaskImage
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,7 +75,10 @@ class FakeSegmenter:
     make_table: object
     first_id: int = 1
     step_s: float = 0.0
+    masks_s: float = 0.0
     errors: list = field(default_factory=list)
+    mask_errors: list = field(default_factory=list)
+    masked: list = field(default_factory=list)
     frames: list = field(default_factory=list)
     resets: int = 0
     removed: list = field(default_factory=list)
@@ -85,7 +88,19 @@ class FakeSegmenter:
         self.ids, self.names = [], {}
         self.next_id = self.first_id
 
-    def step(self, frame):
+    def make_masks(self, frame):
+        from autoseg3d_core.structures import MaskImage, TimedMasks
+
+        time.sleep(self.masks_s)
+        self.masked.append(frame.stamp_ns)
+        if self.mask_errors:
+            error = self.mask_errors.pop(0)
+            if error is not None:
+                raise error
+        index = np.zeros(frame.depth.shape, np.int32)
+        return TimedMasks(MaskImage(index, np.ones(1, np.float32)), {"mask": 1.0})
+
+    def step(self, frame, made=None):
         from autoseg3d_core.structures import Event, EventKind, LabelledCloud, SceneUpdate
 
         time.sleep(self.step_s)

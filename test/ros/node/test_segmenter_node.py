@@ -112,6 +112,58 @@ def test_a_slow_segmenter_works_on_fresh_frames_and_every_frame_is_accounted_for
     assert received == sum(totals.values()) + robot.node._source.pending()
 
 
+def test_two_frames_are_in_work_and_every_one_is_accounted_for_in_order(make_robot):
+    options = {"step_s": 0.1, "masks_s": 0.1, "mask_errors": [None, None, RuntimeError("no masks")]}
+    robot = make_robot(options, **{"input.policy": "every"}).start()
+    robot.send_tf(SECOND // 2)
+    robot.send_tf(8 * SECOND)
+    ahead = []
+    for index in range(6):
+        robot.send(SECOND + index * SECOND // 10, tf=False)
+        robot.spin(lambda: False, 0.01)
+    assert robot.spin(
+        lambda: (
+            ahead.append(len(robot.segmenter.masked) - robot.settled()) or sum(robot.totals().values()) == 6
+        )
+    )
+    assert max(ahead) == 2
+    assert robot.totals() == {"PROCESSED": 5, "FAILED": 1}
+    stamps = [frame.stamp_ns for frame in robot.segmenter.frames]
+    assert stamps == [stamp for index, stamp in enumerate(robot.segmenter.masked) if index != 2]
+    assert stamps == sorted(stamps)
+
+
+def test_masks_are_made_in_the_frame_s_turn_if_so_configured(make_robot):
+    robot = make_robot({"step_s": 0.05}, **{"input.policy": "every", "input.masks_ahead": False}).start()
+    robot.send_tf(SECOND // 2)
+    robot.send_tf(8 * SECOND)
+    ahead = []
+    for index in range(4):
+        robot.send(SECOND + index * SECOND // 10, tf=False)
+        robot.spin(lambda: False, 0.01)
+    assert robot.spin(
+        lambda: (
+            ahead.append(len(robot.segmenter.masked) - robot.settled()) or robot.totals() == {"PROCESSED": 4}
+        )
+    )
+    assert max(ahead) == 1
+
+
+def test_a_node_that_stops_while_masks_are_made_drops_their_frame(make_robot):
+    robot = make_robot({"step_s": 0.8, "masks_s": 0.05}, **{"input.policy": "every"}).start()
+    robot.send_tf(SECOND // 2)
+    robot.send_tf(8 * SECOND)
+    for index in range(3):
+        robot.send(SECOND + index * SECOND // 10, tf=False)
+        robot.spin(lambda: False, 0.01)
+    assert robot.spin(lambda: len(robot.segmenter.masked) == 2)
+    worker = robot.node._worker
+    robot.node.trigger_deactivate()
+    assert not any(thread.is_alive() for thread in worker._threads)
+    assert robot.totals() == {"PROCESSED": 1, "DROPPED_BUSY": 2}
+    assert robot.node._ledger.counts.received() == 3
+
+
 def test_with_policy_every_no_frame_is_dropped(make_robot):
     robot = make_robot({"step_s": 0.02}, **{"input.policy": "every"}).start()
     robot.send_tf(SECOND // 2)
