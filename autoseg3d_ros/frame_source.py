@@ -258,7 +258,7 @@ class FrameSource:
         odometry = self.config.tf.odometry_frame.lstrip("/")
         if odometry in ("", self.config.world):
             return None
-        return self._poses.pose_at(self.config.world, odometry, stamp_ns)
+        return self._poses.between(self.config.world, odometry, stamp_ns)
 
     def _may_still_come(self, item: _Waiting, info: Any, now: float) -> bool:
         """Tell whether an image had better wait a moment for the calibration of its own stamp."""

@@ -36,11 +36,11 @@ def looking(yaw_deg, pitch_deg=20.0, place=(0.0, 0.0, 1.4)):
     return pose
 
 
-def view(pose, things, told=None, stamp_ns=1, depth_noise=0.0, random=None):
+def view(pose, things, told=None, stamp_ns=1, depth_noise=0.0, random=None, camera=CAMERA):
     """What a camera sees of boxes in a room: depth by a ray per pixel, and who is where, walls 0."""
-    row, column = np.mgrid[: CAMERA.height, : CAMERA.width]
+    row, column = np.mgrid[: camera.height, : camera.width]
     rays = np.stack(
-        [(column - CAMERA.cx) / CAMERA.fx, (row - CAMERA.cy) / CAMERA.fy, np.ones(row.shape)], axis=2
+        [(column - camera.cx) / camera.fx, (row - camera.cy) / camera.fy, np.ones(row.shape)], axis=2
     )
     rays = rays @ pose[:3, :3].T
     with np.errstate(divide="ignore"):
@@ -57,7 +57,7 @@ def view(pose, things, told=None, stamp_ns=1, depth_noise=0.0, random=None):
     frame = Frame(
         np.full((*row.shape, 3), 128, np.uint8),
         depth.astype(np.float32),
-        CAMERA,
+        camera,
         pose if told is None else told,
         stamp_ns,
     )

@@ -173,11 +173,11 @@ def _of_colors(frames: Sequence[Frame], remedies: Remedies) -> Suspicion | None:
 
 def _of_registration(frames: Sequence[Frame], remedies: Remedies) -> Suspicion | None:
     fit = edge_fit(frames)
-    if fit.edges < EDGES or fit.off_px < OFF_PX or fit.best < EDGE_GAIN * fit.here:
+    if fit.edges < EDGES or fit.off_px < OFF_PX or fit.best <= EDGE_GAIN * fit.here:
         return None
     off = fit.off_px / WIDTH * frames[0].camera.width
     return Suspicion(
         f"depth edges lie up to about {off:.0f} pixels from colour edges: depth is not registered to colour",
-        f"colour edges there are {fit.best / fit.here:.0%} as strong",
+        f"colour edges are {fit.best:.2f} of their average there, and {fit.here:.2f} on the depth edges",
         remedies.registration(),
     )

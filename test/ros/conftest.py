@@ -265,8 +265,6 @@ class TablePoses:
         self.places = {}
 
     def pose_at(self, target, source, stamp_ns):
-        if source == "odom":
-            return self.odometry
         return self.table.get(stamp_ns, self.everywhere)
 
     def lag_ms(self, target, source, stamp_ns):
@@ -276,6 +274,8 @@ class TablePoses:
         return ""
 
     def between(self, target, source, stamp_ns):
+        if source == "odom":
+            return self.odometry
         return np.eye(4) if target == source else self.places.get((target, source))
 
     def known_frames(self):

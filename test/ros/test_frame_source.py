@@ -169,6 +169,13 @@ def test_a_frame_says_where_odometry_lies_and_its_jump_is_left_to_the_core(make_
     assert not bench.log.about("moved 5.00 m")
 
 
+def test_the_pose_of_a_nameless_camera_is_not_taken_for_that_of_odometry(make_bench, camera_set):
+    bench = make_bench(target_frame="map")
+    bench.poses.everywhere = np.eye(4)  # of a pose topic that names no frame
+    bench.feed(camera_set(stamp_ns=10**9))
+    assert bench.sink.frames[0].world_from_odometry is None
+
+
 @pytest.mark.parametrize(("world", "odometry"), [("odom", "odom"), ("/odom", "odom"), ("map", "")])
 def test_odometry_is_not_asked_for_where_it_is_the_world_or_has_no_name(
     make_bench, camera_set, world, odometry

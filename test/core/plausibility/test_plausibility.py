@@ -164,6 +164,12 @@ def test_nothing_is_said_of_the_recording_nor_of_a_camera_that_stands_still(reco
     assert not suspicions([room[0]] * 8)
 
 
+@pytest.mark.parametrize("level", [0, 128])
+def test_nothing_is_said_of_registration_where_the_picture_has_no_edges(room, level):
+    frames = [replace(frame, rgb=np.full_like(frame.rgb, level)) for frame in room]
+    assert suspicions(frames) == []
+
+
 def test_depth_without_readings_is_told(room):
     (found,) = suspicions([replace(f, depth=np.zeros_like(f.depth)) for f in room])
     assert "readings in 0.0%" in str(found)

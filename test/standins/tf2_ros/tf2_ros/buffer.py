@@ -37,7 +37,7 @@ class Buffer(BufferCore):
             self.node = node
             self._service = node.create_service(FrameGraph, "tf2_frames", self._answer)
             threshold = JumpThreshold(
-                min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True
+                min_forward=None, min_backward=Duration(seconds=-1), on_clock_change=True
             )
             self._jumps = node.get_clock().create_jump_callback(
                 threshold, post_callback=self.time_jump_callback
