@@ -6,7 +6,6 @@ A listener in the main node would starve behind image callbacks, and the other w
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ import rclpy
 import tf2_ros
 import yaml
 from jaxtyping import Float64
-from rclpy.duration import Duration
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -24,71 +23,13 @@ from rclpy.time import Time
 from autoseg3d_ros.conversions import pose_from_transform, stamp_to_ns
 from autoseg3d_ros.node_config import NodeConfig
 from autoseg3d_ros.pose_topic import CAMERA, PoseTopic
+from autoseg3d_ros.tf_buffer import LoopingBuffer
+from autoseg3d_ros.tf_reader import TransformReader
 
-JUMP_NS = 500_000_000
-"""A transform that steps back by more is a new start of time, not disorder between publishers."""
-SAME_JUMP_S = 2.0
-"""Images and transforms that start again within this time do so for one and the same reason."""
-
-
-class LoopingBuffer(tf2_ros.Buffer):
-    """A TF buffer that empties itself when the stamps of a transform start again.
-
-    The original ignores transforms older than its cache, so that after a long bag's end its second loop
-    has no poses at all. Static transforms stay; the original forgets them too since Lyrical, and nobody
-    sends them twice.
-
-    The pose of `given_child` is not taken from TF but from `give`; `contested` hears of transforms on TF that
-    would move it.
-    """
-
-    def __init__(self, cache_s: float, node: Node) -> None:
-        self._newest_ns: dict[str, int] = {}
-        self._static: dict[str, tuple[Any, str]] = {}  # by child frame: transform, authority
-        self._cleared_at = -SAME_JUMP_S
-        self.given_child = ""
-        self.contested: Callable[[Any], None] = lambda transform: None
-        super().__init__(Duration(nanoseconds=int(cache_s * 1e9)), node)
-
-    def set_transform(self, transform: Any, authority: str) -> None:
-        """Add a transform, as the listener does."""
-        if transform.child_frame_id.lstrip("/") == self.given_child:
-            self.contested(transform)
-            return
-        self._add(transform, authority)
-
-    def give(self, transform: Any) -> None:
-        """Add a transform of a pose topic; it alone says where its child is from here on."""
-        self.given_child = transform.child_frame_id
-        self._add(transform, "pose topic")
-
-    def _add(self, transform: Any, authority: str) -> None:
-        child, stamp_ns = transform.child_frame_id, stamp_to_ns(transform.header.stamp)
-        if stamp_ns < self._newest_ns.get(child, stamp_ns) - JUMP_NS:
-            self.start_again()
-        self._newest_ns[child] = max(stamp_ns, self._newest_ns.get(child, stamp_ns))
-        super().set_transform(transform, authority)
-
-    def set_transform_static(self, transform: Any, authority: str) -> None:
-        """Add a transform that holds at any time, as the listener does."""
-        if transform.child_frame_id.lstrip("/") == self.given_child:
-            return
-        self._static[transform.child_frame_id] = transform, authority
-        super().set_transform_static(transform, authority)
-
-    def clear(self) -> None:
-        """Forget all but static transforms; the original calls it too, when its clock jumps back."""
-        super().clear()
-        for transform, authority in list(self._static.values()):
-            super().set_transform_static(transform, authority)
-
-    def start_again(self) -> None:
-        """Forget all but static transforms, unless that has just been done."""
-        if time.monotonic() - self._cleared_at < SAME_JUMP_S:
-            return
-        self._cleared_at = time.monotonic()
-        self._newest_ns.clear()
-        self.clear()
+NEWEST = 0
+"""The stamp by which a buffer gives its newest transform."""
+READ_S = 0.05
+"""How often transforms are read while no frame asks for them."""
 
 
 class PoseSource:
@@ -96,9 +37,13 @@ class PoseSource:
 
     def __init__(self, node: Node, config: NodeConfig) -> None:
         self._node = _companion(node)
-        self._buffer = LoopingBuffer(config.tf.cache_s, self._node)
+        odometry = config.tf.odometry_frame.lstrip("/")
+        stepping = "" if odometry == config.world else odometry
+        self._buffer = LoopingBuffer(config.tf.cache_s, self._node, stepping)
         self._topic = PoseTopic(node, self._node, config, self._buffer) if config.input.pose_topic else None
-        self._listener = tf2_ros.TransformListener(self._buffer, self._node)
+        self._reader = TransformReader(self._node, self._buffer)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._node.create_timer(READ_S, self._reader.read, clock=steady)
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=_spin, args=(self._executor.spin,), name="tf", daemon=True)
@@ -119,29 +64,33 @@ class PoseSource:
 
     def between(self, target: str, source: str, stamp_ns: int) -> Float64[np.ndarray, "4 4"] | None:
         """Return where one of the robot's frames is in another at a stamp, or None while TF cannot tell."""
-        try:
-            found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
-        except tf2_ros.TransformException:
-            return None
-        return pose_from_transform(found.transform)
+        found = self._lookup(target, source, stamp_ns)
+        return None if found is None else pose_from_transform(found.transform)
 
     def lag_ms(self, target: str, source: str, stamp_ns: int) -> float | None:
         """Return how far the newest transform is behind a stamp; None when the frames are not connected."""
-        try:
-            newest = self._buffer.lookup_transform(target, self._frame(source), Time())
-        except tf2_ros.TransformException:
-            return None
-        return (stamp_ns - stamp_to_ns(newest.header.stamp)) / 1e6
+        newest = self._lookup(target, self._frame(source), NEWEST)
+        return None if newest is None else (stamp_ns - stamp_to_ns(newest.header.stamp)) / 1e6
 
     def known_frames(self) -> list[str]:
         """Return the names of all frames that have been heard of."""
+        self._reader.read()
         frames = yaml.safe_load(self._buffer.all_frames_as_yaml()) or {}
         parents = {about["parent"] for about in frames.values()}
         return sorted(parents.union(frames) - {CAMERA})
 
     def start_again(self) -> None:
-        """Forget the poses of before, because image stamps went backwards."""
+        """Forget the poses of before, because image stamps went backwards; also those not yet read."""
+        self._reader.read()
         self._buffer.start_again()
+
+    def _lookup(self, target: str, source: str, stamp_ns: int) -> Any:
+        """Return a transform by all that has come so far, None where that does not tell it."""
+        self._reader.read()
+        try:
+            return self._buffer.lookup_transform_core(target, source, Time(nanoseconds=stamp_ns))
+        except tf2_ros.TransformException:
+            return None
 
     def _frame(self, source: str) -> str:
         """Return the frame to look up: poses of a topic that names no frame are the camera's own."""

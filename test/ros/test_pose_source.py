@@ -20,8 +20,13 @@ def transform(seconds, x, parent="odom", child="camera"):
 
 
 @pytest.fixture
-def poses(node):
-    source = PoseSource(node, NodeConfig())
+def target():
+    return "odom"
+
+
+@pytest.fixture
+def poses(node, target):
+    source = PoseSource(node, NodeConfig(target_frame=target))
     yield source
     source.close()
 
@@ -67,6 +72,26 @@ def test_poses_start_again_after_a_jump_beyond_the_cache(send, poses):
     send(*(transform(t, t) for t in np.arange(1, 5, 0.5)))
     assert poses.pose_at("odom", "camera", 1_000_000_000)[0, 3] == pytest.approx(1.0)
     assert poses.pose_at("odom", "camera", 25_000_000_000) is None
+
+
+@pytest.mark.parametrize("target", ["map"])
+def test_a_correction_of_odometry_is_a_step_and_no_slide(send, poses):
+    for child, parent in (("odom", "map"), ("camera", "odom")):
+        send(*(transform(1 + t, 3.0 if child == "odom" and t else 0.0, parent, child) for t in (0, 1)))
+    at = [1_000_000_000, 1_500_000_000, 1_999_999_998, 2_000_000_000]
+    assert [poses.pose_at("map", "camera", stamp_ns)[0, 3] for stamp_ns in at] == pytest.approx([0, 0, 0, 3])
+    assert poses.pose_at("map", "camera", 2_000_000_001) is None
+
+
+def test_transforms_of_before_that_come_after_the_jump_of_images_do_no_harm(node, poses, spin_until):
+    broadcaster = TransformBroadcaster(node)
+    assert spin_until([node], lambda: node.count_subscribers("/tf") > 0)
+    for seconds in (90, 91):
+        broadcaster.sendTransform(transform(seconds, 0))
+    spin_until([node], lambda: False, 0.02)
+    poses.start_again()
+    broadcaster.sendTransform(transform(1, 4))
+    assert spin_until([node], lambda: poses.pose_at("odom", "camera", 10**9) is not None)
 
 
 def test_static_transforms_outlive_a_jump(send, poses, node, spin_until):

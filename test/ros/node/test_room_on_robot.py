@@ -1,4 +1,4 @@
-"""The node with the core's own segmenter in a room of boxes: TF that jumps, restarts, other poses and depth."""
+"""The node with the core's own segmenter in a room of boxes: TF that jumps, restarts, other poses."""
 
 import dataclasses
 
@@ -111,7 +111,7 @@ def test_a_jump_of_localisation_moves_the_map_and_keeps_the_ids(make_room):
     room.world = moved(3.0, -1.0)
     after = room.look_around()
     assert room.kinds().count(InstanceEvent.CORRECTED) == 1
-    agree({name: place + (3.0, -1.0, 0.0) for name, place in before.items()}, after, 0.15)
+    agree({name: place + np.array([3.0, -1.0, 0.0]) for name, place in before.items()}, after, 0.15)
     assert room.robot.totals() == {"PROCESSED": 18}
 
 

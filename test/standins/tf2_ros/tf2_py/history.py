@@ -64,7 +64,7 @@ class History:
             oldest_ns = self.samples[-1].stamp_ns - self.keep_ns
             if sample.stamp_ns < oldest_ns:
                 return False
-            self.samples = [kept for kept in self.samples if kept.stamp_ns >= oldest_ns]
+            del self.samples[: self._place(oldest_ns)]
         place = self._place(sample.stamp_ns)
         is_known = place < len(self.samples) and self.samples[place].stamp_ns == sample.stamp_ns
         self.samples[place : place + is_known] = [sample]
