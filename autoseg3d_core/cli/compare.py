@@ -11,18 +11,14 @@ from pathlib import Path
 
 from autoseg3d_core.cli.arguments import positive
 from autoseg3d_core.cli.evaluation_rows import Row, read_rows
-from autoseg3d_core.evaluation.bootstrap import COMPARED, CONFIDENCE, Difference, differences
+from autoseg3d_core.evaluation.bootstrap import CONFIDENCE, Difference, differences
+from autoseg3d_core.evaluation.score_columns import COMPARED
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.visualization.report import text_table
 
 DRAWS = 1000
 FEW = 8
 """Of fewer scenes the draws are so alike that their interval is narrower than it should be."""
-SHARES = (
-    *("ap", "ap50", "ap25", "ap_to_95", "box_iou", "oriented_iou", "long_boxes", "boundary_f"),
-    *("idf1", "hota", "still_right"),
-)
-"""Scores in percent; the others are counts."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,13 +82,16 @@ def comparison_table(found: Sequence[Difference], names: tuple[str, str]) -> str
     """Return a table of both, their difference and its interval; shares in percent."""
     rows = []
     for one in found:
-        scale = 100 if one.name in SHARES else 1
+        column = COMPARED[one.name]
         if math.isnan(one.first) and math.isnan(one.second):
             continue
-        shown = [scale * value for value in (one.first, one.second, one.second - one.first)]
-        interval = "" if math.isnan(one.low) else f"{scale * one.low:+.1f} to {scale * one.high:+.1f}"
+        digits = 1 if column.is_share else 0
+        first, second = (f"{column.unit * value:.{digits}f}" for value in (one.first, one.second))
+        apart = f"{column.unit * (one.second - one.first):+.{digits}f}"
+        low, high = (f"{column.unit * edge:+.{digits}f}" for edge in (one.low, one.high))
+        interval = "" if math.isnan(one.low) else f"{low} to {high}"
         better = {0: "", -1: names[0], 1: names[1]}[one.verdict]
-        rows.append((one.name.replace("_", " "), *(float(value) for value in shown), interval, better))
+        rows.append((column.title, first, second, apart, interval, better))
     header = ("", *names, "difference", f"{CONFIDENCE:.0%} interval", "better")
     return text_table(header, rows)
 
@@ -111,12 +110,12 @@ def verdict(ap: Difference, names: tuple[str, str], scenes: int) -> str:
 
 
 def _as_json(one: Difference) -> dict[str, object]:
-    scale = 100 if one.name in SHARES else 1
+    column = COMPARED[one.name]
     values = {key: value for key, value in asdict(one).items() if key != "name"}
     return {
         "score": one.name,
-        "unit": "percent" if one.name in SHARES else "count",
-        "more_is_better": COMPARED[one.name],
-        **{key: None if math.isnan(value) else scale * value for key, value in values.items()},
+        "unit": "percent" if column.is_share else "count",
+        "more_is_better": column.more_is_better,
+        **{key: None if math.isnan(value) else column.unit * value for key, value in values.items()},
         "verdict": {0: "unclear", -1: "first", 1: "second"}[one.verdict],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,11 +15,11 @@ from tqdm import tqdm
 import autoseg3d_core
 from autoseg3d_core import build
 from autoseg3d_core.cli.arguments import add_settings, positive
-from autoseg3d_core.cli.evaluation_report import write_report
+from autoseg3d_core.cli.evaluation_report import About, write_report
 from autoseg3d_core.cli.evaluation_rows import SCORES, Row, rows_of, write_scores
 from autoseg3d_core.cli.scene_jobs import gathered, outcomes, rank_and_world, share_of
 from autoseg3d_core.cli.scene_run import Outcome, SceneTask
-from autoseg3d_core.cli.score_table import precision_table, score_tables
+from autoseg3d_core.cli.score_table import precision_tables, score_tables
 from autoseg3d_core.cli.source import SIMULATION, add_source_arguments, scenes_of, source_options
 from autoseg3d_core.datasets.benchmarks import BENCHMARKS, benchmark, classes_of, scenes_of_split
 from autoseg3d_core.datasets.source_options import SourceOptions
@@ -61,7 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="smaller instances do not count (default: 100)",
     )
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="score only objects of these classes")
-    parser.add_argument("--ignore", nargs="+", metavar="NAME", default=[], help="classes that do not count")
+    parser.add_argument(
+        "--ignore",
+        nargs="+",
+        metavar="NAME",
+        help="classes that do not count (default: the data set's, or ceiling)",
+    )
+    parser.add_argument(
+        "--by-class", action="store_true", help="print a table of all classes, not of their means"
+    )
     add_settings(parser, "--simulation", "settings of a simulated scene, e.g. rooms=2 frames=100")
     parser.add_argument("--jobs", type=positive, default=1, help="number of scenes to run at the same time")
     parser.add_argument("--threads", type=positive, help="number of torch threads of each job")
@@ -103,11 +111,10 @@ def _run(args: argparse.Namespace, folder: Path | None) -> int:
     _say(args, rows, found)
     if args.out:
         masks = args.masks or "their own"
-        write_scores(Path(args.out) / SCORES, rows, command_line(), masks, args.stride)
+        write_scores(Path(args.out) / SCORES, rows, command_line(), masks, args.stride, _groups(args))
     if args.report:
-        write_report(
-            Path(args.report), rows, tasks[0].out or Path(), command_line(), _about(args, tasks), args.config
-        )
+        about = About(command_line(), _about(args, tasks), args.config, _groups(args))
+        write_report(Path(args.report), rows, tasks[0].out or Path(), about)
         print(f"written: {args.report}")
     return 0
 
@@ -159,7 +166,8 @@ def command_line() -> str:
 def _scenes(args: argparse.Namespace) -> tuple[dict[str, str], SourceOptions, Rules]:
     """Return the source of each scene, what is said of all recordings, and what counts."""
     options = source_options(args)
-    rules = Rules(args.min_points, tuple(args.classes or ()), tuple(args.ignore))
+    ignored = benchmark(args.dataset or "folders").ignored if args.ignore is None else tuple(args.ignore)
+    rules = Rules(args.min_points, tuple(args.classes or ()), ignored)
     if args.dataset is None:
         if not args.source or args.root or args.split or args.label_map:
             raise InputError("give scenes, or --dataset, --root and --split")
@@ -180,7 +188,7 @@ def _about(args: argparse.Namespace, tasks: Sequence[SceneTask]) -> str:
     of = f" of {args.dataset} {args.split}" if args.dataset else ""
     masks = args.masks or "their own"
     version = autoseg3d_core.__version__
-    return f"{scenes} scenes{of}, {masks} masks, every {args.stride}. frame; autoseg3d {version}"
+    return f"{_count(scenes)}{of}, {masks} masks, {_frames(args.stride)}; autoseg3d {version}"
 
 
 def _say(args: argparse.Namespace, rows: Sequence[Row], found: Sequence[Outcome]) -> None:
@@ -188,10 +196,26 @@ def _say(args: argparse.Namespace, rows: Sequence[Row], found: Sequence[Outcome]
     left_out = sorted({scene for row in rows for scene in row.left_out})
     reused = sum(outcome.is_reused for outcome in found)
     print(
-        f"{len(scenes)} scenes, {args.masks or 'their own'} masks, every {args.stride}. frame; "
+        f"{_count(len(scenes))}, {args.masks or 'their own'} masks, {_frames(args.stride)}; "
         f"left out: {', '.join(left_out) or 'none'}" + (f"; {reused} results of before" if reused else "")
     )
     scores = {row.name: row.scores for row in rows}
     print(score_tables(scores, {row.name: row.after_masks_ms for row in rows}))
     if args.dataset or any(one.classes for one in scores.values()):
-        print("\n" + precision_table(scores))
+        print("\n" + precision_tables(scores, _groups(args), args.by_class))
+
+
+def _groups(args: argparse.Namespace) -> Mapping[str, tuple[str, ...]]:
+    """Return the groups of classes whose means are given; none where the user chose the classes."""
+    return {} if args.dataset is None or args.classes else benchmark(args.dataset).groups
+
+
+def _count(scenes: int) -> str:
+    return f"{scenes} scene{'s' * (scenes != 1)}"
+
+
+def _frames(stride: int) -> str:
+    if stride == 1:
+        return "every frame"
+    ending = "th" if stride % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(stride % 10, "th")
+    return f"every {stride}{ending} frame"

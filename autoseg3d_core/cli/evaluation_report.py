@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from autoseg3d_core import build
 from autoseg3d_core.atomic_file import replacing
 from autoseg3d_core.cli.evaluation_rows import Row
 from autoseg3d_core.cli.scene_run import SceneRun
-from autoseg3d_core.cli.score_table import TITLES
+from autoseg3d_core.cli.score_table import Groups, class_cells, precision_cells
 from autoseg3d_core.evaluation.average_precision import JUDGED_AT, curve
 from autoseg3d_core.evaluation.scene_labels import PUBLISHED
-from autoseg3d_core.evaluation.scene_scores import Scores, pooled
+from autoseg3d_core.evaluation.scene_scores import pooled
+from autoseg3d_core.evaluation.score_columns import FOUND, KEPT
 from autoseg3d_core.structures import InputError
 from autoseg3d_core.visualization.plots import Line, line_plot
 from autoseg3d_core.visualization.web_page import Section, code, figure, grid, heading, page, picture, table
@@ -28,15 +30,28 @@ ABOUT_SCORES = (
     "Scores are in percent, but for counts. AP is computed as by ScanNet's benchmark; docs/evaluation.md "
     "explains every column."
 )
+ABOUT_CLASSES = "Means are over the classes that have a true object."
 
 
-def write_report(
-    file: Path, rows: Sequence[Row], folder: Path, command: str, about: str, config_file: str | None
-) -> None:
+@dataclass(frozen=True)
+class About:
+    """What the page says of the evaluation: its command, a sentence, the file that all rows start from.
+
+    `groups` are the groups of classes whose mean is shown.
+    """
+
+    command: str
+    sentence: str
+    config_file: str | None = None
+    groups: Groups = field(default_factory=dict)
+
+
+def write_report(file: Path, rows: Sequence[Row], folder: Path, about: About) -> None:
     """Write the page; the pictures of scenes and objects lie in `folder`, as the runs left them."""
     sections = [
-        Section("Scores", ABOUT_SCORES, _score_table([(row.name, row.scores) for row in rows])),
+        Section("Scores", ABOUT_SCORES, _score_tables(rows)),
         Section("Precision", "", _precision(rows)),
+        Section("Classes", ABOUT_CLASSES, _classes(rows, about.groups)),
         Section(
             "Time and memory", "Over the frames of a scene: median and quartiles of all scenes.", _costs(rows)
         ),
@@ -50,9 +65,9 @@ def write_report(
             "The true outline is yellow, tracks are tinted. IoU is that of the best track in the scene.",
             "".join(_worst(row, folder) for row in rows),
         ),
-        Section("Settings", "The command, and what each row sets.", _settings(rows, command, config_file)),
+        Section("Settings", "The command, and what each row sets.", _settings(rows, about)),
     ]
-    text = page("Evaluation", about, sections)
+    text = page("Evaluation", about.sentence, sections)
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         with replacing(file) as opened:
@@ -61,20 +76,16 @@ def write_report(
         raise InputError(f"{file} cannot be written: {error.strerror or error}") from error
 
 
-def _score_table(named: Sequence[tuple[str, Scores]]) -> str:
-    header = (
-        *("", "AP", "AP50", "AP25", "AP to 95", "class AP", "box IoU", "oriented IoU", "boundary F"),
-        *("IDF1", "HOTA", "id switches", "fragm.", "still right", "recalled"),
-        *("objects", "missed", "tracks", "ghosts", "duplicates", "on walls"),
+def _score_tables(rows: Sequence[Row]) -> str:
+    scores = [(row.name, row.scores) for row in rows]
+    return "".join(
+        table(
+            ("", *(column.title for column in columns)),
+            [(name, *(column.shown(one) for column in columns)) for name, one in scores],
+            best={i + 1: column.more_is_better for i, column in enumerate(columns) if column.is_share},
+        )
+        for columns in (FOUND, KEPT)
     )
-    cells = []
-    for name, s in named:
-        shares = (s.ap, s.ap50, s.ap25, s.ap_to_95, s.class_mean.ap, s.box_iou, s.oriented_iou, s.boundary_f)
-        counts = (s.objects, s.missed, s.tracks, s.ghosts, s.duplicates, s.on_structure)
-        identity = (100 * s.idf1, 100 * s.hota, s.id_switches, s.fragmentations, 100 * s.still_right)
-        recalled = f"{s.recalled} of {s.returns}"
-        cells.append((name, *(100 * share for share in shares), *identity, recalled, *counts))
-    return table(header, cells, best=(*range(1, 11), 13))
 
 
 def _precision(rows: Sequence[Row]) -> str:
@@ -89,23 +100,17 @@ def _precision(rows: Sequence[Row]) -> str:
         plots.append(
             figure(
                 line_plot(lines, "recall (%)", "precision (%)", 103),
-                f"Precision and recall at an overlap of {overlap:.0%}",
+                f"Precision and recall: objects found with an IoU above {overlap:.0%}",
             )
         )
     over = [Line(row.name, JUDGED_AT, np.array(_by_overlap(row))) for row in rows]
     plots.append(
         figure(
-            line_plot(over, "least overlap (IoU)", "average precision (%)", 103),
-            "Average precision at each overlap",
+            line_plot(over, "IoU", "average precision (%)", 103),
+            "Average precision by the IoU that counts as found",
         )
     )
-    header = ("", *(f"{title}: {at}" for title in TITLES.values() for at in ("AP", "AP50", "AP25")))
-    cells = []
-    for row in rows:
-        scores = row.scores
-        own = [getattr(scores.protocols[name], at) for name in TITLES for at in ("ap", "ap50", "ap25")]
-        cells.append((row.name, *(100 * value for value in own)))
-    return grid(plots, 340) + table(header, cells) + _classes(rows)
+    return grid(plots, 340) + table(*precision_cells({row.name: row.scores for row in rows}))
 
 
 def _by_overlap(row: Row) -> list[float]:
@@ -114,31 +119,21 @@ def _by_overlap(row: Row) -> list[float]:
     return [float("nan") if points is None else 100 * points.area for points in curves]
 
 
-def _classes(rows: Sequence[Row]) -> str:
-    scores = [row.scores for row in rows]
-    names = sorted({name for one in scores for name in one.classes})
-    if not names:
-        return ""
-    cells = [
-        (name, *(100 * one.classes[name].ap if name in one.classes else float("nan") for one in scores))
-        for name in names
-    ]
-    return heading("AP by class") + table(("", *(row.name for row in rows)), cells)
+def _classes(rows: Sequence[Row], groups: Groups) -> str:
+    header, cells = class_cells({row.name: row.scores for row in rows}, groups)
+    return table(header, cells) if cells else ""
 
 
 def _costs(rows: Sequence[Row]) -> str:
     kinds = (
-        ("frame_ms", "time of a frame with its masks, in ms"),
-        ("after_masks_ms", "time of a frame without its masks, in ms"),
-        ("memory_mb", "memory of the process in MB"),
-        ("map_mb", "scene map in MB"),
+        ("frame_ms", "ms", "Time of a frame, with its masks"),
+        ("after_masks_ms", "ms", "Time of a frame, without its masks"),
+        ("memory_mb", "MB", "Memory of the process; scenes that it ran before count too"),
+        ("map_mb", "MB", "Memory of the scene map"),
     )
     plots = [
-        figure(
-            line_plot([_over_frames(row, column) for row in rows], "frame", label),
-            label[0].upper() + label[1:],
-        )
-        for column, label in kinds
+        figure(line_plot([_over_frames(row, column) for row in rows], "frame", unit), caption)
+        for column, unit, caption in kinds
     ]
     return grid(plots, 420)
 
@@ -182,7 +177,7 @@ def _maps(rows: Sequence[Row], folder: Path) -> str:
         files.append(("truth", folder / rows[0].name / scene / "truth.png"))
         shown = [(name, picture(file, f"{name} in {scene}", 760)) for name, file in files]
         figures = [figure(image, name) for name, image in shown if image]
-        parts += [heading(scene), grid(figures, 460)] if figures else []
+        parts += [heading(scene), grid(figures, 270)] if figures else []
     return "".join(parts)
 
 
@@ -195,7 +190,7 @@ def _worst(row: Row, folder: Path) -> str:
     for iou, scene, name, track, points, label in sorted(found):
         image = picture(folder / row.name / scene / "objects" / f"{name}.jpg", f"object {name} in {scene}")
         if image and len(figures) < WORST:
-            best = f"best track {track}, IoU {100 * iou:.0f} %" if track else "no track"
+            best = f"best track {track}, IoU {100 * iou:.0f} %" if track else "no confirmed track"
             figures.append(figure(image, f"{label or 'object'} {name} in {scene}: {best}; {points} points"))
     return heading(row.name) + grid(figures, 210) if figures else ""
 
@@ -205,13 +200,13 @@ def _columns(run: SceneRun) -> list[tuple[str, np.ndarray]]:
     return [("ids", fit.ids), ("iou", fit.iou), ("track", fit.track), ("points", fit.points)]
 
 
-def _settings(rows: Sequence[Row], command: str, config_file: str | None) -> str:
+def _settings(rows: Sequence[Row], about: About) -> str:
     cells = [
         (
             row.name,
-            build.load(config_file, row.settings).model.name,
+            build.load(about.config_file, row.settings).model.name,
             " ".join(row.settings) or "as they are",
         )
         for row in rows
     ]
-    return code(command) + table(("row", "model", "settings"), cells)
+    return code(about.command) + table(("row", "model", "settings"), cells)

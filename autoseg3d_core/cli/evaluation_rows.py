@@ -13,8 +13,9 @@ import numpy as np
 import autoseg3d_core
 from autoseg3d_core.atomic_file import replacing
 from autoseg3d_core.cli.scene_run import Outcome, SceneRun, SceneTask, read_run
+from autoseg3d_core.cli.score_table import Groups, group_means
 from autoseg3d_core.evaluation.scene_scores import Scores, pooled
-from autoseg3d_core.evaluation.score_file import UNITS, in_percent
+from autoseg3d_core.evaluation.score_file import UNITS, in_percent, percent
 from autoseg3d_core.structures import InputError
 
 SCORES = "scores.json"
@@ -55,8 +56,10 @@ def rows_of(tasks: Sequence[SceneTask], found: Sequence[Outcome]) -> list[Row]:
     return rows
 
 
-def write_scores(file: Path, rows: Sequence[Row], command: str, masks: str, stride: int) -> None:
-    """Write the scores of every row, and of every scene of it, as JSON."""
+def write_scores(
+    file: Path, rows: Sequence[Row], command: str, masks: str, stride: int, groups: Groups | None = None
+) -> None:
+    """Write the scores of every row, and of every scene of it, as JSON; `groups` are groups of classes."""
     said = {
         "format": FORMAT,
         "version": autoseg3d_core.__version__,
@@ -64,7 +67,7 @@ def write_scores(file: Path, rows: Sequence[Row], command: str, masks: str, stri
         "command": command,
         "masks": masks,
         "stride": stride,
-        "rows": [_row_as_json(row) for row in rows],
+        "rows": [_row_as_json(row, groups or {}) for row in rows],
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -99,11 +102,13 @@ def read_rows(source: Path) -> list[Row]:
         raise InputError(f"{file}: not written by `autoseg3d evaluate --out` ({error!r})") from error
 
 
-def _row_as_json(row: Row) -> dict[str, Any]:
+def _row_as_json(row: Row, groups: Groups) -> dict[str, Any]:
+    scores = row.scores
     return {
         "name": row.name,
         "settings": list(row.settings),
-        "scores": in_percent(row.scores),
+        "scores": in_percent(scores),
+        "class_groups": percent(group_means(scores, groups)),
         "after_masks_ms": round(row.after_masks_ms, 2),
         "scenes": {
             run.scene: {

@@ -13,12 +13,10 @@ from jaxtyping import Int64
 
 from autoseg3d_core.datasets.annotated_mesh import AnnotatedMesh, MeshTruth
 from autoseg3d_core.datasets.calibration_files import read_json
+from autoseg3d_core.datasets.label_names import WALLS
 from autoseg3d_core.datasets.ply_vertices import read_vertices
 from autoseg3d_core.geometry.transforms import transform_points
 from autoseg3d_core.structures import InputError
-
-ROOM = ("wall", "floor", "ceiling")
-"""What is annotated but no object."""
 
 
 def scannet_alignment(folder: Path, scene: str) -> np.ndarray | None:
@@ -102,8 +100,8 @@ def _annotated(
     segment: Int64[np.ndarray, " vertices"],
     turn: np.ndarray,
 ) -> AnnotatedMesh:
-    """Return the mesh with objects that have a label and are no part of the room itself."""
-    named = {i: label for i, label in labels.items() if i > 0 and label and label.lower() not in ROOM}
+    """Return the mesh with objects that have a label and are neither wall nor floor."""
+    named = {i: label for i, label in labels.items() if i > 0 and label and label.lower() not in WALLS}
     names = tuple(sorted(set(named.values())))
     size = max([int(identity.max(initial=0)), *labels, 0]) + 1
     label_of = np.full(size, -1, np.int64)

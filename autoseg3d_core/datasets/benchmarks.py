@@ -7,40 +7,63 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autoseg3d_core.datasets.label_names import SCANNET
+from autoseg3d_core.datasets import scannet200
+from autoseg3d_core.datasets.label_names import CEILING, SCANNET
 from autoseg3d_core.datasets.source_options import SourceOptions
 from autoseg3d_core.structures import InputError
 
 LABEL_MAP = "scannetv2-labels.combined.tsv"
-RAW_COLUMN, CLASS_COLUMN = "raw_category", "nyu40class"
-SPELLINGS = {"refridgerator": "refrigerator"}
-"""As the label map writes a class, and as the benchmark does."""
+RAW_COLUMN = "raw_category"
+
+
+@dataclass(frozen=True)
+class LabelColumn:
+    """The column of ScanNet's table of labels that says the class of an annotated name.
+
+    `spelled` is what the column has for a class, where that is not the class's name; with `is_whole` the
+    table has to have all of them.
+    """
+
+    column: str
+    spelled: Mapping[str, str]
+    is_whole: bool = False
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """How a data set is laid out below its root.
+    """How a data set is laid out below its root, and what is scored.
 
     Scenes lie in one of `folders`. `splits` lists the scenes of a split by name; otherwise one of
-    `split_files` does, a scene per line. `classes` are those that are scored, all if empty, and
-    `is_mapped` says that annotated names become classes by the data set's label map.
+    `split_files` does, a scene per line. `classes` are those that are scored, all but `ignored` if empty;
+    `groups` are some of them whose mean is given too. With `labels`, annotated names become classes by
+    ScanNet's table; otherwise they are the classes.
     """
 
     folders: tuple[str, ...] = (".",)
     split_files: tuple[str, ...] = ("{split}.txt", "splits/{split}.txt")
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
-    is_mapped: bool = False
+    ignored: tuple[str, ...] = CEILING
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    labels: LabelColumn | None = None
     options: SourceOptions = SourceOptions()
 
 
+NYU40 = LabelColumn("nyu40class", {"refridgerator": "refrigerator"})
+SCANNET200 = LabelColumn("id", {str(i): name for i, name in scannet200.CLASSES.items()}, is_whole=True)
 SCANNET_FILES = ("scannetv2_{split}.txt", "{split}.txt", "splits/scannetv2_{split}.txt", "splits/{split}.txt")
 SCENENN_TEST = ("015", "005", "030", "054", "322", "263", "243", "080", "089", "093", "096", "011")
 BENCHMARKS = {
-    "scannet": Benchmark(("scans", "."), SCANNET_FILES, classes=SCANNET, is_mapped=True),
-    "scannet200": Benchmark(("scans", "."), SCANNET_FILES),
+    "scannet": Benchmark(("scans", "."), SCANNET_FILES, classes=SCANNET, labels=NYU40),
+    "scannet200": Benchmark(
+        ("scans", "."),
+        SCANNET_FILES,
+        classes=tuple(scannet200.CLASSES.values()),
+        groups=scannet200.GROUPS,
+        labels=SCANNET200,
+    ),
     "scenenn": Benchmark(splits={"test": SCENENN_TEST}),
-    "3rscan": Benchmark(("scans", "."), options=SourceOptions(registration="resize")),
+    "3rscan": Benchmark(("scans", "."), ignored=(), options=SourceOptions(registration="resize")),
     "folders": Benchmark(),
 }
 
@@ -75,23 +98,29 @@ def classes_of(name: str, root: Path, label_map: Path | None) -> tuple[tuple[str
     Raises `InputError` where the data set needs its label map and it is not there.
     """
     known = benchmark(name)
-    if not known.is_mapped and label_map is None:
+    if known.labels is None and label_map is None:
         return known.classes, {}
     file = label_map or root / LABEL_MAP
     if not file.is_file():
         raise InputError(
             f"{file}: no such file: --dataset {name} needs it to know the classes (--label-map FILE)"
         )
-    return known.classes, read_label_map(file)
+    return known.classes, read_label_map(file, known.labels or NYU40)
 
 
-def read_label_map(file: Path) -> dict[str, str]:
+def read_label_map(file: Path, labels: LabelColumn) -> dict[str, str]:
     """Return the class of each annotated name by ScanNet's table of labels."""
     with file.open(encoding="utf-8", errors="replace", newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
-    if not rows or not {RAW_COLUMN, CLASS_COLUMN} <= set(rows[0]):
-        raise InputError(f"{file}: has no columns {RAW_COLUMN} and {CLASS_COLUMN}: download it again")
-    return {row[RAW_COLUMN]: SPELLINGS.get(row[CLASS_COLUMN], row[CLASS_COLUMN]) for row in rows}
+    if not rows or not {RAW_COLUMN, labels.column} <= set(rows[0]):
+        raise InputError(f"{file}: has no columns {RAW_COLUMN} and {labels.column}: download it again")
+    missing = labels.spelled.keys() - {row[labels.column] for row in rows}
+    if labels.is_whole and missing:
+        raise InputError(
+            f"{file}: lacks {len(missing)} of the {len(labels.spelled)} classes: it is older than the "
+            "benchmark, download it again"
+        )
+    return {row[RAW_COLUMN]: labels.spelled.get(row[labels.column], row[labels.column]) for row in rows}
 
 
 def _names(known: Benchmark, root: Path, split: str) -> tuple[str, ...]:

@@ -14,15 +14,9 @@ import numpy as np
 
 from autoseg3d_core.evaluation.scene_labels import PUBLISHED
 from autoseg3d_core.evaluation.scene_scores import SceneResult, Scores, pooled
+from autoseg3d_core.evaluation.score_columns import COMPARED
 
 CONFIDENCE = 0.95
-COMPARED = {
-    **dict.fromkeys(("ap", "ap50", "ap25", "ap_to_95", "box_iou", "oriented_iou", "boundary_f"), True),
-    **dict.fromkeys(("idf1", "hota", "still_right", "recalled"), True),
-    **dict.fromkeys(("long_boxes", "id_switches", "fragmentations"), False),
-    **dict.fromkeys(("missed", "ghosts", "duplicates", "on_structure"), False),
-}
-"""The scores that are compared, and whether more is better."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,7 @@ class Difference:
     @property
     def verdict(self) -> int:
         """1 where the second is better for sure, -1 where the first is, 0 where nobody can tell."""
-        more = COMPARED[self.name]
+        more = COMPARED[self.name].more_is_better
         if self.low > 0:
             return 1 if more else -1
         if self.high < 0:

@@ -15,14 +15,15 @@ UNITS = "AP, IoU, F-scores, IDF1, HOTA and shares in percent; times in ms; memor
 
 def in_percent(scores: Scores) -> dict[str, Any]:
     """Return the scores by name; every score that is no count is in percent, or None where there is none."""
-    return {entry.name: _percent(getattr(scores, entry.name)) for entry in dataclasses.fields(scores)}
+    return {entry.name: percent(getattr(scores, entry.name)) for entry in dataclasses.fields(scores)}
 
 
-def _percent(value: Any) -> Any:
+def percent(value: Any) -> Any:
+    """Return a value of plain parts with every float in percent, None for NaN."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {entry.name: _percent(getattr(value, entry.name)) for entry in dataclasses.fields(value)}
+        return {entry.name: percent(getattr(value, entry.name)) for entry in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {name: _percent(part) for name, part in value.items()}
+        return {name: percent(part) for name, part in value.items()}
     if isinstance(value, float):
         return None if math.isnan(value) else round(100 * value, DIGITS)
     return value

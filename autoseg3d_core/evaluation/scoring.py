@@ -51,10 +51,13 @@ class Scoring:
         self._scorer = SceneScorer(self._rules.min_points)
 
     @cached_property
+    def _known(self) -> SceneTruth | None:
+        return known_truth(self._sequence)
+
+    @cached_property
     def truth(self) -> SceneTruth | None:
         """What is really in the scene, as far as it counts; None where nobody knows."""
-        known = known_truth(self._sequence)
-        return None if known is None else self._rules.of_scene(known)
+        return None if self._known is None else self._rules.of_scene(self._known)
 
     def take(self, index: int, frame: Frame, update: HasLabels) -> None:
         """Count one frame."""
@@ -69,8 +72,7 @@ class Scoring:
             self.unscored += 1
             print(f"frame {index} not scored: {error}", file=sys.stderr)
             return
-        if self._rules.are_selective:
-            assert self.truth is not None, "where the truth of a frame is known, that of the scene is"
+        if self.truth is not None and self.truth is not self._known:
             truth = self._rules.of_frame(truth, self.truth)
         self._scorer.add(truth, update.label_image)
         if self._viewer is not None:

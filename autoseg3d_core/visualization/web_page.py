@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; } p.about { color: #5a6169; margin
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .87rem; margin: .5rem 0; }
 th { text-align: right; font-weight: 600; border-bottom: 2px solid #c9ced4; padding: .25rem .6rem;
-  vertical-align: bottom; white-space: nowrap; }
+  vertical-align: bottom; }
 td { text-align: right; border-bottom: 1px solid #eceef0; padding: .22rem .6rem; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } td.text { text-align: left; white-space: normal; }
 td.best { font-weight: 700; }
@@ -33,6 +33,7 @@ pre { background: #f5f6f8; padding: .7rem .9rem; border-radius: 6px; white-space
 .grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(var(--least), 1fr)); }
 figure { margin: 0; }
 figure img, figure svg { width: 100%; height: auto; border-radius: 5px; display: block; }
+figure img { max-height: 24rem; object-fit: contain; background: #f5f6f8; }
 .cards img { height: 120px; object-fit: contain; background: #f3f3f3; }
 figcaption { font-size: .82rem; color: #41474e; margin-top: .3rem; }
 """
@@ -65,20 +66,27 @@ def page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[Any]], best: Sequence[int] = (), decimals: int = 1
+    header: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    best: Mapping[int, bool | None] | None = None,
+    decimals: int = 1,
 ) -> str:
-    """Return a table; in each of the columns `best`, the highest of several numbers is set in bold.
+    """Return a table; `best` are columns of which the highest (or lowest: False) number is set in bold.
 
     Floats have so many `decimals`; NaN and None are shown as a dash.
     """
-    highest = {
-        column: max((row[column] for row in rows if _is_number(row[column])), default=None) for column in best
+    best_of = {
+        column: (max if is_highest else min)(
+            (row[column] for row in rows if _is_number(row[column])), default=None
+        )
+        for column, is_highest in (best or {}).items()
+        if is_highest is not None
     }
     lines = []
     for row in rows:
         cells = []
         for column, value in enumerate(row):
-            is_best = len(rows) > 1 and column in highest and value == highest[column]
+            is_best = len(rows) > 1 and column in best_of and value == best_of[column]
             kind = "best" if is_best else "text" if isinstance(value, str) and column else ""
             opened = f'<td class="{kind}">' if kind else "<td>"
             cells.append(f"{opened}{_cell(value, decimals)}</td>")

@@ -16,6 +16,7 @@ from recordings.board import CAMERA, LEVEL, Board
 
 from autoseg3d_core.cli import evaluation_rows, scene_jobs, scene_run
 from autoseg3d_core.cli.__main__ import main
+from autoseg3d_core.datasets import scannet200
 from autoseg3d_core.datasets.write_posed_images import write_posed_images
 from autoseg3d_core.evaluation.scene_scores import pooled
 from autoseg3d_core.evaluation.score_file import in_percent
@@ -186,7 +187,7 @@ def test_a_report_is_one_page_that_needs_no_other_file(homes, tmp_path, capsys):
     assert not re.search(r"@import|url\((?!#)", text)
     assert "<b>" not in text
     assert "&lt;b&gt;&amp;&#x27;" in text
-    for word in ("kitchen", "hall", "attic", "object 7 in hall", "Precision and recall", "every 1. frame"):
+    for word in ("kitchen", "hall", "attic", "object 7 in hall", "Precision and recall", "every frame"):
         assert word in text
     assert text.count("<svg") == 7
     assert text.count("data:image/jpeg") == 10  # maps and truth of two scenes, an object of each run
@@ -222,7 +223,7 @@ CHAIR, BOARD, WALL = 4, 11, 30
 """Segments of the mesh: the annotated part of the board, its rest, the wall."""
 
 
-def write_scannet(root, name):
+def write_scannet(root, name, behind="wall"):
     """The board as a scan of ScanNet, turned by its alignment; its left 23 of 40 columns are a chair."""
     scene = root / "scans" / name
     raw.write_scannet_export(scene, Board(6))
@@ -238,7 +239,7 @@ def write_scannet(root, name):
     raw.put(scene / f"{name}_vh_clean_2.0.010000.segs.json", json.dumps(segments))
     groups = [
         {"id": 0, "objectId": 0, "segments": [CHAIR], "label": "office chair"},
-        {"id": 1, "objectId": 1, "segments": [WALL], "label": "wall"},
+        {"id": 1, "objectId": 1, "segments": [WALL], "label": behind},
     ]
     raw.put(scene / f"{name}.aggregation.json", json.dumps({"sceneId": name, "segGroups": groups}))
     turn = np.array([[0, -1, 0, 2.0], [1, 0, 0, -1.0], [0, 0, 1, 0.5], [0, 0, 0, 1]])
@@ -260,7 +261,7 @@ def test_a_scan_of_scannet_scores_as_its_mesh_and_segments_say(tmp_path, capsys)
     words = ["evaluate", "--dataset", "scannet", "--root", str(root), "--split", "val", "--masks", "mine"]
     assert main([*words, *QUICK, "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr()
-    assert "3 scenes, mine masks, every 1. frame; left out: scene0003_00" in said.out
+    assert "3 scenes, mine masks, every frame; left out: scene0003_00" in said.out
     [row] = scores_in(tmp_path / "out")["rows"]
     assert "no such bag or folder" in row["left_out"]["scene0003_00"]
     found = row["scores"]["protocols"]
@@ -279,3 +280,18 @@ def test_a_scan_of_scannet_scores_as_its_mesh_and_segments_say(tmp_path, capsys)
     assert main([*words, *QUICK]) == 2
     assert "--label-map FILE" in capsys.readouterr().err
     assert cv2.imread(str(tmp_path / "out" / "overlap" / "scene0000_00" / "truth.png")) is not None
+
+
+@pytest.mark.parametrize(("dataset", "objects"), [("scannet", 1), ("scannet200", 2)])
+def test_a_ceiling_is_an_object_where_the_benchmark_says_so(tmp_path, dataset, objects):
+    write_scannet(tmp_path / "scannet", "scene0000_00", behind="ceiling")
+    rows = [f"{i}\t{name}\t{name}\t{name}" for i, name in scannet200.CLASSES.items()]
+    table = "id\traw_category\tcategory\tnyu40class\n" + "\n".join(rows)
+    table = table.replace("10\toffice chair\toffice chair\toffice chair", "10\toffice chair\tx\tchair")
+    raw.put(tmp_path / "scannet" / "scannetv2-labels.combined.tsv", table)
+    raw.put(tmp_path / "scannet" / "val.txt", "scene0000_00\n")
+    words = ["--dataset", dataset, "--root", str(tmp_path / "scannet"), "--split", "val", "--masks", "mine"]
+    assert main(["evaluate", *words, *QUICK, "--out", str(tmp_path / "out")]) == 0
+    [row] = scores_in(tmp_path / "out")["rows"]
+    assert row["scores"]["objects"] == objects
+    assert list(row["class_groups"]) == (["head", "common", "tail"] if dataset == "scannet200" else [])

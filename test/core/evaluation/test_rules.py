@@ -1,5 +1,6 @@
 """Which objects count, and scores into files and back."""
 
+import dataclasses
 import json
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ MAP = {"office chair": "chair", "sofa chair": "chair", "wall": "wall"}
     ("rules", "ids", "names"),
     [
         (Rules(), [1, 2, 3, 4], NAMES),
+        (Rules(ignored=("no such",)), [1, 2, 3, 4], NAMES),
         (Rules(ignored=("wall",)), [1, 3, 4], ("lamp", "office chair", "sofa chair")),
         (Rules(classes=("lamp", "door")), [4], ("lamp",)),
         (Rules(class_of=MAP), [1, 2, 3], ("chair", "wall")),
@@ -47,8 +49,22 @@ def test_objects_of_other_classes_are_void_in_the_scene_and_in_its_frames(rules,
     image = np.array([[1, 2, 3, 4, 0, 9]], np.int32)
     frame = rules.of_frame(FrameTruth(image, image, np.eye(4)), scene)
     assert frame.part is image
-    if rules.are_selective:
-        assert [i for i in frame.instance.ravel().tolist() if i] == ids
+    assert [i for i in frame.instance.ravel().tolist() if i] == ids
+
+
+def test_objects_without_a_name_count_unless_it_matters_what_they_are():
+    nameless = dataclasses.replace(truth(), labels=np.array([-1, 1, -1, 3]))
+    assert Rules(ignored=("wall",)).of_scene(nameless).ids.tolist() == [1, 3, 4]
+    assert Rules(classes=("lamp",)).of_scene(nameless).ids.tolist() == [4]
+    assert Rules(class_of=MAP).of_scene(nameless).ids.tolist() == [2]
+
+
+def test_a_scene_of_which_all_counts_is_the_same_scene():
+    scene = truth()
+    assert Rules().of_scene(scene) is scene
+    ceiling = dataclasses.replace(scene, label_names=("ceiling", *NAMES[1:]))
+    assert Rules().of_scene(ceiling).ids.tolist() == [2, 3, 4]
+    assert Rules(ignored=()).of_scene(ceiling) is ceiling
 
 
 @dataclass(frozen=True)
