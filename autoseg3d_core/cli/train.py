@@ -127,7 +127,7 @@ def _network(
 def _assembly(
     config: TrainConfig, device: torch.device, command: str, out: Path
 ) -> tuple[Trainee, Callable[[int], Any], Validate | None]:
-    scenes, labels = training_scenes(config.assembly.scenes)
+    scenes, labels = training_scenes(config.assembly.scenes, config.assembly.start)
     trainee = AssemblyTrainee(config.assembly, labels, device, command)
     batches = KeptBatches(config.assembly, trainee.network, scenes, config.loop.seed, labels)
     return trainee, batches, _frame_validation(config.validation)

@@ -34,7 +34,11 @@ UNET_PARTS = ("unet", "voxel_memory")
 class AssemblyTrainingConfig:
     """What assembles fragments, and what it is trained on."""
 
-    start: str = setting("", "weights that provide the U-Net and the voxel memory, which stay frozen")
+    start: str = setting(
+        "",
+        "weights that provide the U-Net and the voxel memory, which stay frozen, and the decoder to go on "
+        "from, if they have one of the same kind and labels",
+    )
     scenes: str = setting("out/scenes/train", "folder of scenes written by `autoseg3d prepare`")
     masks: str = setting(
         "truth-parts,truth-objects,broken",
@@ -133,7 +137,9 @@ class AssemblyTrainee:
             embedding=None,
         )
         self.network = Network(shape, label_names=labels).to(device)
-        taken = {n: t for n, t in stored.tensors.items() if n.split(".")[0] in UNET_PARTS}
+        goes_on = base.decoder == shape.decoder and stored.config.get("labels", ()) == [*labels]
+        parts = (*UNET_PARTS, "decoder") if goes_on else UNET_PARTS
+        taken = {n: t for n, t in stored.tensors.items() if n.split(".")[0] in parts}
         self.network.load_state_dict(taken, strict=False)
         self.network.requires_grad_(False)
         self.network.decoder.requires_grad_(True)

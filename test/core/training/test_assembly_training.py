@@ -51,6 +51,22 @@ def test_the_decoder_learns_and_the_u_net_stays(prepared, tmp_path, by):
     assert all(torch.equal(before[name].float(), after[name].float()) for name in same)
 
 
+@pytest.mark.parametrize(
+    ("by", "labels", "goes_on"),
+    [("pairs", None, True), ("pairs", ("chair", "table"), False), ("centers", None, False)],
+)
+def test_training_goes_on_from_a_decoder_of_the_same_kind_and_labels(by, labels, goes_on):
+    start = weights_path("samosaic3d-edge")
+    stored = load(start)
+    trainee = AssemblyTrainee(
+        AssemblyTrainingConfig(start=str(start), by=by), labels or stored.config["labels"], CPU
+    )
+    after = trainee.network.state_dict()
+    shared = [n for n in stored.tensors if n.startswith("decoder.layers.") and n.endswith("weight")]
+    assert shared
+    assert all(torch.equal(stored.tensors[n].float(), after[n]) for n in shared) == goes_on
+
+
 def test_without_weights_to_start_from_it_says_what_to_give():
     with pytest.raises(InputError, match=r"assembly\.start"):
         AssemblyTrainee(AssemblyTrainingConfig(), ("chair",), CPU)
