@@ -10,22 +10,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
-from torch.nn import functional
 
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.transforms import inverse_rigid
 from autoseg3d_core.geometry.voxels import pack
 from autoseg3d_core.structures import CameraIntrinsics, Frame
 
-TILE = 8
-"""Depth is looked at in tiles of so many pixels squared."""
-MOST_TILES = 8
-"""What would need a wider neighbourhood than this, because it is too near, is never free."""
-LEAST_MEASURED = 0.9
+TILES_ACROSS = 80
+"""Depth is looked at in square tiles, about so many next to each other."""
+REACHES = (0, 1, 2, 3, 4, 6, 8, 12, 16)
+"""How many tiles around a place may have to be farther; what needs more, because it is too near, is not free."""
+LEAST_MEASURED = 0.7
 """A tile with a smaller share of measured pixels is unknown."""
 
 
@@ -42,7 +42,7 @@ class CarvingConfig:
         live=True,
     )
     margin_m: float = setting(
-        0.08,
+        0.05,
         "depth has to be farther than a voxel by at least this for the voxel to be free; raise it "
         "against noise",
         unit="m",
@@ -54,7 +54,7 @@ class CarvingConfig:
         0.02, "additional margin, as a fraction of the distance", low=0.0, high=0.5, live=True
     )
     pose_error_m: float = setting(
-        0.03,
+        0.01,
         "expected error of the camera position; raise it if objects disappear wrongly",
         unit="m",
         low=0.0,
@@ -62,7 +62,7 @@ class CarvingConfig:
         live=True,
     )
     pose_error_deg: float = setting(
-        1.5,
+        0.5,
         "expected error of the camera orientation; raise it if objects disappear wrongly",
         unit="deg",
         low=0.0,
@@ -70,7 +70,7 @@ class CarvingConfig:
         live=True,
     )
     farthest_m: float = setting(
-        4.0, "voxels farther away than this are never free", unit="m", low=0.5, high=20.0, live=True
+        5.0, "voxels farther away than this are never free", unit="m", low=0.5, high=20.0, live=True
     )
     max_blocks: int = setting(
         256,
@@ -80,7 +80,7 @@ class CarvingConfig:
         high=100_000,
     )
     gone_share: float = setting(
-        0.3,
+        0.25,
         "an object is removed as gone when at least this fraction of its voxels was seen through, and "
         "hardly a surface was seen in the others",
         low=0.1,
@@ -93,10 +93,10 @@ class CarvingConfig:
 class FreeSpace:
     """What one frame sees through: the least depth in tiles of its image and in growing squares of them.
 
-    `nearest[r]` is over the tiles up to `r` away, 0 where any of these is unknown or outside the image.
+    `nearest[i]` is over the tiles up to `REACHES[i]` away, 0 where one of them is unknown or not in the image.
     """
 
-    nearest: Float[Tensor, "radii rows columns"]
+    nearest: Float[Tensor, "reaches rows columns"]
     camera: CameraIntrinsics
     camera_from_world: Float64[np.ndarray, "4 4"]
     config: CarvingConfig
@@ -107,15 +107,10 @@ class FreeSpace:
         frame: Frame, config: CarvingConfig, voxel_size_m: float, device: torch.device | str = "cpu"
     ) -> FreeSpace:
         """Return what a frame sees through; `voxel_size_m` is that of the map's voxels."""
-        tiles = torch.from_numpy(_tiles(frame.depth)).to(device)
-        wide = functional.pad(-tiles[None], (MOST_TILES,) * 4)  # outside nothing is known: 0
-        rows, columns = tiles.shape
-        nearest = []
-        for skip in range(MOST_TILES, -1, -1):
-            nearest.append(-wide[0, skip : skip + rows, skip : skip + columns])
-            wide = functional.max_pool2d(wide, 3, stride=1) if skip else wide  # a tile farther each way
+        tiles = _tiles(frame.depth, tile_of(frame.camera))
+        nearest = np.stack([_least_around(tiles, reach) for reach in REACHES])
         pose = inverse_rigid(frame.world_from_camera)
-        return FreeSpace(torch.stack(nearest), frame.camera, pose, config, voxel_size_m)
+        return FreeSpace(torch.from_numpy(nearest).to(device), frame.camera, pose, config, voxel_size_m)
 
     def cubes_in_view(self, edge_m: float) -> Int64[Tensor, " cubes"]:
         """Return the keys of all cubes of a grid in the world that the camera can see through."""
@@ -149,12 +144,14 @@ class FreeSpace:
         column, row = x * camera.fx / ahead + camera.cx, y * camera.fy / ahead + camera.cy
         around = (self.voxel_size_m * math.sqrt(3) / 2 + config.pose_error_m) / ahead
         pixels = camera.fx * (around + math.tan(math.radians(config.pose_error_deg)))
-        radius = torch.ceil(pixels / TILE).long()
+        tile = tile_of(camera)
+        tiles = torch.ceil(pixels / tile - 0.5)  # a place is half a tile from the edge of its own
+        reach = torch.searchsorted(torch.tensor(REACHES, device=xyz.device), tiles.long())
         _, rows, columns = self.nearest.shape
-        tile_row, tile_column = torch.floor(row / TILE).long(), torch.floor(column / TILE).long()
+        tile_row, tile_column = torch.floor(row / tile).long(), torch.floor(column / tile).long()
         seen = (tile_row >= 0) & (tile_row < rows) & (tile_column >= 0) & (tile_column < columns)
-        seen &= (z > 0) & (z < config.farthest_m) & (radius <= MOST_TILES)
-        place = (radius * rows + tile_row) * columns + tile_column
+        seen &= (z > 0) & (z < config.farthest_m) & (reach < len(REACHES))
+        place = (reach * rows + tile_row) * columns + tile_column
         nearest = self.nearest.flatten()[torch.where(seen, place, 0)]
         return seen & (nearest > z + config.margin_m + config.margin_share * z)
 
@@ -163,10 +160,21 @@ class FreeSpace:
         return xyz @ pose[:3, :3].T + pose[:3, 3]
 
 
-def _tiles(depth: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "rows columns"]:
+def tile_of(camera: CameraIntrinsics) -> int:
+    """Return the edge of a tile in pixels."""
+    return max(1, round(camera.width / TILES_ACROSS))
+
+
+def _least_around(tiles: Float[np.ndarray, "rows columns"], reach: int) -> Float[np.ndarray, "rows columns"]:
+    """Return the least value of the tiles up to so many away, 0 beside the edge of the image."""
+    square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    return cv2.erode(tiles, square, borderType=cv2.BORDER_CONSTANT, borderValue=0)  # type: ignore[call-overload]
+
+
+def _tiles(depth: Float[np.ndarray, "height width"], tile: int) -> Float[np.ndarray, "rows columns"]:
     """Return the least depth of each tile, 0 where too little of it was measured; the rest is left out."""
-    rows, columns = (size // TILE for size in depth.shape)
-    tiles = depth[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE)
+    rows, columns = (size // tile for size in depth.shape)
+    tiles = depth[: rows * tile, : columns * tile].reshape(rows, tile, columns, tile)
     known = np.isfinite(tiles) & (tiles > 0)
     least = np.where(known, tiles, np.float32(np.inf)).min(axis=(1, 3))
     return np.where(known.mean(axis=(1, 3)) >= LEAST_MEASURED, least, np.float32(0))

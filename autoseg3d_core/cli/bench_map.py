@@ -18,6 +18,7 @@ from autoseg3d_core.atomic_file import replacing
 from autoseg3d_core.cli.arguments import add_settings, positive, whole
 from autoseg3d_core.cli.source import add_config_arguments
 from autoseg3d_core.config import load_config
+from autoseg3d_core.evaluation.emptied_places import EmptiedPlaces
 from autoseg3d_core.evaluation.map_truth import MapScores, MapTruth, WorldChange
 from autoseg3d_core.pipeline import OnlineSegmenter
 from autoseg3d_core.simulation.map_trials import KINDS, MapTrial, draw_trial
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 def run_trial(trial: MapTrial, frames: Sequence[Frame], online: OnlineSegmenter, snapshot: Path) -> MapScores:
     """Run one recording from an empty map on, and return what the map is worth in the end."""
     online.reset()
-    truth = MapTruth()
+    truth, places = MapTruth(), EmptiedPlaces((*trial.removed, *trial.moved))
     for index in tqdm(range(len(trial)), f"{trial.kind} {trial.sequence.seed}", leave=False, disable=None):
         if index == trial.turn:
             truth.half_is_over(online.track_table())
@@ -87,7 +88,9 @@ def run_trial(trial: MapTrial, frames: Sequence[Frame], online: OnlineSegmenter,
         update = online.step(frame)
         assert frame.label_image is not None
         truth.take(update, frame.label_image)
-    return truth.scores(online.track_table(), _change_of(trial))
+        take = places.take_before if index < trial.turn else places.take_after
+        take(frame, trial.sequence.world_from_camera(index))
+    return truth.scores(online.track_table(), _change_of(trial, places))
 
 
 def table(scores: dict[str, MapScores]) -> str:
@@ -120,16 +123,16 @@ def _columns(row: MapScores) -> tuple[int | float | str, ...]:
     )
 
 
-def _change_of(trial: MapTrial) -> WorldChange:
-    """Return what changed in a trial, and where what moved stood and stands."""
+def _change_of(trial: MapTrial, emptied: EmptiedPlaces) -> WorldChange:
+    """Return what changed in a trial, where what moved stood and stands, and whose place was not looked at."""
     last = len(trial) - 1
     places = {
         name: tuple((box[:3] + box[3:]) / 2 for box in (trial.sequence.box_of(name, i) for i in (0, last)))
         for name in trial.moved
     }
-    return WorldChange(
-        frozenset(trial.removed), frozenset(trial.moved), {n: (a, b) for n, (a, b) in places.items()}
-    )
+    removed, moved = frozenset(trial.removed), frozenset(trial.moved)
+    unseen = (removed | moved) - emptied.looked_at()
+    return WorldChange(removed, moved, {n: (a, b) for n, (a, b) in places.items()}, unseen)
 
 
 class _Frames(Sequence[Frame]):

@@ -22,12 +22,14 @@ LEAST_PIXELS = 200
 class WorldChange:
     """What has changed in the world since its first half, by the names of objects.
 
-    `places` are the middles of those that moved, before and after.
+    `places` are the middles of those that moved, before and after. The places that those in `unseen` left
+    were not looked at since, so nobody can know of it: they do not count.
     """
 
     removed: frozenset[int] = frozenset()
     moved: frozenset[int] = frozenset()
     places: dict[int, tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]] = field(default_factory=dict)
+    unseen: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,16 @@ class MapTruth:
         objects = [self._object_of(int(track_id)) for track_id in table.ids]
         middles = (table.boxes[:, :3] + table.boxes[:, 3:]) / 2
         is_ghost = [
-            name in change.removed or _stands_at_old_place(name, middle, change)
+            name not in change.unseen
+            and (name in change.removed or _stands_at_old_place(name, middle, change))
             for name, middle in zip(objects, middles, strict=True)
         ]
         real = Counter(name for name, ghost in zip(objects, is_ghost, strict=True) if name and not ghost)
         before = self._ids_before
         gone = {track_id for track_id, _ in self._gone}
         held = set(tracks.ids.tolist())
-        removed = [before[name] for name in change.removed if name in before]
-        moved = [name for name in change.moved if name in before and name in after]
+        removed = [before[name] for name in change.removed - change.unseen if name in before]
+        moved = [name for name in change.moved - change.unseen if name in before and name in after]
         changed = change.removed | change.moved
         stayed = [name for name in before if name in after and name not in changed]
         return MapScores(

@@ -1,4 +1,4 @@
-"""Recordings that put a map to the test: the camera goes there and back, and meanwhile something changes."""
+"""Recordings that put a map to the test: the camera goes there and back, and in between something changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from autoseg3d_core.geometry.transforms import Pose, inverse_rigid, parts_of_screws, pose_from_quaternion
-from autoseg3d_core.simulation.motions import GUARD_FRAMES, Motion, in_sight, new_place
+from autoseg3d_core.simulation.motions import Motion, in_sight, new_place
 from autoseg3d_core.simulation.parts import Placed
 from autoseg3d_core.simulation.sequence import SimulatedSequence
 from autoseg3d_core.simulation.settings import SimulationConfig
@@ -97,7 +97,10 @@ def _there_and_back(path: Float64[np.ndarray, "poses 4 4"], frames: int) -> Floa
 
 
 def _changes(sequence: SimulatedSequence, turn: int, is_removal: bool) -> tuple[Motion, ...]:
-    """Return what changes at half-way, while it is out of sight, and could be seen before and after."""
+    """Return what changes between two frames at half-way, of what could be seen before and after.
+
+    To the map it is as if the camera had been covered for a while.
+    """
     house, path, rng = sequence.house, sequence.path, np.random.default_rng((sequence.seed, MOTION))
     floor, motions = WalkMap(house), list[Motion]()
     carriers = {thing.carrier for thing in house.things}
@@ -106,8 +109,7 @@ def _changes(sequence: SimulatedSequence, turn: int, is_removal: bool) -> tuple[
         hangs = placed.carrier < 0 and placed.at[2] > LEAST_M
         may_go = index not in carriers and not hangs and placed.thing.size.min() >= LEAST_M
         may_move = placed.thing.is_movable and placed.carrier < 0
-        at_turn = seen[turn - GUARD_FRAMES : turn + GUARD_FRAMES].any()
-        if not may_go or not (is_removal or may_move) or at_turn:
+        if not may_go or not (is_removal or may_move):
             continue
         if seen[:turn].sum() < SEEN_FRAMES or rng.random() > (FRACTION if is_removal else 1.0):
             continue

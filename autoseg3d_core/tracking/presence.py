@@ -12,7 +12,7 @@ from autoseg3d_core.structures import ABSENT, MapChange, Presence, Tracks
 
 ABSENT_SHARE = 0.15
 """An object is absent when more than this share of its voxels was seen through."""
-LEAST_AGAINST = 3
+LEAST_AGAINST = 2
 """So many voxels have to be seen through for each in which one frame saw a surface."""
 
 

@@ -11,7 +11,7 @@ from raycast_rooms import CAMERA, CRATE, CUPBOARD, TABLE, jittered, looking, mas
 from autoseg3d_core.carving import CarvingConfig, FreeSpace
 from autoseg3d_core.geometry.voxels import cells_of, pack, unpack
 from autoseg3d_core.scene_map import MapConfig, SceneMap
-from autoseg3d_core.structures import EventKind, Frame, MaskImage, Presence
+from autoseg3d_core.structures import CameraIntrinsics, EventKind, Frame, MaskImage, Presence
 
 VOXEL = 0.04
 
@@ -57,11 +57,9 @@ def test_depth_that_errs_within_the_margin_carves_nothing_of_a_surface_and_beyon
 
 
 def test_a_place_so_near_that_the_error_of_the_pose_hides_it_is_never_free():
-    tall = np.full((17 * 8, CAMERA.width), 3.0, np.float32)
-    place = torch.tensor([[0.0, (68 - CAMERA.cy) / CAMERA.fy * 1.5, 1.5]])  # with 8 tiles on every side
-    for pose_error_m, is_free in ((0.6, True), (0.68, False)):  # 59 px, which is 8 tiles; 67 px, 9 tiles
-        free = free_space(tall, pose_error_m=pose_error_m, pose_error_deg=0.0)
-        assert free.sees_through(place).tolist() == [is_free]
+    for pose_error_m, is_free in ((0.3, True), (0.34, False)):  # 31.2 and 35 px; 16 tiles of 2 px are the most
+        free = free_space(wall(), pose_error_m=pose_error_m, pose_error_deg=0.0)
+        assert free.sees_through(on_axis(1.5)).tolist() == [is_free]
 
 
 def test_what_lies_before_a_near_wall_is_seen_through_too():
@@ -74,7 +72,7 @@ def test_a_hole_in_depth_carves_nothing_and_single_missing_pixels_do_no_harm(not
     hole[52:68, 72:88] = nothing
     assert not free_space(hole).sees_through(on_axis(1.5)).any()
     sparse = wall()
-    sparse[::5, ::5] = nothing
+    sparse[::5, ::5] = nothing  # a pixel of some tiles of 2 x 2
     assert free_space(sparse).sees_through(on_axis(1.5)).all()
 
 
@@ -88,18 +86,31 @@ def test_beside_something_nearer_nothing_is_seen_through():
 
 
 @pytest.mark.parametrize(
-    ("pose_error_m", "pose_error_deg", "tiles"), [(0.0, 0.0, 1), (0.1, 0.0, 2), (0.0, 6.0, 3), (0.1, 6.0, 4)]
+    ("pose_error_m", "pose_error_deg", "tiles"), [(0.0, 0.0, 2), (0.03, 0.0, 3), (0.0, 3.0, 6), (0.03, 3.0, 8)]
 )
 def test_how_far_around_a_place_all_has_to_be_farther_follows_from_the_errors_of_the_pose(
     pose_error_m, pose_error_deg, tiles
 ):
-    """A voxel of 4 cm at 1.5 m takes 3.2 px to each side; 10 cm there are 9.3 px, and 6 degrees 14.7 px."""
-    own, tile = 9, 8  # the place lies on the tenth tile of 8 pixels
+    """A voxel of 4 cm at 1.5 m takes 3.2 px to each side; 3 cm there are 2.8 px, and 3 degrees 7.3 px."""
+    own, tile = 39, 2  # the place lies on the edge of the fortieth tile of 2 pixels
     for nearer_from, is_free in ((own + tiles, False), (own + tiles + 1, True)):
         depth = wall()
         depth[:, tile * nearer_from :] = 1.0
         free = free_space(depth, pose_error_m=pose_error_m, pose_error_deg=pose_error_deg)
         assert free.sees_through(on_axis(1.5)).tolist() == [is_free]
+
+
+def test_a_picture_of_twice_the_size_is_looked_at_as_finely_and_says_the_same():
+    random = np.random.default_rng(0)
+    depth = np.kron(random.uniform(1.0, 4.0, (15, 20)), np.ones((8, 8))).astype(np.float32)
+    xyz = torch.from_numpy(random.uniform([-1, -0.8, 0.5], [1, 0.8, 3.5], (3000, 3))).float()
+    twice = CameraIntrinsics(280.0, 280.0, 159.5, 119.5, 320, 240)
+    large = np.kron(depth, np.ones((2, 2), np.float32))
+    frame = Frame(np.zeros((240, 320, 3), np.uint8), large, twice, np.eye(4), 1)
+    few = free_space(depth).sees_through(xyz)
+    many = FreeSpace.of(frame, CarvingConfig(), VOXEL).sees_through(xyz)
+    assert 0.02 < few.float().mean() < 0.9
+    assert (few == many).float().mean() > 0.97  # but for half a pixel of the middle
 
 
 @pytest.mark.parametrize(("yaw", "pitch"), [(0.0, -50.0), (37.0, 20.0), (160.0, 20.0)])

@@ -75,6 +75,16 @@ def test_what_was_taken_away_is_noticed_or_a_ghost(events, left, noticed, ghosts
     assert (found.removed, found.noticed, found.ghosts, found.false_gone) == (1, noticed, ghosts, 0)
 
 
+def test_what_left_a_place_that_was_not_looked_at_since_does_not_count():
+    change = WorldChange(removed=frozenset({BIN}), unseen=frozenset({BIN}))
+    found = scored(change, {1: CHAIR, 2: TABLE}, {1: 0.0, 2: 5.0, 3: 9.0})
+    assert (found.removed, found.ghosts, found.stayed, found.kept) == (0, 0, 2, 2)
+    places = {BIN: (np.array([9.0, 0, 0]), np.array([3.0, 0, 0]))}
+    change = WorldChange(moved=frozenset({BIN}), places=places, unseen=frozenset({BIN}))
+    found = scored(change, {1: CHAIR, 4: BIN}, {1: 0.0, 2: 5.0, 3: 9.0, 4: 3.0})
+    assert (found.moved, found.known_again, found.ghosts) == (0, 0, 0)
+
+
 def test_what_is_said_to_be_gone_and_is_there_is_false():
     assert scored(WorldChange(), {1: CHAIR, 2: TABLE}, {1: 0.0, 2: 5.0}, gone(3)).false_gone == 1
 

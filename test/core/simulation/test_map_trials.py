@@ -16,9 +16,9 @@ CONFIG = SimulationConfig(frames=100, rate_hz=5.0, width=160, height=120)
 
 
 @pytest.mark.parametrize("kind", ["removal", "move"])
-def test_what_changes_was_seen_before_is_out_of_sight_then_and_the_rest_stays(kind):
+def test_what_changes_was_seen_before_and_the_rest_stays(kind):
     trials = [draw_trial(kind, seed, CONFIG) for seed in range(5001, 5006)]
-    assert sum(len(trial.removed) + len(trial.moved) for trial in trials) >= 5
+    assert sum(len(trial.removed) + len(trial.moved) for trial in trials) >= 15
     for trial in trials:
         sequence, turn = trial.sequence, trial.turn
         names = trial.removed if kind == "removal" else trial.moved
@@ -28,7 +28,6 @@ def test_what_changes_was_seen_before_is_out_of_sight_then_and_the_rest_stays(ki
                 sequence.house.things[name - 1], sequence.path, sequence.camera, WalkMap(sequence.house)
             )
             assert seen[:turn].any()
-            assert not seen[turn - 1 : turn + 1].any()
             before, after = sequence.box_of(name, turn - 1), sequence.box_of(name, turn)
             np.testing.assert_array_equal(before, sequence.box_of(name, 0))
             lower = after[2] < before[2] - 50
