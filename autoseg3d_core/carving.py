@@ -24,7 +24,7 @@ from autoseg3d_core.structures import CameraIntrinsics, Frame
 TILES_ACROSS = 80
 """Depth is looked at in square tiles, about so many next to each other."""
 REACHES = (0, 1, 2, 3, 4, 6, 8, 12, 16)
-"""How many tiles around a place may have to be farther; what needs more, because it is too near, is not free."""
+"""So many tiles around a place may have to be farther; what is so near that it needs more is never free."""
 LEAST_MEASURED = 0.7
 """A tile with a smaller share of measured pixels is unknown."""
 
@@ -93,7 +93,7 @@ class CarvingConfig:
 class FreeSpace:
     """What one frame sees through: the least depth in tiles of its image and in growing squares of them.
 
-    `nearest[i]` is over the tiles up to `REACHES[i]` away, 0 where one of them is unknown or not in the image.
+    `nearest[i]` is over the tiles up to `REACHES[i]` away, 0 where one of them is unknown or outside.
     """
 
     nearest: Float[Tensor, "reaches rows columns"]

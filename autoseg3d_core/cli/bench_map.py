@@ -124,7 +124,7 @@ def _columns(row: MapScores) -> tuple[int | float | str, ...]:
 
 
 def _change_of(trial: MapTrial, emptied: EmptiedPlaces) -> WorldChange:
-    """Return what changed in a trial, where what moved stood and stands, and whose place was not looked at."""
+    """Return what changed in a trial, where what moved stood and stands, and whose place nobody looked at."""
     last = len(trial) - 1
     places = {
         name: tuple((box[:3] + box[3:]) / 2 for box in (trial.sequence.box_of(name, i) for i in (0, last)))
