@@ -6,10 +6,12 @@ whose result says how large it is, or what the host does next, is a wait.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +29,11 @@ READS = {Tensor.cpu, Tensor.tolist}
 """Ways to the host; each waits, on a CPU nothing is done for them."""
 WRITES = {Tensor.to, Tensor.cuda, torch.tensor, torch.as_tensor}
 """Ways to the device, if one is named."""
+
+
+CORE = Path(__file__).resolve().parent
+HELPERS = ("operation_counts.py", "packed_copy.py", "structures/rows.py", "geometry/", "sparse/keys.py")
+"""Files of the core that work for others: whoever calls them is named instead."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +59,14 @@ class Counts:
 
 
 class OperationTimer:
-    """A `timing.Timer` that counts what each stage asks for, and takes no time."""
+    """A `timing.Timer` that counts what each stage asks for, and takes no time.
+
+    `waits` has how often a stage waited where in the core: (stage, file and function).
+    """
 
     def __init__(self) -> None:
         self.stages: defaultdict[str, Counts] = defaultdict(Counts)
+        self.waits: Counter[tuple[str, str]] = Counter()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -64,6 +75,8 @@ class OperationTimer:
 
         def count(counts: Counts) -> None:
             self.stages[name] += counts
+            if counts.waits:
+                self.waits[name, _place()] += int(counts.waits)
 
         with _Calls(count), _Operations(count):
             yield
@@ -108,6 +121,17 @@ class _Calls(TorchFunctionMode):
         elif func in WRITES and _names_device(args, kwargs or {}) and _moved(args[0], result):
             self._count(Counts(copied_bytes=result.nbytes))
         return result
+
+
+def _place() -> str:
+    """Return the file and the function of the core that asks now, helpers left out."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = Path(frame.f_code.co_filename)
+        if CORE in file.parents and not file.relative_to(CORE).as_posix().startswith(HELPERS):
+            return f"{file.relative_to(CORE).as_posix()} {frame.f_code.co_name}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return "elsewhere"
 
 
 def _waits(func: Any, args: Sequence[Any]) -> bool:

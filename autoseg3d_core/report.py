@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from autoseg3d_core.geometry.groups import group_majority, group_size
+from autoseg3d_core.geometry.groups import group_majority, group_size, group_sum
 from autoseg3d_core.label_image import paint_labels
+from autoseg3d_core.packed_copy import to_host
 from autoseg3d_core.scene_map import SceneMap, centers_of
 from autoseg3d_core.structures import (
     ABSENT,
@@ -33,6 +34,9 @@ from autoseg3d_core.structures import (
 )
 from autoseg3d_core.tracking.presence import presence_of
 
+_TRACK = "track "
+"""Marks the columns of the track table among all that goes to the host."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -53,26 +57,30 @@ def report_frame(
 ) -> SceneUpdate:
     """Return the report of one frame, still without its number, events and timings."""
     tracks, owner = memory.tracks, instances.owner
-    point_ids = name_owners(owner, ids).cpu().numpy()
     fragment_owner = group_majority(owner, len(instances), cloud.fragment, len(cloud.fragment_score))
-    mask_ids = name_owners(fragment_owner, ids).cpu().numpy()
-    row = tracks.index_of(ids)
-    held = row != ABSENT  # where memory is full an instance may be left without a track
-    points = torch.zeros_like(tracks.hits).index_add_(0, row[held], group_size(owner, len(instances))[held])
-    score = torch.zeros_like(tracks.scores).scatter_reduce(0, row[held], instances.scores[held], "amax")
+    row = tracks.index_of(ids)  # where memory is full an instance may be left without a track
+    points = group_sum(group_size(owner, len(instances)), row, len(tracks))
+    score = tracks.scores.new_zeros(len(tracks) + 1).scatter_reduce(0, row + 1, instances.scores, "amax")[1:]
+    told = _told(tracks, points, score, reading)
+    said = to_host(
+        {
+            "point_ids": name_owners(owner, ids),
+            "mask_ids": name_owners(fragment_owner, ids),
+            "pixel": cloud.pixel,
+            "xyz": cloud.xyz,
+            "rgb": (cloud.rgb * 255).round().to(torch.uint8),
+            "labels": name_owners(owner, instances.labels, UNLABELLED),
+            **{_TRACK + name: column for name, column in told.items()},
+        }
+    )
     return SceneUpdate(
         stamp_ns=frame.stamp_ns,
         frame_index=UNNUMBERED,
         world_from_camera=frame.world_from_camera,
-        label_image=paint_labels(masks.index, mask_ids, cloud.pixel.cpu().numpy(), point_ids),
-        cloud=LabelledCloud(
-            xyz=cloud.xyz.cpu().numpy(),
-            rgb=(cloud.rgb * 255).round().to(torch.uint8).cpu().numpy(),
-            ids=point_ids,
-            labels=name_owners(owner, instances.labels, UNLABELLED).cpu().numpy(),
-        ),
-        tracks=report_tracks(tracks, points, score, reading),
-        mask_ids=mask_ids,
+        label_image=paint_labels(masks.index, said["mask_ids"], said["pixel"], said["point_ids"]),
+        cloud=LabelledCloud(said["xyz"], said["rgb"], said["point_ids"], said["labels"]),
+        tracks=TrackTable(**{name: said[_TRACK + name] for name in told}),
+        mask_ids=said["mask_ids"],
         events=(),
     )
 
@@ -88,23 +96,30 @@ def report_tracks(
     tracks: Tracks, points: Int64[Tensor, " tracks"], score: Float[Tensor, " tracks"], reading: Reading
 ) -> TrackTable:
     """Return the tracks as NumPy columns, with the points and score that a frame gave each."""
-    return TrackTable(
-        ids=tracks.ids.cpu().numpy(),
-        labels=tracks.labels.cpu().numpy(),
-        score=score.cpu().numpy(),
-        existence=existence(tracks, reading.doubt).cpu().numpy(),
-        boxes=tracks.boxes.cpu().numpy(),
-        oriented_boxes=tracks.oriented_boxes.cpu().numpy(),
-        centroids=tracks.centroids.cpu().numpy(),
-        hits=tracks.hits.cpu().numpy(),
-        misses=tracks.misses.cpu().numpy(),
-        presence=presence_of(tracks).cpu().numpy(),
-        is_mature=(tracks.hits >= reading.mature_hits).cpu().numpy(),
-        frame_points=points.cpu().numpy(),
-        map_voxels=tracks.voxels.clamp(min=0).cpu().numpy(),
-        first_seen_ns=tracks.first_seen_ns.cpu().numpy(),
-        last_seen_ns=tracks.last_seen_ns.cpu().numpy(),
-    )
+    return TrackTable(**to_host(_told(tracks, points, score, reading)))
+
+
+def _told(
+    tracks: Tracks, points: Int64[Tensor, " tracks"], score: Float[Tensor, " tracks"], reading: Reading
+) -> dict[str, Tensor]:
+    """Return the columns of a track table, still on the device."""
+    return {
+        "ids": tracks.ids,
+        "labels": tracks.labels,
+        "score": score,
+        "existence": existence(tracks, reading.doubt),
+        "boxes": tracks.boxes,
+        "oriented_boxes": tracks.oriented_boxes,
+        "centroids": tracks.centroids,
+        "hits": tracks.hits,
+        "misses": tracks.misses,
+        "presence": presence_of(tracks),
+        "is_mature": tracks.hits >= reading.mature_hits,
+        "frame_points": points,
+        "map_voxels": tracks.voxels.clamp(min=0),
+        "first_seen_ns": tracks.first_seen_ns,
+        "last_seen_ns": tracks.last_seen_ns,
+    }
 
 
 def existence(tracks: Tracks, doubt: float) -> Float[Tensor, " tracks"]:

@@ -17,6 +17,7 @@ LAYERS = (
         "operation_counts",
         "freed_memory",
         "side_stream",
+        "packed_copy",
         "resources",
         "atomic_file",
     ),

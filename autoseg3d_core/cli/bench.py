@@ -98,6 +98,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ros", action="store_true", help="measure the ROS node's own work instead (needs ROS 2)"
     )
+    parser.add_argument(
+        "--waits", action="store_true", help="also list where in the code a GPU would be waited for"
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the figures to a JSON file")
     add_config_arguments(parser)
 
@@ -121,13 +124,17 @@ def run(args: argparse.Namespace) -> int:
         raise KeyboardInterrupt
     timings = measured.timings
     stages, growth = stage_times(timings), _growth(online, timings, measured.early_peak)
-    operations = stage_operations(sequence, online, args.frames)
+    counted = counted_operations(sequence, online, args.frames)
+    operations = stage_operations(counted)
     print(
         f"{platform.machine()}, {args.threads} threads, {online.device}, {args.source}, {len(timings)} frames"
     )
     print(text_table(("stage", "median ms", "p95 ms"), [(s.stage, s.median_ms, s.p95_ms) for s in stages]))
     header = ("operations per frame", "operations", "waits", "copied kB")
     print(text_table(header, [(o.stage, o.operations, o.waits, o.copied_bytes / 1e3) for o in operations]))
+    if args.waits:
+        places = [(*place, times / counted.frames) for place, times in counted.timer.waits.most_common()]
+        print(text_table(("stage", "waits in", "per frame"), places))
     print(text_table(("over the run", ""), [row for row in asdict(growth).items() if row[1] is not None]))
     if args.json:
         figures = {
@@ -140,12 +147,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def stage_operations(sequence: RgbdSequence, online: OnlineSegmenter, start: int) -> list[StageOperations]:
-    """Return what the stages ask of the device per frame, on the frames from `start` on, and their sums."""
+@dataclass(frozen=True, eq=False)
+class CountedFrames:
+    """What some frames asked of the device, and how many they were."""
+
+    timer: OperationTimer
+    frames: int
+
+
+def counted_operations(sequence: RgbdSequence, online: OnlineSegmenter, start: int) -> CountedFrames:
+    """Run some frames, from `start` on, and count what they ask of the device."""
     timer = OperationTimer()
     online.make_timer = lambda: timer
     record = run_frames(sequence, online, (), ((start + n) % len(sequence) for n in range(COUNTED)))
-    rows = {name: counts / max(record.frames, 1) for name, counts in timer.stages.items()}
+    return CountedFrames(timer, max(record.frames, 1))
+
+
+def stage_operations(counted: CountedFrames) -> list[StageOperations]:
+    """Return what the stages asked of the device per frame, and their sums."""
+    rows = {name: counts / counted.frames for name, counts in counted.timer.stages.items()}
     rows[AFTER_MASKS] = sum((rows[stage] for stage in CORE_STAGES), Counts())
     rows[WHOLE] = sum((rows[stage] for stage in STAGES), Counts())
     return [StageOperations(name, **asdict(counts)) for name, counts in rows.items()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.nn import functional
 
 
 def group_mean(
@@ -17,6 +18,13 @@ def group_mean(
     total = torch.zeros(count + 1, values.shape[1], dtype=values.dtype, device=values.device)
     total.index_add_(0, group + 1, values)
     return total[1:] / group_size(group, count).clamp(min=1)[:, None]
+
+
+def group_sum(
+    values: Int64[Tensor, " rows"], group: Int64[Tensor, " rows"], count: int
+) -> Int64[Tensor, " groups"]:
+    """Return the sum of each group; a GPU need not be waited for, as for a mask of the rows that count."""
+    return values.new_zeros(count + 1).index_add_(0, group + 1, values)[1:]
 
 
 def group_size(group: Int64[Tensor, " rows"], count: int) -> Int64[Tensor, " groups"]:
@@ -47,16 +55,14 @@ def group_boxes(
     Along each axis a point reaches at most `deviations` standard deviations from its group's mean,
     so that a few flying pixels do not stretch the box. An empty group gets a box of zeros.
     """
-    kept = group >= 0
-    xyz, group = xyz[kept], group[kept]
-    mean = group_mean(xyz, group, count)
-    off = xyz - mean[group]
-    reach = deviations * group_mean(off * off, group, count).sqrt()[group]
+    mean, row = functional.pad(group_mean(xyz, group, count), (0, 0, 1, 0)), group + 1  # row 0 is nobody's
+    off = xyz - mean[row]
+    reach = deviations * functional.pad(group_mean(off * off, group, count).sqrt(), (0, 0, 1, 0))[row]
     off = torch.maximum(torch.minimum(off, reach), -reach)
-    index = group[:, None].expand(-1, 3)
+    index = row[:, None].expand(-1, 3)
     low = torch.zeros_like(mean).scatter_reduce(0, index, off, "amin")
     high = torch.zeros_like(mean).scatter_reduce(0, index, off, "amax")
-    return torch.cat([mean + low, mean + high], dim=1)
+    return torch.cat([mean + low, mean + high], dim=1)[1:]
 
 
 def _counted(index: Int64[Tensor, " rows"], count: int) -> Int64[Tensor, " count"]:

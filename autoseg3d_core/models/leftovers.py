@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from autoseg3d_core.geometry.groups import group_mean
+from autoseg3d_core.geometry.groups import group_mean, group_size
 from autoseg3d_core.structures import FragmentCloud
 
 ROUNDS = 8
@@ -29,10 +29,10 @@ def add_leftovers(cloud: FragmentCloud, clusters: int) -> FragmentCloud:
         return cloud
     rows = torch.cat([cloud.xyz[loose], cloud.rgb[loose] * FULL_COLOUR], dim=1)
     cluster = torch.zeros_like(loose) if len(loose) < clusters else k_means(rows, clusters)
-    _, cluster = torch.unique(cluster, return_inverse=True)
+    numbers, cluster = torch.unique(cluster, return_inverse=True)
     count = len(cloud.fragment_score)
     fragment = cloud.fragment.index_copy(0, loose, cluster + count)
-    made = int(cluster.max()) + 1
+    made = len(numbers)
     score = torch.cat([cloud.fragment_score, cloud.fragment_score.new_zeros(made)])
     whole = cloud.wholeness
     whole = None if whole is None else torch.cat([whole, whole.new_full((made,), -1)])
@@ -60,7 +60,7 @@ def k_means(rows: Float[Tensor, "rows columns"], clusters: int) -> Int64[Tensor,
     centers = rows[start]
     nearest = _nearest(rows, centers)
     for _ in range(ROUNDS):
-        held = torch.bincount(nearest, minlength=clusters)[:, None] > 0
+        held = group_size(nearest, clusters)[:, None] > 0
         centers = torch.where(held, group_mean(rows, nearest, clusters), centers)
         nearest = _nearest(rows, centers)
     return nearest

@@ -18,8 +18,8 @@ def shared_voxels(
     rows, columns = len(instances), len(memory.tracks)
     track = memory.tracks.index_of(sighting.ids)
     both = (sighting.owner >= 0) & (track >= 0)
-    cell = sighting.owner[both] * columns + track[both]
-    return torch.bincount(cell, minlength=rows * columns).view(rows, columns)
+    cell = torch.where(both, sighting.owner * columns + track, -1)
+    return group_size(cell, rows * columns).view(rows, columns)
 
 
 def with_map_evidence(

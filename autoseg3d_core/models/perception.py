@@ -106,7 +106,7 @@ class Perception:
         if len(cloud) == 0:
             return self._nobody(cloud), memory
         seen = self.network.pool(encoded.cloud, encoded.features, memory.kept.recent)
-        prediction = read_head(self.network.decoder(seen)[-1])
+        prediction = read_head(self.network.decoder.last_head(seen))
         chosen = select_instances(prediction, encoded.cloud, self.config.selection)
         instances = FrameInstances(
             masks=chosen.masks,

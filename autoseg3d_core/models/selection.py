@@ -74,7 +74,7 @@ LEAST_OWN_SHARE = 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
+class Candidates(Rows):
     """The queries with the best class scores, best first; a query may stand for several classes."""
 
     query: Int64[Tensor, " candidates"]
@@ -85,11 +85,7 @@ class Candidates:
     def ranked(self, scores: Float[Tensor, " candidates"]) -> Candidates:
         """Return the candidates with these scores, best first."""
         order = torch.argsort(scores, descending=True, stable=True)
-        return dataclasses.replace(self, scores=scores).rows(order)
-
-    def rows(self, rows: Tensor) -> Candidates:
-        """Return some of the candidates."""
-        return Candidates(self.query[rows], self.labels[rows], self.scores[rows], self.soft_masks[rows])
+        return dataclasses.replace(self, scores=scores)[order]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +106,7 @@ def select_instances(prediction: Prediction, cloud: FragmentCloud, config: Selec
     candidates = suppress_overlaps(
         best_candidates(prediction, config.top_k, config.per_class), config.suppress, config.per_class
     )
-    candidates = candidates.rows(candidates.scores > config.score_threshold)
+    candidates = candidates[candidates.scores > config.score_threshold]
     candidates, masks = _separate(candidates, cloud, config)
     labels = candidates.labels
     if prediction.class_logits.shape[1] == 2:
@@ -131,10 +127,10 @@ def _separate(
         own = _exclusive(candidates.soft_masks, cloud, config)
         kept = own.sum(dim=1) >= LEAST_OWN_SHARE * masks.sum(dim=1)
         kept &= own.sum(dim=1) > config.min_points
-        candidates = candidates.rows(kept)
+        candidates = candidates[kept]
         masks = _exclusive(candidates.soft_masks, cloud, config)
-    large = masks.sum(dim=1) > config.min_points
-    return candidates.rows(large), masks[large]
+    large = (masks.sum(dim=1) > config.min_points).nonzero()[:, 0]
+    return candidates[large], masks[large]
 
 
 def _exclusive(

@@ -35,7 +35,7 @@ def owners(
     shares = group_mean(soft_masks.T, cloud.fragment, len(cloud.fragment_score))  # (fragments, candidates)
     most, of_fragment = shares.max(dim=1)
     whole = torch.where(most > threshold, of_fragment, -1)[cloud.fragment]
-    split = split_fragments(best, winner, cloud, split_share)[cloud.fragment]
+    split = split_fragments(best, winner, len(soft_masks), cloud, split_share)[cloud.fragment]
     owner = torch.where(masked & ~split, whole, alone)
     beyond = ~masked & (best < SURE) & lies_on_masks(owner, masked, len(soft_masks))[owner]
     return torch.where(beyond, -1, owner)
@@ -45,22 +45,26 @@ def lies_on_masks(
     owner: Int64[Tensor, " points"], masked: Bool[Tensor, " points"], count: int
 ) -> Bool[Tensor, " candidates_and_nobody"]:
     """Tell which of so many candidates have much of their points on masks; the last stands for nobody."""
-    inside, everywhere = group_size(owner[masked], count), group_size(owner, count)
+    inside, everywhere = group_size(torch.where(masked, owner, -1), count), group_size(owner, count)
     return torch.cat([inside >= BORDERED * everywhere, inside.new_zeros(1, dtype=torch.bool)])
 
 
 def split_fragments(
     best: Float[Tensor, " points"],
     winner: Int64[Tensor, " points"],
+    count: int,
     cloud: FragmentCloud,
     split_share: float,
 ) -> Bool[Tensor, " fragments"]:
-    """Tell which fragments surely cover two: a share of their points is sure of another owner than most."""
-    fragments, owner_count = len(cloud.fragment_score), int(winner.max()) + 2
+    """Tell which fragments surely cover two: a share of their points is sure of another owner than most.
+
+    `winner` is the best of `count` candidates for each point.
+    """
+    fragments, owner_count = len(cloud.fragment_score), count + 1
     owner = torch.where(best > SURE, winner + 1, 0)  # 0 is nobody
     sure = (best > SURE) | (best < 1 - SURE)
     votes = torch.zeros(fragments, owner_count, device=best.device)
     place = cloud.fragment * owner_count + owner
     votes.view(-1).index_add_(0, place, sure.to(votes.dtype))
-    size = torch.bincount(cloud.fragment, minlength=fragments).clamp(min=1)
+    size = group_size(cloud.fragment, fragments).clamp(min=1)
     return votes.topk(2, dim=1).values[:, 1] >= split_share * size

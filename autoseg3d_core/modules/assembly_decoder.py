@@ -36,6 +36,7 @@ KEYS_M = 0.08
 LEAST_AFFINITY = 1e-8
 SURE = 1e-3
 """What belongs to an object with a probability beyond this, or that of nothing, is as good as sure."""
+SURELY_NOT = torch.tensor(SURE).logit().item()
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +142,11 @@ class AssemblyDecoder(nn.Module):
         seen = AssemblyInput.of(frame)
         return self.decode(seen, self.assemble(seen))
 
+    def last_head(self, frame: DecoderInput) -> HeadOutput:
+        """Return what the last head says; the others, of use in training only, are left out."""
+        seen = AssemblyInput.of(frame)
+        return self.decode(seen, self.assemble(seen), heads=1)[0]
+
     def assemble(self, seen: AssemblyInput, owner: Int64[Tensor, " fragments"] | None = None) -> Assembly:
         """Return which fragments are one object.
 
@@ -153,16 +159,19 @@ class AssemblyDecoder(nn.Module):
         groups = None if owner is None else _each_alone(owner)
         return self.assembler(self._told(seen), seen.edges, groups)  # type: ignore[no-any-return]
 
-    def decode(self, seen: AssemblyInput, assembly: Assembly) -> list[HeadOutput]:
-        """Return what each head says of the objects."""
+    def decode(self, seen: AssemblyInput, assembly: Assembly, heads: int | None = None) -> list[HeadOutput]:
+        """Return what each head says of the objects, or the last `heads` of them."""
         keys = self.keys(torch.cat([seen.voxels, self.placement.of_points(seen.middles)], dim=1))
         gate = self.gate_strength * (assembly.affinity + LEAST_AFFINITY).log()
         hidden = self.point_masks[:2](torch.cat([self.placement.of_points(seen.xyz), seen.features], dim=1))
         prior = self._prior(assembly, seen.fragment)
         place = _places(assembly, seen)
         queries, outputs = self.queries(self._told(seen)), []
-        for layer in self.layers:
+        silent = 0 if heads is None else len(self.layers) - heads
+        for index, layer in enumerate(self.layers):
             queries = layer(queries, keys, gate=gate)
+            if index < silent:
+                continue
             outputs.append(self._say(assembly.pooled(queries), hidden, prior, *place))
         return outputs
 
@@ -172,7 +181,7 @@ class AssemblyDecoder(nn.Module):
     def _prior(self, assembly: Assembly, fragment: Tensor) -> Float[Tensor, "instances points"]:
         """Return the logit with which each point's fragment belongs to each object; points of none do not."""
         sure = assembly.assignment.clamp(SURE, 1 - SURE).logit()
-        none = sure.new_full((1, sure.shape[1]), torch.tensor(SURE).logit().item())
+        none = sure.new_full((1, sure.shape[1]), SURELY_NOT)
         return self.whole_fragments * torch.cat([sure, none])[fragment].T
 
     def _say(

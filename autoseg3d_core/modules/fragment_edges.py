@@ -12,7 +12,8 @@ from torch import Tensor
 
 from autoseg3d_core.geometry.boxes import box_iou_3d, box_volume
 from autoseg3d_core.geometry.groups import group_mean, group_size
-from autoseg3d_core.geometry.voxels import voxelize
+from autoseg3d_core.geometry.voxels import cells_of, pack
+from autoseg3d_core.sparse.keys import distinct
 
 CELLS_M = (0.05, 0.1, 0.2)
 """Fragments meet where they have points in one cell of such a grid."""
@@ -29,7 +30,7 @@ def fragment_edges(
     count: int,
 ) -> Float[Tensor, "fragments fragments channels"]:
     """Return the columns of every pair of `count` fragments; points of fragment -1 are ignored."""
-    held = fragment >= 0
+    held = (fragment >= 0).nonzero()[:, 0]
     xyz, rgb, fragment = xyz[held], rgb[held], fragment[held]
     parts = [
         *_meetings(xyz, fragment, count),
@@ -46,9 +47,9 @@ def _meetings(xyz: Tensor, fragment: Tensor, count: int) -> list[Tensor]:
     for size in CELLS_M:
         shared, cells = xyz.new_zeros(count, count), xyz.new_zeros(count)
         for shift in (0.0, size / 2):  # what one grid parts the other does not
-            voxels = voxelize(xyz + shift, size)
-            there = xyz.new_zeros(len(voxels), count)
-            there[voxels.point_voxel, fragment] = 1
+            voxels = distinct(pack(cells_of(xyz + shift, size)))
+            there = xyz.new_zeros(len(voxels.shortest), count)
+            there[voxels.index, fragment] = 1
             shared, cells = shared + there.T @ there, cells + there.sum(dim=0)
         smaller, larger = _pairwise(cells)
         columns += [(shared / smaller.clamp(min=1)).sqrt(), (shared / larger.clamp(min=1)).sqrt()]

@@ -9,6 +9,7 @@ average. How many objects there are follows from the groups, so nothing is count
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -71,8 +72,10 @@ class PairAssembly(nn.Module):
         logits = self.logits(features, edges)
         affinity = logits.sigmoid()
         if groups is None:
-            groups = grouped_on_average(affinity)
-        return Assembly(share_of_groups(affinity, groups), affinity, {"pairs": logits})
+            groups, count = grouped_on_average(affinity)
+        else:
+            count = int(groups.max()) + 1 if len(groups) else 0
+        return Assembly(share_of_groups(affinity, groups, count), affinity, {"pairs": logits})
 
     def logits(
         self,
@@ -89,29 +92,34 @@ class PairAssembly(nn.Module):
 
 def grouped_on_average(
     affinity: Float[Tensor, "rows rows"], least: float = LEAST_ON_AVERAGE
-) -> Int64[Tensor, " rows"]:
-    """Return each row's group by average linkage: what joins is at least so similar on average."""
+) -> tuple[Int64[Tensor, " rows"], int]:
+    """Return each row's group, and how many there are, by average linkage: members are so similar on average.
+
+    The solver runs on the host, for which a GPU is waited for once: each of its up to `rows` steps depends
+    on the one before, and would be several launches there.
+    """
     count = len(affinity)
     if count < 2:
-        return torch.zeros(count, dtype=torch.int64, device=affinity.device)
-    apart = 1 - affinity.detach().cpu().double().numpy()  # the solver's host
+        return torch.zeros(count, dtype=torch.int64, device=affinity.device), count
+    apart = 1 - affinity.detach().cpu().double().numpy()
     cluster = fcluster(
         linkage(squareform((apart + apart.T) / 2, checks=False), "average"), 1 - least, "distance"
     )
-    return torch.unique(torch.from_numpy(cluster).long(), return_inverse=True)[1].to(affinity.device)
+    numbers, groups = np.unique(cluster, return_inverse=True)
+    return torch.from_numpy(groups).long().to(affinity.device), len(numbers)
 
 
 def share_of_groups(
-    affinity: Float[Tensor, "fragments fragments"], groups: Int64[Tensor, " fragments"]
+    affinity: Float[Tensor, "fragments fragments"], groups: Int64[Tensor, " fragments"], count: int
 ) -> Float[Tensor, "fragments groups"]:
-    """Return how much each fragment belongs to each group: its mean affinity to the group's members, itself
-    included.
+    """Return how much each fragment belongs to each of `count` groups: its mean affinity to the members,
+    itself included.
 
     Where that is more than one over all groups it is a share.
     """
     if len(groups) == 0:
         return affinity
-    member = functional.one_hot(groups).to(affinity.dtype)
+    member = functional.one_hot(groups, count).to(affinity.dtype)
     own = torch.eye(len(groups), dtype=affinity.dtype, device=affinity.device)
     whole = affinity * (1 - own) + own  # a fragment is surely one with itself
     belongs = whole @ member / member.sum(dim=0).clamp(min=1)

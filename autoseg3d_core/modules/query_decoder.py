@@ -158,6 +158,10 @@ class QueryDecoder(nn.Module):
             outputs.append(self._say(queries, centers, sizes, masks, index + 1))
         return outputs
 
+    def last_head(self, seen: DecoderInput) -> HeadOutput:
+        """Return what the last head says of all fragments; each layer looks where the head before it says."""
+        return self(seen)[-1]  # type: ignore[no-any-return]
+
     def first_look(
         self,
         fragments: Float[Tensor, "fragments inputs"],

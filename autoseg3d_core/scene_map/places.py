@@ -29,7 +29,7 @@ def local_cell(local: Int64[Tensor, " voxels"]) -> Int64[Tensor, "voxels 3"]:
 def change_of(keys: Tensor, old_ids: Tensor, was_firm: Tensor, new_ids: Tensor, is_firm: Tensor) -> MapChange:
     """Return a row for each id that lost or gained a voxel, or its firmness; id 0 is nobody."""
     changed = (old_ids != new_ids) | (was_firm != is_firm)
-    lost, gained = changed & (old_ids > 0), changed & (new_ids > 0)
+    lost, gained = ((changed & (ids > 0)).nonzero()[:, 0] for ids in (old_ids, new_ids))
     one = torch.ones_like(keys)
     return MapChange(
         torch.cat([old_ids[lost], new_ids[gained]]),

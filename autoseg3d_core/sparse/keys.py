@@ -83,7 +83,7 @@ class Distinct:
     @property
     def shortest(self) -> Int64[Tensor, " distinct"]:
         """The distinct keys as short as may be without waiting for a GPU: on a CPU they alone."""
-        return self.keys[: int(self.count)] if self.keys.device.type == "cpu" else self.keys
+        return self.keys[: int(self.count.numpy())] if self.keys.device.type == "cpu" else self.keys
 
 
 def distinct(keys: Int64[Tensor, " rows"]) -> Distinct:

@@ -14,13 +14,16 @@ RowsT = TypeVar("RowsT", bound="Rows")
 class Rows:
     """A table whose fields are columns of one length: indexing filters every column at once.
 
-    A column is an array, a tensor, or a table of its own.
+    A column is an array, a tensor, or a table of its own. A mask on a device is counted out once for all of
+    them, because a GPU is waited for when that is done.
     """
 
     def __len__(self) -> int:
         return len(next(self.columns())[1])
 
     def __getitem__(self: RowsT, rows: Any) -> RowsT:
+        if isinstance(rows, torch.Tensor) and rows.dtype == torch.bool:
+            rows = rows.nonzero()[:, 0]
         return type(self)(**{name: column[rows] for name, column in self.columns()})
 
     def columns(self) -> Iterator[tuple[str, Any]]:

@@ -94,10 +94,11 @@ class WithPieces:
 
     def __call__(self, affinity: Affinity, stage: Stage | None = None) -> Assignment:
         """Return the solver's pairs, and those of the leftovers whose affinity is at least the least."""
-        solved = self.solver(affinity, stage)
-        pieces = ManyToOne(self.min_affinity)(affinity)
+        worth = affinity.detach().cpu()  # the solver runs on the host
+        solved = self.solver(worth, None if stage is None else stage.cpu())
+        pieces = ManyToOne(self.min_affinity)(worth)
         left = ~torch.isin(pieces.instance, solved.instance) & torch.isin(pieces.track, solved.track)
-        return solved.append(pieces[left])
+        return solved.append(pieces[left]).to(affinity.device)
 
 
 def _nobody(affinity: Affinity) -> Assignment:

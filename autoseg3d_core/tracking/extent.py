@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
+from autoseg3d_core.geometry.groups import group_sum
 from autoseg3d_core.geometry.voxels import unpack
 from autoseg3d_core.structures import ABSENT, EXTENT_BINS, EXTENT_DIRECTIONS, MapChange, SceneOrigin, Tracks
 
@@ -69,9 +70,8 @@ def count_voxels(tracks: Tracks, change: MapChange, ruler: Ruler) -> Tracks:
     Counts are kept modulo 65536, which no slice of a track that the slices can measure comes to.
     """
     row = tracks.index_of(change.ids)
-    known = row != ABSENT
-    voxels = tracks.voxels.index_add(0, row[known], change.voxels[known])
-    firmer = known & (change.firm != 0)
+    voxels = tracks.voxels + group_sum(change.voxels, row, len(tracks))
+    firmer = ((row != ABSENT) & (change.firm != 0)).nonzero()[:, 0]
     row, change = row[firmer], change[firmer]
     first = (
         row[:, None] * EXTENT_DIRECTIONS + torch.arange(EXTENT_DIRECTIONS, device=row.device)

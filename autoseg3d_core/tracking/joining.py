@@ -16,7 +16,7 @@ def add_votes(votes: TogetherVotes, evidence: TogetherVotes) -> TogetherVotes:
     pairs, place = torch.unique(key, dim=1, return_inverse=True)
     total = torch.zeros_like(pairs[0]).index_add_(0, place, rows.votes)
     known = torch.zeros_like(total).index_fill_(0, place[: len(votes)], 1) > 0
-    kept = known | (total > 0)
+    kept = (known | (total > 0)).nonzero()[:, 0]
     return TogetherVotes(pairs[0][kept], pairs[1][kept], total[kept])
 
 

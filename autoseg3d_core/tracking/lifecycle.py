@@ -205,15 +205,17 @@ def _end(
     over = _beyond_capacity(tracks, ~(joined | stale), config.max_tracks)
     gone = joined | stale | over
     ended = tracks[gone]
-    heirs = torch.full_like(ended.ids, NO_ID)
-    heirs[torch.isin(ended.ids, younger)] = older  # `younger` ascends like the ids
-    return tracks[~gone] if len(ended) else tracks, ended, heirs
+    if len(ended) == 0:
+        return tracks, ended, ended.ids
+    nobody = torch.full_like(ended.ids, NO_ID)
+    heirs = nobody.masked_scatter(torch.isin(ended.ids, younger), older)  # `younger` ascends like the ids
+    return tracks[~gone], ended, heirs
 
 
 def _beyond_capacity(tracks: Tracks, alive: Tensor, capacity: int) -> Tensor:
     """Tell which tracks have to go: those unseen longest and seen least."""
     gone = torch.zeros_like(alive)
-    excess = int(alive.sum()) - capacity
+    excess = int(alive.sum()) - capacity if len(alive) > capacity else 0
     if excess <= 0:
         return gone
     worth = tracks.hits.clamp(max=MOST_WORTH).double() - tracks.misses.double()
@@ -232,15 +234,18 @@ def _events(
     found = (before.misses >= config.dormant_after_frames) & (now.misses[:old] == 0)
     confirmed = mature.clone()
     confirmed[:old] &= ~was_mature
-    rows = [
-        (EventKind.CREATED, now.ids[old:]),
-        (EventKind.CONFIRMED, now.ids[confirmed]),
-        (EventKind.LOST, now.ids[:old][lost]),
-        (EventKind.RECOVERED, now.ids[:old][found]),
-    ]
-    events = [Event(kind, track_id) for kind, ids in rows for track_id in ids.tolist()]
+    young = torch.ones_like(mature)
+    young[:old] = False
+    nothing = young.new_zeros(len(now) - old)
+    happened = [young, confirmed, torch.cat([lost, nothing]), torch.cat([found, nothing])]
+    ids, *told = torch.stack([now.ids, *happened]).cpu().numpy()  # a GPU is waited for once
+    kinds = (EventKind.CREATED, EventKind.CONFIRMED, EventKind.LOST, EventKind.RECOVERED)
+    rows = [(kind, ids[of > 0]) for kind, of in zip(kinds, told, strict=True)]
+    events = [Event(kind, track_id) for kind, its in rows for track_id in its.tolist()]
+    if len(ended) == 0:
+        return tuple(events)
     stale = (ended.hits < config.mature_hits) & (ended.misses >= config.tentative_frames)
-    for track_id, heir, aged in zip(ended.ids.tolist(), heirs.tolist(), stale.tolist(), strict=True):
+    for track_id, heir, aged in torch.stack([ended.ids, heirs, stale], dim=1).tolist():
         reason = "" if heir != NO_ID else ("age" if aged else "memory_limit")
         events.append(Event(EventKind.REMOVED if heir == NO_ID else EventKind.JOINED, track_id, heir, reason))
     return tuple(events)

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
-from autoseg3d_core.structures import ABSENT, MapChange, Presence, Tracks
+from autoseg3d_core.geometry.groups import group_size, group_sum
+from autoseg3d_core.structures import MapChange, Presence, Tracks
 
 ABSENT_SHARE = 0.15
 """An object is absent when more than this share of its voxels was seen through."""
@@ -19,15 +20,14 @@ LEAST_AGAINST = 2
 def count_carved(tracks: Tracks, carved: MapChange) -> Tracks:
     """Return the tracks with the voxels that a frame saw through and took; one seen now starts anew."""
     row = tracks.index_of(carved.ids)
-    known = row != ABSENT
-    count = tracks.carved.index_add(0, row[known], -carved.voxels[known])
+    count = tracks.carved - group_sum(carved.voxels, row, len(tracks))
     return dataclasses.replace(tracks, carved=torch.where(tracks.misses == 0, 0, count))
 
 
 def count_backed(tracks: Tracks, ids: Int64[Tensor, " voxels"]) -> Tracks:
     """Return the tracks with the voxels in which a frame sees a surface; `ids` is whose each of these is."""
     row = tracks.index_of(ids)
-    now = torch.bincount(row[row != ABSENT], minlength=len(tracks))
+    now = group_size(row, len(tracks))
     backed = torch.where(tracks.misses == 0, 0, torch.maximum(tracks.backed, now))
     return dataclasses.replace(tracks, backed=backed)
 

@@ -165,12 +165,44 @@ def test_groups_join_as_long_as_their_pairs_are_one_on_average():
     affinity = torch.full((5, 5), 0.1)
     for i, j, value in ((0, 1, 0.9), (1, 2, 0.7), (0, 2, 0.4), (3, 4, 0.45)):
         affinity[i, j] = affinity[j, i] = value
-    groups = grouped_on_average(affinity)
+    groups, count = grouped_on_average(affinity)
     assert groups[0] == groups[1] == groups[2]  # (0.7 + 0.4) / 2 is enough, though 0.4 alone is not
-    assert len(set(groups.tolist())) == 3
-    share = share_of_groups(affinity, groups)
+    assert set(groups.tolist()) == set(range(count)) == {0, 1, 2}
+    share = share_of_groups(affinity, groups, count)
     assert (share.argmax(dim=1) == groups).all()
     assert (share.sum(dim=1) <= 1 + 1e-6).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_groups_are_those_of_stepwise_average_linkage(seed):
+    """Compare with the textbook: join the two groups that are most alike, as long as they are enough."""
+    random = torch.rand(9, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    affinity = (random + random.T) / 2
+    parts = [{row} for row in range(9)]
+    while len(parts) > 1:
+        alike = {
+            (a, b): affinity[[[i] for i in parts[a]], list(parts[b])].mean().item()
+            for a in range(len(parts))
+            for b in range(a)
+        }
+        (a, b), most = max(alike.items(), key=lambda item: item[1])
+        if most < 0.5:
+            break
+        parts[b] |= parts.pop(a)
+    groups, count = grouped_on_average(affinity)
+    assert count == len(parts)
+    assert {frozenset((groups == g).nonzero()[:, 0].tolist()) for g in range(count)} == set(
+        map(frozenset, parts)
+    )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("pairs", [True, False])
+def test_the_last_head_says_the_same_where_the_others_are_silent(pairs):
+    module = decoder(pairs).double()
+    last, alone = module(frame())[-1], module.last_head(frame())
+    for name in ("queries", "class_logits", "mask_logits", "boxes"):
+        assert torch.equal(getattr(alone, name), getattr(last, name)), name
 
 
 def test_an_object_is_the_mean_of_its_fragments():
