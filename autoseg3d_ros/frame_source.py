@@ -5,7 +5,6 @@ Everything here runs on the node's main thread and only passes messages on; deco
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -31,11 +30,9 @@ from autoseg3d_ros.inputs import (
 from autoseg3d_ros.missing_poses import MissingPoses, Poses, Wanted
 from autoseg3d_ros.node_config import NodeConfig
 from autoseg3d_ros.outcomes import FrameReport, Outcome
+from autoseg3d_ros.stamp_doubts import StampDoubts
 from autoseg3d_ros.synchronizer import LoopingSynchronizer, StampGate
 from autoseg3d_ros.throttled_log import ThrottledLog
-
-RESIDUAL_WARNING_S = 0.01
-RESIDUALS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +93,12 @@ class FrameSource:
         self._node, self._poses, self._sink = node, poses, sink
         self._log = ThrottledLog(node.get_logger(), config.diagnostics.repeat_s)
         self._waiting: deque[_Waiting] = deque()
-        self._residuals: deque[float] = deque(maxlen=RESIDUALS)
         self._last_position: np.ndarray | None = None
         self._missing = MissingPoses(poses, self._log, lambda: self.config)
         self.inputs = subscriptions(node, config)
         self.gates = [self._gate(item) for item in self.inputs]
         self.names = TopicNames(*(gate.topic for gate in self.gates))
+        self._stamps = StampDoubts(node.get_clock(), self._log, self.names)
         self._calibration = next(gate for gate in self.gates if isinstance(gate, CalibrationGate))
         self._images = [gate for gate in self.gates if isinstance(gate, StampGate)]
         self.synchronizer = LoopingSynchronizer(
@@ -181,7 +178,7 @@ class FrameSource:
             return
         is_own = self._registration.is_needed(color, depth)
         item = _Waiting(color, depth, masks, camera_frame, time.monotonic(), is_own)
-        self._look_at_stamps(item)
+        self._stamps.look(item.stamp_ns, stamp_to_ns(depth.header.stamp), self.config.input.clock_warning_s)
         if not camera_frame:
             reason = f"{self.names.color}: header.frame_id is empty: set the parameter camera_frame"
             self._log.error("frame_id", reason)
@@ -287,21 +284,3 @@ class FrameSource:
     def _give_up(self, item: _Waiting, outcome: Outcome, reason: str) -> None:
         wait_ms = (time.monotonic() - item.arrived) * 1e3
         self._sink.lost(FrameReport(item.stamp_ns, item.camera_frame, outcome, reason, tf_wait_ms=wait_ms))
-
-    def _look_at_stamps(self, item: _Waiting) -> None:
-        residual = abs(item.stamp_ns - stamp_to_ns(item.depth.header.stamp)) / 1e9
-        self._residuals.append(residual)
-        typical = statistics.median(self._residuals)
-        if len(self._residuals) == RESIDUALS and typical > RESIDUAL_WARNING_S:
-            self._log.warning(
-                "residual",
-                f"{self.names.color} and {self.names.depth} are {typical * 1e3:.0f} ms apart: turn on the "
-                "driver's synchronisation (realsense2_camera enable_sync:=true)",
-            )
-        off = abs(self._node.get_clock().now().nanoseconds - item.stamp_ns) / 1e9
-        if off > self.config.input.clock_warning_s:
-            self._log.warning(
-                "clock",
-                f"{self.names.color}: stamps are {off:.0f} s from the node's clock: for a bag, play it with "
-                "--clock and set use_sim_time:=true (outputs carry the images' stamps either way)",
-            )

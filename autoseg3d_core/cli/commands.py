@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "play a recording into the live ROS 2 node and show its outputs",
     "replay": "run the core offline on a bag, a folder of posed images or a simulated scene",
     "view": "look at results of a replay, or at a recording, in the Rerun viewer",
+    "export": "write a recording as a bag or as a folder of posed images",
     "synthesize": "write simulated scenes as folders or bags, with ground truth",
     "convert": "convert published ESAM weights",
     "prepare": "write scenes with ground truth and masks, for train and evaluate",

@@ -10,8 +10,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from autoseg3d_core import build
-from autoseg3d_core.cli.arguments import add_settings, positive, whole
+from autoseg3d_core.cli.arguments import add_settings
 from autoseg3d_core.cli.bench import stage_times
+from autoseg3d_core.cli.frame_range import add_range_arguments, chosen_frames
 from autoseg3d_core.cli.replay_results import RESULTS, write_results
 from autoseg3d_core.cli.replay_sinks import Notes, Pictures, RerunFrames
 from autoseg3d_core.cli.results import list_results, results_folder
@@ -50,11 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="folder for the results; those of an earlier run are replaced when this one ends",
     )
-    parser.add_argument("--limit", type=positive, help="stop after this many frames")
-    parser.add_argument("--stride", type=positive, default=1, help="use every n-th frame")
-    parser.add_argument(
-        "--start", type=whole, default=0, metavar="FRAME", help="first frame to use, counted from 0"
-    )
+    add_range_arguments(parser)
     parser.add_argument(
         "--resume",
         metavar="FILE",
@@ -85,9 +82,7 @@ def run(args: argparse.Namespace) -> int:
     """Replay, score where the truth is known, and write the results."""
     sequence = open_source(args.source, tuple(args.simulation), source_options(args))
     look_over(args.source, sequence, args.strict)
-    indices = range(args.start, len(sequence), args.stride)[: args.limit]
-    if not indices:
-        raise InputError(f"--start {args.start}: {args.source} has {len(sequence)} frames")
+    indices = chosen_frames(args, args.source, len(sequence))
     if args.masks is not None:
         sequence = MaskedSequence(sequence, args.masks)
     config = build.load(args.config, tuple(args.set))

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-from contextlib import closing
 from pathlib import Path
 
-from tqdm import tqdm
-
 from autoseg3d_core.cli.arguments import positive
+from autoseg3d_core.cli.written import add_format_arguments, write_frames
 from autoseg3d_core.config import load_config
-from autoseg3d_core.datasets.write_bag import RecordedBag
-from autoseg3d_core.datasets.write_posed_images import PosedImagesFolder
-from autoseg3d_core.running import RunRecord, Unchanged, run_to_the_end
+from autoseg3d_core.running import RunRecord
 from autoseg3d_core.simulation.sequence import SimulatedSequence
 from autoseg3d_core.simulation.settings import SimulationConfig, split_of
 from autoseg3d_core.structures import InputError
@@ -28,8 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of the scene; several scenes get one folder each in it",
     )
-    parser.add_argument("--format", choices=("folder", "bag"), default="folder", help="default: %(default)s")
-    parser.add_argument("--raw", action="store_true", help="write raw instead of compressed images to bags")
+    add_format_arguments(parser)
     parser.add_argument("--frames", type=positive, help="frames per scene")
     parser.add_argument("--rooms", type=positive, help="rooms per scene")
     parser.add_argument("--force", action="store_true", help="allow seeds that belong to no split")
@@ -60,14 +55,10 @@ def run(args: argparse.Namespace) -> int:
 def _write(sequence: SimulatedSequence, folder: Path, args: argparse.Namespace) -> RunRecord:
     """Write one scene; returns what became of its frames, or raises `InputError` if it cannot be rendered."""
     sequence.renderer()
-    written: RecordedBag | PosedImagesFolder
-    if args.format == "bag":
-        written = RecordedBag(sequence, folder, args.raw)
-    else:
-        written = PosedImagesFolder(sequence, folder)
-    indices = tqdm(range(len(sequence)), desc=sequence.name, unit="frame", disable=None)
-    with closing(written):
-        return run_to_the_end(sequence, Unchanged(), written, indices)
+    record = write_frames(sequence, range(len(sequence)), folder, args)
+    if record.interrupted:
+        raise KeyboardInterrupt
+    return record
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

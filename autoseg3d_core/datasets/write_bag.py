@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ BASE_FROM_OPTICAL = pose_from_quaternion(np.array([0.0, 0.0, 1.0]), np.array([-0
 """The optical axes (x right, y down, z forward) on a base with x forward and z up, 1 m above it."""
 JPEG_QUALITY = 85
 EPOCH_NS = 1_700_000_000_000_000_000
-"""Stamps count from here, so that none is zero."""
+"""Stamps that are not of this century count from here, so that none is zero."""
+THIS_CENTURY_NS = 946_684_800_000_000_000
 STAMPS_PER_POSE = 3
 
 
@@ -52,20 +53,25 @@ class RecordedBag:
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         self._writer = Writer(self._folder, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
         self._writer.open()
-        self._bag = bag = _Bag(self._writer)
-        bag.write("/tf_static", EPOCH_NS, bag.transforms([(BASE, OPTICAL, EPOCH_NS, BASE_FROM_OPTICAL)]))
+        self._bag = _Bag(self._writer)
+        self._shift_ns = 0
         self._previous: Frame | None = None
 
     def take(self, index: int, frame: Frame, made: object = None) -> None:
         """Record one frame, with the poses that lead up to it."""
         bag, truth = self._bag, self._sequence.truth(index)
+        if self._previous is None:
+            self._shift_ns = EPOCH_NS if frame.stamp_ns < THIS_CENTURY_NS else 0
+            begin = frame.stamp_ns + self._shift_ns
+            bag.write("/tf_static", begin, bag.transforms([(BASE, OPTICAL, begin, BASE_FROM_OPTICAL)]))
+        frame = dataclasses.replace(frame, stamp_ns=frame.stamp_ns + self._shift_ns)
         for stamp, pose in _poses_between(self._previous, frame):
             base = pose @ inverse_rigid(BASE_FROM_OPTICAL)
             bag.write("/tf", stamp, bag.transforms([(WORLD, BASE, stamp, base)]))
         bag.write_frame(frame, self._raw)
         if truth is not None:
-            bag.write_ids("/truth/instance/compressed", EPOCH_NS + frame.stamp_ns, truth.instance)
-            bag.write_ids("/truth/part/compressed", EPOCH_NS + frame.stamp_ns, truth.part)
+            bag.write_ids("/truth/instance/compressed", frame.stamp_ns, truth.instance)
+            bag.write_ids("/truth/part/compressed", frame.stamp_ns, truth.part)
         self._previous = frame
 
     def close(self) -> None:
@@ -74,13 +80,6 @@ class RecordedBag:
         scene = self._sequence.scene_truth()
         if scene is not None:
             save_scene_truth(self._folder / "truth.npz", scene)
-
-
-def write_bag(sequence: RgbdSequence, folder: str | Path, raw: bool = False) -> None:
-    """Record every frame of a sequence; raises `InputError` for one that cannot be used."""
-    with closing(RecordedBag(sequence, folder, raw)) as recorded:
-        for index in range(len(sequence)):
-            recorded.take(index, sequence[index])
 
 
 class _Bag:
@@ -137,7 +136,7 @@ class _Bag:
 
     def write_frame(self, frame: Frame, raw: bool) -> None:
         """Write colour, depth and calibration of a frame."""
-        stamp = EPOCH_NS + frame.stamp_ns
+        stamp = frame.stamp_ns
         header = self.header(stamp, OPTICAL)
         millimetres = np.clip(np.round(frame.depth * 1000), 0, 65535).astype(np.uint16)
         color, depth = f"{CAMERA}/color/image_raw", f"{CAMERA}/depth/image_raw"
@@ -216,5 +215,5 @@ def _poses_between(previous: Frame | None, frame: Frame) -> Iterator[tuple[int, 
             pose = np.eye(4)
             pose[:3, :3] = turn(share).as_matrix()
             pose[:3, 3] = (1 - share) * ends[0][:3, 3] + share * ends[1][:3, 3]
-            yield EPOCH_NS + stamp, pose
-    yield EPOCH_NS + frame.stamp_ns, frame.world_from_camera
+            yield stamp, pose
+    yield frame.stamp_ns, frame.world_from_camera

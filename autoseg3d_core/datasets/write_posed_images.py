@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -51,13 +50,6 @@ class PosedImagesFolder:
         scene = self._sequence.scene_truth()
         if scene is not None:
             save_scene_truth(self._folder / "truth" / "scene.npz", scene)
-
-
-def write_posed_images(sequence: RgbdSequence, folder: str | Path) -> None:
-    """Write every frame of a sequence; raises `InputError` for one that cannot be used."""
-    with closing(PosedImagesFolder(sequence, folder)) as written:
-        for index in range(len(sequence)):
-            written.take(index, sequence[index])
 
 
 def _write_frame(folder: Path, index: int, frame: Frame) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from written import write_posed_images
 
-from autoseg3d_core.datasets.write_posed_images import write_posed_images
 from autoseg3d_core.structures import Presence
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "python.md"

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 from recordings.board import Board
+from written import write_posed_images
 
 from autoseg3d_core import build
 from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.datasets.masked import MaskedSequence
 from autoseg3d_core.datasets.unprojected_truth import unprojected_truth
-from autoseg3d_core.datasets.write_posed_images import write_posed_images
 from autoseg3d_core.evaluation.scene_scores import pooled
 from autoseg3d_core.evaluation.scoring import Scoring
 from autoseg3d_core.mask_makers.precomputed import PrecomputedMaskMaker

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from recordings import raw
 from recordings.board import CAMERA, LEVEL, Board
+from written import write_posed_images
 
 from autoseg3d_core.cli import evaluation_rows, scene_jobs, scene_run
 from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.datasets import scannet200
-from autoseg3d_core.datasets.write_posed_images import write_posed_images
 from autoseg3d_core.evaluation.scene_scores import pooled
 from autoseg3d_core.evaluation.score_file import in_percent
 

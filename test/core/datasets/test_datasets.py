@@ -3,14 +3,14 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from written import write_bag, write_posed_images
 
 from autoseg3d_core.datasets.bag_topics import COMPRESSED, IMAGE, INFO, BagTopics, find_topics
 from autoseg3d_core.datasets.open_sequence import open_sequence
 from autoseg3d_core.datasets.posed_images import PosedImages
 from autoseg3d_core.datasets.rosbag import RosbagSequence
 from autoseg3d_core.datasets.source_options import SourceOptions
-from autoseg3d_core.datasets.write_bag import EPOCH_NS, write_bag
-from autoseg3d_core.datasets.write_posed_images import write_posed_images
+from autoseg3d_core.datasets.write_bag import EPOCH_NS
 from autoseg3d_core.structures import (
     InputError,
 )

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from recordings import raw
 from recordings.board import Board
+from written import write_posed_images
 
 from autoseg3d_core.cli import train
-from autoseg3d_core.datasets.write_posed_images import write_posed_images
 from autoseg3d_core.structures import InputError
 
 

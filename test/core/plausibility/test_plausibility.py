@@ -6,10 +6,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from written import write_posed_images
 
 from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.datasets.open_sequence import open_sequence
-from autoseg3d_core.datasets.write_posed_images import write_posed_images
 from autoseg3d_core.geometry.registration import registered
 from autoseg3d_core.plausibility.checks import ENOUGH_MOTION, first_frames, motion, suspicions
 from autoseg3d_core.resources import resource_path
