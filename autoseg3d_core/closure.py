@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float64, Int64
 
 from autoseg3d_core.geometry.boxes import moved_points
+from autoseg3d_core.policies import PipelineConfig
 from autoseg3d_core.scene_map import SceneMap
 from autoseg3d_core.structures import (
     NO_ID,
@@ -22,9 +23,9 @@ from autoseg3d_core.structures import (
     PoseHistory,
 )
 from autoseg3d_core.tracking.joining import add_votes
-from autoseg3d_core.tracking.keyframes import ClosureConfig, moves_at, spread_out
+from autoseg3d_core.tracking.keyframes import ClosureConfig, follow, moves_at, spread_out
 from autoseg3d_core.tracking.relocation import count_meetings, find_rivals, judge_rivals, move_tracks
-from autoseg3d_core.upkeep import measure
+from autoseg3d_core.upkeep import forget, measure
 
 POSE_JUMP = "pose_jump"
 """Why a map was corrected or forgotten, as events say it."""
@@ -48,6 +49,22 @@ def correct_jump(
     """Move the map and the tracks where the world jumped: see `tracking.keyframes.spread_out`."""
     history, own = spread_out(memory.history, jump, frame, config)
     return _correct(scene, memory, history, own, POSE_JUMP)
+
+
+def follow_camera(
+    scene: SceneMap, memory: Memory, frame: Frame, policies: PipelineConfig
+) -> tuple[Memory, tuple[Event, ...]]:
+    """Return the memory with a frame's keyframe, after moving some of the blocks that wait, and events."""
+    memory = dataclasses.replace(memory, history=follow(memory.history, frame, policies.closure))
+    most, join_votes = policies.closure.blocks_per_frame, policies.tracks.join_votes
+    return forget(*carry_on(scene, memory, most, join_votes))
+
+
+def finish(scene: SceneMap, memory: Memory, join_votes: int) -> Memory:
+    """Move all the blocks that wait."""
+    while scene.waiting:
+        memory, _ = carry_on(scene, memory, scene.waiting, join_votes)
+    return memory
 
 
 def carry_on(scene: SceneMap, memory: Memory, most: int, join_votes: int) -> tuple[Memory, int]:

@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float64, Int64
-from torch import Tensor
 
 from autoseg3d_core import edits, timing
 from autoseg3d_core.best_views import BestViews
-from autoseg3d_core.closure import POSE_JUMP, carry_on, correct_at, correct_jump
-from autoseg3d_core.geometry.groups import group_majority, group_mean
+from autoseg3d_core.closure import POSE_JUMP, correct_at, correct_jump, finish, follow_camera
+from autoseg3d_core.geometry.groups import group_mean
 from autoseg3d_core.geometry.scene_origin import scene_origin
-from autoseg3d_core.geometry.voxels import Voxels, voxelize
+from autoseg3d_core.geometry.voxels import voxelize
 from autoseg3d_core.lifting import check_frame, lift
 from autoseg3d_core.mask_makers.interface import MaskMaker
 from autoseg3d_core.mask_makers.rehearsal import made_up_frame
@@ -41,7 +40,6 @@ from autoseg3d_core.structures import (
     Event,
     EventKind,
     Frame,
-    FrameInstances,
     InputError,
     LabelledCloud,
     MadeBy,
@@ -54,9 +52,9 @@ from autoseg3d_core.structures import (
 )
 from autoseg3d_core.timing import Timer
 from autoseg3d_core.tracking.assignment import Assigner
-from autoseg3d_core.tracking.keyframes import follow, jump_of, restarted
-from autoseg3d_core.tracking.lifecycle import advance, end_tracks
-from autoseg3d_core.upkeep import Surface, erase, find_free, forget, integrate, with_looks
+from autoseg3d_core.tracking.keyframes import jump_of, restarted
+from autoseg3d_core.tracking.lifecycle import advance
+from autoseg3d_core.upkeep import Surface, find_free, integrate, remove, with_looks
 
 
 class OnlineSegmenter:
@@ -119,8 +117,8 @@ class OnlineSegmenter:
         with timer.stage(timing.PERCEIVE):
             instances, memory = self.model.perceive(cloud, encoded, memory)
         with timer.stage(timing.ASSOCIATE):
-            owner = self._owners(instances, voxels)
-            sighting = Sighting(owner, self.scene.ids_at(voxels.keys))
+            on_map = self.scene.ids_at(voxels.keys)
+            sighting = Sighting.of(instances, voxels, on_map, self.model.decides_all)
             association = self.model.associate(instances, memory, sighting)
         with timer.stage(timing.ASSIGN):
             assignment = self.assigner(association.affinity, association.stage)
@@ -132,7 +130,7 @@ class OnlineSegmenter:
         with timer.stage(timing.INTEGRATE):
             rgb = group_mean(cloud.rgb, voxels.point_voxel, len(voxels))
             held = torch.where(change.ids == NO_ID, NO_VOTE, change.ids)  # an object without a track
-            votes = name_owners(owner, held, NO_ID if self.model.decides_all else NO_VOTE)
+            votes = name_owners(sighting.owner, held, NO_ID if self.model.decides_all else NO_VOTE)
             surface = Surface(voxels.keys, votes, rgb, sighting.ids)
             self.memory, ids, events = integrate(
                 self.scene, change, surface, free, self.config, self.frame_index
@@ -174,12 +172,9 @@ class OnlineSegmenter:
 
     def remove(self, track_id: int) -> bool:
         """End one track and take its id off the scene map; False when there is no such track."""
-        gone = self.memory.tracks.ids == int(track_id)
-        if not bool(gone.any()):
-            return False
-        erase(self.scene, self.memory.tracks[gone])
-        self.memory, _ = end_tracks(self.memory, gone, "user")
-        return True
+        before = len(self.memory.tracks)
+        self.memory = remove(self.scene, self.memory, track_id)
+        return len(self.memory.tracks) < before
 
     def correct(
         self, stamps_ns: Int64[np.ndarray, " stamps"], moves: Float64[np.ndarray, "stamps 4 4"]
@@ -222,8 +217,7 @@ class OnlineSegmenter:
 
         A correction that is being carried out is finished before.
         """
-        while self.scene.waiting:
-            self._carry_on(self.scene.waiting)
+        self.memory = finish(self.scene, self.memory, self.config.tracks.join_votes)
         return Snapshot(self.memory, self.scene.content(), self.frame_index)
 
     def save(self, path: str | Path, world: str = "") -> None:
@@ -281,12 +275,6 @@ class OnlineSegmenter:
     def _reading(self) -> Reading:
         return Reading(self.config.tracks.mature_hits, self.model.doubt)
 
-    def _owners(self, instances: FrameInstances, voxels: Voxels) -> Int64[Tensor, " voxels"]:
-        """Return the instance of most points of each voxel, or `NOBODY`."""
-        nobody = int(self.model.decides_all)
-        members = len(instances) + nobody
-        return group_majority(instances.owner + nobody, members, voxels.point_voxel, len(voxels)) - nobody
-
     def _place(self, frame: Frame) -> Memory:
         """Return the memory with its scene frame, which the first frame fixes."""
         if self.memory.origin is not None:
@@ -294,23 +282,15 @@ class OnlineSegmenter:
         origin = scene_origin(frame.world_from_camera, self.config.origin, self.device)
         return dataclasses.replace(self.memory, origin=origin)
 
-    def _carry_on(self, most: int) -> int:
-        """Move blocks that wait for a correction; return how many had to go."""
-        votes = self.config.tracks.join_votes
-        self.memory, blocks = carry_on(self.scene, self.memory, most, votes)
-        return blocks
-
     def _closed(self, frame: Frame) -> tuple[Event, ...]:
         """Follow the camera, and carry out what a jump of its pose asks for; return what is said of it."""
         config = self.config.closure
-        events: tuple[Event, ...] = ()
         jump = jump_of(self.memory.history, frame, config)
+        events: tuple[Event, ...] = ()
         if jump is not None and config.on_jump == "reset":
             self.reset()
             events = (Event(EventKind.RESET, THE_MAP, NO_ID, POSE_JUMP),)
         elif jump is not None and config.on_jump == "correct":
             self.memory, events = correct_jump(self.scene, self.memory, frame, jump, config)
-        self.memory = dataclasses.replace(self.memory, history=follow(self.memory.history, frame, config))
-        blocks = self._carry_on(config.blocks_per_frame)
-        self.memory, forgotten = forget(self.memory, blocks)
+        self.memory, forgotten = follow_camera(self.scene, self.memory, frame, self.config)
         return events + forgotten

@@ -149,6 +149,13 @@ def forget(memory: Memory, blocks: int) -> tuple[Memory, tuple[Event, ...]]:
     return memory, (room, *events)
 
 
+def remove(scene: SceneMap, memory: Memory, track_id: int) -> Memory:
+    """Return the memory without one track, and take its id off the map."""
+    gone = memory.tracks.ids == int(track_id)
+    erase(scene, memory.tracks[gone])
+    return end_tracks(memory, gone, "user")[0]
+
+
 def measure(scene: SceneMap, memory: Memory, change: MapChange) -> Tracks:
     """Return the tracks with their voxels and boxes after a change of the map.
 

@@ -27,7 +27,7 @@ from autoseg3d_ros.session import SavedMap, Session, TakenFrame
 from autoseg3d_ros.snapshot_keeper import SnapshotKeeper
 from autoseg3d_ros.transitions import attempt
 from autoseg3d_ros.vocabulary import names_from_file
-from autoseg3d_ros.worker import Job, Worker, WorkerStoppedError
+from autoseg3d_ros.worker import Job, RepeatedJob, Worker
 
 TICK_S = 1.0
 STOP_TIMEOUT_S = 1.0
@@ -59,7 +59,7 @@ class SegmenterNode(LifecycleNode):
         self._source: FrameSource | None = None
         self._worker: Worker[PosedMessages, TakenFrame] | None = None
         self._configured: list[Callable[[], object]] = []  # undoes what configuring made, last first
-        self._is_refreshing = False
+        self._refreshing = RepeatedJob(self._refresh, self._on_job_failed)
 
     def start(self) -> bool:
         """Configure and activate; return whether both worked."""
@@ -225,14 +225,12 @@ class SegmenterNode(LifecycleNode):
                 "too many frames failed in a row: deactivating; activate the node to try again"
             )
             self.trigger_deactivate()
-        elif not self._is_refreshing:
-            self._is_refreshing = True
-            self._worker.submit(Job(self._refresh, lambda _: None, self._on_refresh_failed))
+        else:
+            self._refreshing.hand_over(self._worker)
         if self._worker is not None and self._keeper is not None and self._keeper.is_due():
             self._hand_over(self._keeper.save)
 
     def _refresh(self) -> None:
-        self._is_refreshing = False
         if self._session is not None:
             self._session.refresh()
 
@@ -259,11 +257,6 @@ class SegmenterNode(LifecycleNode):
             run()
             return
         self._worker.submit(Job(run, lambda _: None, self._on_job_failed))
-
-    def _on_refresh_failed(self, error: Exception) -> None:
-        self._is_refreshing = False
-        if not isinstance(error, WorkerStoppedError):  # it would be due again in a second anyway
-            self._on_job_failed(error)
 
     def _on_job_failed(self, error: Exception) -> None:
         if self.context.ok():

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Protocol, runtime_checkable
 
 
 class Outcome(IntEnum):
@@ -38,6 +39,19 @@ class FrameReport:
     masks: int = 0
     instances_observed: int = 0
     instances_in_memory: int = 0
+
+
+@runtime_checkable
+class Reporter(Protocol):
+    """Whoever counts frames and speaks for the node."""
+
+    def report(self, report: FrameReport) -> None:
+        """Hear what became of a frame."""
+        ...
+
+    def warning(self, cause: str, text: str) -> None:
+        """Warn the user, throttled by cause."""
+        ...
 
 
 class FrameCounts:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -25,24 +25,11 @@ from autoseg3d_ros.input_doubts import InputDoubts
 from autoseg3d_ros.map_files import SNAPSHOT, format_for, write_map
 from autoseg3d_ros.memory_use import release_gpu
 from autoseg3d_ros.messages import Occasion, jpeg_message
-from autoseg3d_ros.outcomes import FrameReport, Outcome
+from autoseg3d_ros.outcomes import FrameReport, Outcome, Reporter
 from autoseg3d_ros.parameters import Settings
 from autoseg3d_ros.publisher import ScenePublisher
 from autoseg3d_ros.segmenter import Segmenter
 from autoseg3d_ros.taken_frame import TakenFrame, take
-
-
-@runtime_checkable
-class Reporter(Protocol):
-    """Whoever counts frames and speaks for the node."""
-
-    def report(self, report: FrameReport) -> None:
-        """Hear what became of a frame."""
-        ...
-
-    def warning(self, cause: str, text: str) -> None:
-        """Warn the user, throttled by cause."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -187,3 +187,26 @@ def _run_job(job: Job) -> None:
         job.failed(error)
     else:
         job.done(result)
+
+
+class RepeatedJob:
+    """A job that does not wait twice: while it has not run, handing it over again changes nothing."""
+
+    def __init__(self, run: Callable[[], object], failed: Callable[[Exception], None]) -> None:
+        self._run, self._failed = run, failed
+        self.is_waiting = False
+
+    def hand_over(self, worker: Worker[FrameT, ReadyT]) -> None:
+        """Let the worker run it."""
+        if not self.is_waiting:
+            self.is_waiting = True
+            worker.submit(Job(self._start, lambda _: None, self._fail))
+
+    def _start(self) -> None:
+        self.is_waiting = False
+        self._run()
+
+    def _fail(self, error: Exception) -> None:
+        self.is_waiting = False
+        if not isinstance(error, WorkerStoppedError):  # it will be handed over again
+            self._failed(error)

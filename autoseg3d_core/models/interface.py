@@ -13,6 +13,8 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Int64
 from torch import Tensor
 
+from autoseg3d_core.geometry.groups import group_majority
+from autoseg3d_core.geometry.voxels import Voxels
 from autoseg3d_core.models.network import Network
 from autoseg3d_core.structures import (
     Association,
@@ -30,6 +32,19 @@ class Sighting:
 
     owner: Int64[Tensor, " voxels"]
     ids: Int64[Tensor, " voxels"]
+
+    @staticmethod
+    def of(
+        instances: FrameInstances, voxels: Voxels, ids: Int64[Tensor, " voxels"], decides_all: bool
+    ) -> Sighting:
+        """Return each voxel with the instance of most of its points.
+
+        If the model `decides_all`, points on no instance count too, otherwise they are left out.
+        """
+        nobody = int(decides_all)
+        members = len(instances) + nobody
+        owner = group_majority(instances.owner + nobody, members, voxels.point_voxel, len(voxels))
+        return Sighting(owner - nobody, ids)
 
 
 @runtime_checkable

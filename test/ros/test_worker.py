@@ -2,10 +2,11 @@
 
 import threading
 import time
+import types
 
 import pytest
 
-from autoseg3d_ros.worker import Job, Worker, WorkerStoppedError
+from autoseg3d_ros.worker import Job, RepeatedJob, Worker, WorkerStoppedError
 
 
 class Bench:
@@ -235,3 +236,20 @@ def test_a_slow_step_keeps_the_age_of_frames_below_three_steps(step_s, is_ahead)
         time.sleep(0.01)
     assert worker.stop(5)
     assert max(ages) < (2.5 + is_ahead) * step_s + 0.1
+
+
+def test_a_repeated_job_waits_once_and_can_be_handed_over_again_when_it_has_run_or_failed():
+    handed, runs, errors = [], [], []
+    worker = types.SimpleNamespace(submit=handed.append)
+    job = RepeatedJob(lambda: runs.append(1), errors.append)
+    for _ in range(3):
+        job.hand_over(worker)
+    assert len(handed) == 1
+    handed[0].run()
+    job.hand_over(worker)
+    assert (len(handed), len(runs)) == (2, 1)
+    handed[1].failed(ValueError("broken"))
+    job.hand_over(worker)
+    handed[2].failed(WorkerStoppedError("stopped"))
+    assert [str(error) for error in errors] == ["broken"]
+    assert not job.is_waiting

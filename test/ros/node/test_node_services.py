@@ -229,12 +229,11 @@ def test_stopping_says_nothing_of_what_is_done_every_second_anyway(make_robot, m
     monkeypatch.setattr(type(logger), "warning", lambda self, text, **_: lines.append(text))
     robot.send(SECOND)
     assert robot.spin(lambda: robot.node._worker.pending() == 1)
-    robot.node._is_refreshing = False
     robot.node._tick()
-    assert robot.node._is_refreshing
+    assert robot.node._refreshing.is_waiting
     robot.node.trigger_deactivate()
     assert not [line for line in lines if "not done" in line]
-    assert not robot.node._is_refreshing
+    assert not robot.node._refreshing.is_waiting
 
 
 def test_the_map_reaches_a_viewer_that_comes_late(make_robot):
