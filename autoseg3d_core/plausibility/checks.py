@@ -12,6 +12,7 @@ import numpy as np
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.geometry.transforms import inverse_rigid
 from autoseg3d_core.plausibility.agreement import AS_IT_IS, OTHERS, Hypothesis, agreement, small
+from autoseg3d_core.plausibility.image_motion import motion_fit
 from autoseg3d_core.plausibility.registration import WIDTH, edge_fit
 from autoseg3d_core.plausibility.remedies import Remedies
 from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
@@ -27,6 +28,11 @@ AGREES, GAIN, REST = 0.75, 0.07, 0.5
 """Agreement that a right recording reaches, what another reading of it has to gain, and the share of the
 disagreement that it may leave."""
 LONG_STEP_M = 5.0
+FOCAL_OFF, MOTION_PAIRS, MOTION_AGREEING = 0.06, 3, 0.75
+"""Logarithm of a focal length's error that is told; pairs of frames that show it, share that agrees."""
+MOTION_PX, MOTION_REST, DEPTH_FITS = 2.5, 0.65, 0.85
+"""How far features may then still be off (pixels of 320 columns), share of the error that may stay, and how
+much better another scale of depth would have to fit to doubt the focal length's part."""
 EDGES, EDGE_GAIN, OFF_PX = 3500, 1.15, 12.0
 """Edges that are enough to tell, how much stronger they have to be elsewhere, and how far off."""
 BLUE, BLUE_TO_WARM = 0.1, 8.0
@@ -99,7 +105,7 @@ def suspicions(frames: Sequence[Frame], remedies: Remedies | None = None) -> lis
         return [Suspicion(what, "sure", remedies.no_depth())]
     depth_m = float(np.median(np.concatenate(readings)))
     found = [
-        _of_units_and_axes(frames, depth_m, remedies),
+        _of_units_and_axes(frames, depth_m, remedies) or _of_focal_length(frames, remedies),
         _of_colors(frames, remedies),
         _of_registration(frames, remedies),
     ]
@@ -127,13 +133,30 @@ def _of_units_and_axes(frames: Sequence[Frame], depth_m: float, remedies: Remedi
     return None
 
 
+def _of_focal_length(frames: Sequence[Frame], remedies: Remedies) -> Suspicion | None:
+    """Tell a focal length from how far the image's features move."""
+    fit = motion_fit(frames)
+    if fit is None or fit.pairs < MOTION_PAIRS or fit.agreeing < MOTION_AGREEING:
+        return None
+    is_better = fit.best < MOTION_PX and fit.best < MOTION_REST * fit.here
+    if abs(np.log(fit.factor)) < FOCAL_OFF or not is_better or fit.by_depth < DEPTH_FITS * fit.best:
+        return None
+    return Suspicion(
+        _focal_words(fit.factor),
+        f"features of the image then lie {fit.best:.1f} pixels from where they should, now {fit.here:.1f}",
+        remedies.focal_length(frames[0].camera, fit.factor),
+    )
+
+
+def _focal_words(factor: float) -> str:
+    return f"the focal length looks {1 / factor:.2g} times the true one"
+
+
 def _said(best: Hypothesis, depth_m: float, camera: CameraIntrinsics, remedies: Remedies) -> tuple[str, str]:
     """Return in words what is wrong where this hypothesis is right, and what mends it."""
     assert best != AS_IT_IS
     if best.focal_factor != 1:
-        k = best.focal_factor
-        what = f"the focal length looks {1 / k:.2g} times the true one"
-        return what, remedies.focal_length(camera, k)
+        return _focal_words(best.focal_factor), remedies.focal_length(camera, best.focal_factor)
     if best.depth_factor == 1:
         convention = {
             (True, False): "world-to-camera",

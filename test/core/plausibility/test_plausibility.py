@@ -68,6 +68,8 @@ WRONG = {
     "opengl axes": (of_pose(lambda p: p @ OPENGL), "--pose-convention opengl"),
     "a focal length too long": (of_focal(1.25), "focal length looks 1.2 times"),
     "a focal length too short": (of_focal(0.7), "focal length looks 0.7 times"),
+    "a focal length a tenth too long": (of_focal(1.1), "focal length looks 1.1 times"),
+    "a focal length a tenth too short": (of_focal(0.9), r"focal length looks 0\.(88|89|9|91|92) times"),
 }
 
 
