@@ -1,4 +1,4 @@
-"""The two errors that a user can mend; apart from everything heavy, so that they can always be told."""
+"""The two errors that a user can correct; this file imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of one frame, and the only object that keeps state from one to the next."""
+"""The stages of one frame, and the only object that keeps state between frames."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ class OnlineSegmenter:
     def correct(
         self, stamps_ns: Int64[np.ndarray, " stamps"], moves: Float64[np.ndarray, "stamps 4 4"]
     ) -> tuple[Event, ...]:
-        """Move what was mapped, because poses proved to be wrong; return what is said of it.
+        """Move what was mapped, because poses proved to be wrong; return the events.
 
         `moves[i] @ pose` is where the camera really was at `stamps_ns[i]`, which ascend. Keyframes between
         two stamps move by a part of the way from one to the other, those before the first and after the last
@@ -283,7 +283,7 @@ class OnlineSegmenter:
         return dataclasses.replace(self.memory, origin=origin)
 
     def _closed(self, frame: Frame) -> tuple[Event, ...]:
-        """Follow the camera, and carry out what a jump of its pose asks for; return what is said of it."""
+        """Follow the camera, and correct or reset the map after a jump of its pose; return the events."""
         config = self.config.closure
         jump = jump_of(self.memory.history, frame, config)
         events: tuple[Event, ...] = ()

@@ -42,6 +42,19 @@ def unpack(keys: Int64[Tensor, " cells"]) -> Int64[Tensor, "cells 3"]:
     return torch.stack(columns, dim=1) - HALF_RANGE
 
 
+def coarsen(keys: Int64[Tensor, " cells"], bits: int) -> Int64[Tensor, " cells"]:
+    """Return the keys of the cells on a grid whose cells are 2^`bits` times as long.
+
+    The same as `pack(unpack(keys) >> bits)`.
+    """
+    kept = _in_each_axis(((1 << AXIS_BITS) - 1) >> bits)
+    return ((keys >> bits) & kept) + _in_each_axis(HALF_RANGE - (HALF_RANGE >> bits))
+
+
+def _in_each_axis(value: int) -> int:
+    return (value << (2 * AXIS_BITS)) | (value << AXIS_BITS) | value
+
+
 def voxelize(xyz: Float[Tensor, "points 3"], size: float) -> Voxels:
     """Return the occupied voxels of a cloud for a voxel size in metres."""
     keys, point_voxel = torch.unique(pack(cells_of(xyz, size)), return_inverse=True)

@@ -18,7 +18,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 LEVELS = ("parts", "objects")
 NEAR = ((0, 1), (1, 0))
-"""Neighbours at the input's resolution whose affinity is told: (rows, columns) away."""
+"""Neighbours at the input's resolution whose affinity is predicted: (rows, columns) away."""
 FAR_STRIDE = 2
 FAR = ((0, 4), (4, 0), (4, 4), (4, -4), (0, 12), (12, 0))
 """The same at half the input's resolution, in its pixels."""
@@ -49,7 +49,7 @@ class AffinityShape:
 
 @dataclass(frozen=True, eq=False)
 class Affinities:
-    """What the network says, as logits: above 0 two pixels belong together.
+    """The network's output, as logits: above 0 two pixels belong together.
 
     `near` holds LEVELS x NEAR at the input's resolution, `far` LEVELS x FAR at half of it; `foreground` says
     whether a pixel lies on an object at all, `features` what the decoder made of it, both at half.

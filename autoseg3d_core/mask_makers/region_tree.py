@@ -1,4 +1,4 @@
-"""Regions of an image from what a network says of pairs of pixels, and the tree in which they merge.
+"""Regions of an image from a network's affinities of pixel pairs, and the tree in which they merge.
 
 What strong affinities connect is a region. Regions are merged from the strongest mean affinity down
 (average linkage over a graph, in levels), and every region that ever stood is a node of the tree: a part,

@@ -34,7 +34,7 @@ class SamConfig:
     )
     stability: float = setting(
         0.95,
-        "drop masks with a lower stability score, which says how little a mask changes with its threshold",
+        "drop masks with a lower stability score: the IoU of the mask at a higher and a lower threshold",
         low=0.0,
         high=1.0,
         live=True,

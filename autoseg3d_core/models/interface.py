@@ -1,8 +1,8 @@
-"""What the pipeline asks of a model, and what it shows it of the scene map.
+"""The interface of models: what the pipeline calls, and what a model gets of the scene map.
 
-What a model says of an instance (`FrameInstances.description`), what a track remembers of it
+How a model describes an instance (`FrameInstances.description`), what a track remembers of it
 (`Association.to_remember`, `Tracks.remembered`) and what the network keeps of the frames before
-(`Memory.kept`) are the model's own: it declares the columns, and nobody else looks into them.
+(`Memory.kept`) are the model's own: it declares the columns, and no other code reads them.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class Sighting:
 
 @runtime_checkable
 class Model(Protocol):
-    """Finds the objects of a frame, and says how well each fits the tracks.
+    """Finds the objects of a frame, and returns how well each matches the tracks.
 
     `name` is what the config calls it. `label_names` names the labels of its instances. `decides_all` tells
-    whether a point on no instance is nobody's, or merely not known. `doubt` is the number of frames after
-    which a track is half as sure as its mean score; 0 where being seen often proves nothing.
+    whether a point on no instance belongs to none, or is merely unknown. `doubt` is the number of frames
+    after which the existence of a track is half its mean score; 0 if it does not depend on the frames.
     """
 
     name: str

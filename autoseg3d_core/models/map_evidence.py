@@ -1,4 +1,4 @@
-"""What the scene map says of which instance is which track: the voxels that they share."""
+"""Evidence of the scene map for which instance is which track: the voxels that they share."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Network(nn.Module):
     def forward(
         self, clouds: Sequence[FragmentCloud], memories: Sequence[NetworkMemory]
     ) -> tuple[list[list[HeadOutput]], list[NetworkMemory]]:
-        """Return what each head says of each frame of a batch, and what is to be remembered of its scene."""
+        """Return the predictions of each head for each frame of a batch, and the memory of its scene."""
         features, voxels = self.encode(clouds, [memory.voxels for memory in memories])
         heads, after = [], []
         for cloud, rows, memory, remembered in zip(clouds, features, memories, voxels, strict=True):
@@ -159,7 +159,7 @@ class Network(nn.Module):
     def pool_fragments(
         self, features: Tensor, xyz: Tensor, fragment: Tensor, wholeness: Tensor | None, count: int
     ) -> PooledFragments:
-        """Return the fragments' vectors, which know how sure their masks are where somebody says so."""
+        """Return the vectors of the fragments, with the scores of their masks if there are any."""
         pooled: PooledFragments = self.pooling(features, xyz, fragment, count)
         embed = self.part(WholenessEmbedding)
         if embed is None:

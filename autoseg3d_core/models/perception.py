@@ -134,7 +134,7 @@ class Perception:
 
 
 def read_head(last: HeadOutput) -> Prediction:
-    """Return what the last head says of the queries, in single precision; boxes are 0 where it has none.
+    """Return the predictions of the last head, in single precision; boxes are 0 where it has none.
 
     The queries themselves stay as they are, for the part of the network that goes on with them.
     """

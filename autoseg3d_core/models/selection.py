@@ -70,7 +70,7 @@ class SelectionConfig:
 
 
 LEAST_OWN_SHARE = 0.3
-"""A mask that has less of its points for itself says what others say better, and is left out."""
+"""A mask with a smaller share of points that no better mask has is taken for a duplicate, and left out."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Masks as unions of whole fragments: what a 2D mask says of borders is sharper than what a network does.
+"""Masks as unions of whole fragments: the borders of a 2D mask are sharper than those of a network's mask.
 
 A network decides point by point, and its masks end in speckles near borders. Here the points of a fragment
 vote as one, and the fragment goes to the instance that the network sees on most of it. Only where it is sure

@@ -138,7 +138,7 @@ class AssemblyDecoder(nn.Module):
         self.whole_fragments = nn.Parameter(torch.ones(()))
 
     def forward(self, frame: DecoderInput) -> list[HeadOutput]:
-        """Return what each head says of the objects that the fragments make."""
+        """Return the predictions of each head for the objects that the fragments form."""
         seen = AssemblyInput.of(frame)
         return self.decode(seen, self.assemble(seen))
 

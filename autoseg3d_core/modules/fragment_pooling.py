@@ -21,7 +21,7 @@ EVEN = 12.0
 
 @dataclass(frozen=True, eq=False)
 class PooledFragments:
-    """The fragments of a frame as vectors; `weights` says how much each point counted (0 on no fragment).
+    """The fragments of a frame as vectors; `weights` is the weight of each point (0 on no fragment).
 
     `sizes` are those of the box that points as widely spread as the fragment's would fill evenly: unlike the
     outermost points, it does not mind a few astray.

@@ -20,7 +20,7 @@ NEAREST_M = 1e-3
 
 @dataclass(frozen=True)
 class ImageFeaturesShape:
-    """A network whose voxels are told what a 2D network saw, in so many channels."""
+    """A network whose voxels take the features of a 2D network as input, in so many channels."""
 
     channels: int
 

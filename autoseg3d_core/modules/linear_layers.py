@@ -29,7 +29,7 @@ def two_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 def starting_at_zero(layers: nn.Sequential) -> nn.Sequential:
-    """Return the layers, the last of which says nothing as long as it has not learned."""
+    """Return the layers with the weights of the last one set to zero, so that untrained they return zeros."""
     last = cast(nn.Linear, layers[-1])
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)

@@ -1,4 +1,4 @@
-"""What the overlap of two boxes says of a pair, learned; shared by merging and association."""
+"""Learned features of a pair from the overlap of its two boxes; shared by merging and association."""
 
 from __future__ import annotations
 

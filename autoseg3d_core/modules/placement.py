@@ -1,8 +1,9 @@
-"""How the decoder knows places: what queries and points are told of theirs, and where boxes start from.
+"""Positional encodings of the decoder's queries and points, and the boxes that its box head refines.
 
-`Published` is that of ESAM: queries are told nothing, points their coordinates, and a box starts as a cube of
-1 m at the mean of the fragment's points. `Extent` tells both their place as waves of several lengths, queries
-the size of their fragment too, and a box starts as the fragment's own: that is learned in far fewer steps.
+`Published` is that of ESAM: queries have no encoding, points have their coordinates, and a box starts as a
+cube of 1 m at the mean of the fragment's points. `Extent` encodes both positions as sine waves of several
+lengths, for queries the size of their fragment too, and a box starts as that of the fragment: it needs far
+fewer training steps.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LEAST_SIZE_M = 0.05
 
 @runtime_checkable
 class Placement(Protocol):
-    """What is told of places; the channel counts are those of what queries and points are told."""
+    """Positional encodings; the channel counts are those of the encodings of queries and of points."""
 
     query_channels: int
     point_channels: int
@@ -29,11 +30,11 @@ class Placement(Protocol):
     def of_queries(
         self, centers: Float[Tensor, "queries 3"], sizes: Float[Tensor, "queries 3"]
     ) -> Float[Tensor, "queries query_channels"]:
-        """Return what queries are told of their fragments' places."""
+        """Return the positional encodings of queries, from their fragments."""
         ...
 
     def of_points(self, xyz: Float[Tensor, "points 3"]) -> Float[Tensor, "points point_channels"]:
-        """Return what points are told of their places."""
+        """Return the positional encodings of points."""
         ...
 
     def boxes(
@@ -42,12 +43,12 @@ class Placement(Protocol):
         centers: Float[Tensor, "queries 3"],
         sizes: Float[Tensor, "queries 3"],
     ) -> Float[Tensor, "queries 6"]:
-        """Return boxes by their corners from what the box head says: a shift, and logarithms of sizes."""
+        """Return boxes by their corners from the output of the box head: a shift, and logarithms of sizes."""
         ...
 
 
 class Published:
-    """Points know their coordinates, and nobody else anything."""
+    """Points are encoded by their coordinates, queries not at all."""
 
     query_channels = 0
     point_channels = 3
@@ -81,7 +82,7 @@ class Extent:
         return torch.cat([xyz, turns.sin().flatten(1), turns.cos().flatten(1)], dim=1)
 
     def boxes(self, raw: Tensor, centers: Tensor, sizes: Tensor) -> Tensor:
-        """Return boxes that are the fragments' own where the head says nothing."""
+        """Return boxes, which are those of the fragments where the output of the head is zero."""
         sizes = sizes + LEAST_SIZE_M
         return _corners(centers + raw[:, :3] * sizes, raw[:, 3:].exp() * sizes)
 

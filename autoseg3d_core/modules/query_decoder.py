@@ -68,7 +68,7 @@ class DecoderInput:
 
 @dataclass(frozen=True, eq=False)
 class HeadOutput:
-    """What one head says of the queries.
+    """The predictions of one head for the queries.
 
     Masks are over points where `over_points`, else over fragments. Boxes and semantics are None where
     the decoder (or this head) has none. `queries` is the normalised query itself.
@@ -142,7 +142,7 @@ class QueryDecoder(nn.Module):
     def forward(
         self, seen: DecoderInput, chosen: Int64[Tensor, " queries"] | None = None, among: bool = True
     ) -> list[HeadOutput]:
-        """Return what each head says, first to last, of the `chosen` fragments (default: of all)."""
+        """Return the predictions of each head, first to last, for the `chosen` fragments (default: all)."""
         if chosen is None:
             chosen = torch.arange(len(seen.fragments), device=seen.fragments.device)
         keys = self.keys(seen.fragments)

@@ -71,7 +71,7 @@ SCALES: dict[str, type[nn.Module] | None] = {"query": DistanceScale, "shared": S
 
 @dataclass(frozen=True)
 class RecentShape:
-    """A network with recent queries; `scale` says how distance counts among them (a name of `SCALES`)."""
+    """A network with recent queries; `scale` is how distances are scaled (a name of `SCALES`)."""
 
     scale: str = "query"
 

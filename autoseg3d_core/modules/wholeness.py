@@ -20,7 +20,7 @@ UNKNOWN = -1.0
 
 @dataclass(frozen=True)
 class WholenessShape:
-    """A network whose fragments are told how sure the mask maker is of their masks."""
+    """A network whose fragments take the scores of their masks as input."""
 
     def build(self, around: Around) -> WholenessEmbedding:
         """Return the embedding, zeros when new."""

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from autoseg3d_core.geometry.voxels import pack, unpack
-from autoseg3d_core.scene_map.places import BLOCK_BITS, BLOCK_VOXELS, local_cell
+from autoseg3d_core.scene_map.places import BLOCK_BITS, BLOCK_VOXELS, block_of, local_cell, place_in_block
 from autoseg3d_core.structures import MapVoxels
 
 UNSEEN = -1
@@ -45,17 +45,19 @@ class Blocks:
         self, keys: Int64[Tensor, " voxels"]
     ) -> tuple[Int64[Tensor, " voxels"], Bool[Tensor, " voxels"]]:
         """Return the flat storage address of each voxel (0 if none), and whether its block is held."""
-        cells = unpack(keys)
-        known = torch.zeros(len(keys), dtype=torch.bool, device=self.device)
         if len(self) == 0:
-            return torch.zeros_like(keys), known
-        block = pack(cells >> BLOCK_BITS)
+            return torch.zeros_like(keys), torch.zeros(len(keys), dtype=torch.bool, device=self.device)
+        block = block_of(keys)
         place = torch.searchsorted(self.keys, block).clamp(max=len(self) - 1)
         known = self.keys[place] == block
-        inside = cells & ((1 << BLOCK_BITS) - 1)
-        local = (inside[:, 0] << (2 * BLOCK_BITS)) | (inside[:, 1] << BLOCK_BITS) | inside[:, 2]
-        address = self.rows[place] * BLOCK_VOXELS + local
+        address = self.rows[place] * BLOCK_VOXELS + place_in_block(keys)
         return torch.where(known, address, 0), known
+
+    def holds(self, blocks: Int64[Tensor, " blocks"]) -> Bool[Tensor, " blocks"]:
+        """Tell which blocks are held."""
+        if len(self) == 0:
+            return torch.zeros(len(blocks), dtype=torch.bool, device=self.device)
+        return self.keys[torch.searchsorted(self.keys, blocks).clamp(max=len(self) - 1)] == blocks
 
     def places_of(self, blocks: Int64[Tensor, " blocks"]) -> Int64[Tensor, " held"]:
         """Return the places in the directory of those of the blocks that are held."""

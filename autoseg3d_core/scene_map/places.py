@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from autoseg3d_core.geometry.voxels import unpack
+from autoseg3d_core.geometry.voxels import AXIS_BITS, coarsen, unpack
 from autoseg3d_core.structures import MapChange
 
 BLOCK_BITS = 3
@@ -17,6 +17,19 @@ BLOCK_VOXELS = 1 << (3 * BLOCK_BITS)
 def centers_of(keys: Int64[Tensor, " voxels"], voxel_size_m: float) -> Float[Tensor, "voxels 3"]:
     """Return the centres of voxels in metres."""
     return ((unpack(keys).double() + 0.5) * voxel_size_m).float()
+
+
+def block_of(keys: Int64[Tensor, " voxels"]) -> Int64[Tensor, " voxels"]:
+    """Return the key of the block of each voxel."""
+    return coarsen(keys, BLOCK_BITS)
+
+
+def place_in_block(keys: Int64[Tensor, " voxels"]) -> Int64[Tensor, " voxels"]:
+    """Return the place of each voxel in the storage of its block: its cell there, x first."""
+    last = (1 << BLOCK_BITS) - 1
+    x = (keys >> (2 * AXIS_BITS - 2 * BLOCK_BITS)) & (last << (2 * BLOCK_BITS))
+    y = (keys >> (AXIS_BITS - BLOCK_BITS)) & (last << BLOCK_BITS)
+    return x | y | (keys & last)
 
 
 def local_cell(local: Int64[Tensor, " voxels"]) -> Int64[Tensor, "voxels 3"]:

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from autoseg3d_core.geometry.voxels import pack, unpack
-from autoseg3d_core.scene_map.places import BLOCK_BITS
+from autoseg3d_core.geometry.voxels import coarsen, pack, unpack
+from autoseg3d_core.scene_map.places import block_of
 from autoseg3d_core.structures import MapVoxels, Moves, TogetherVotes
 
 
@@ -90,7 +90,7 @@ def merge(voxels: MapVoxels, most_votes: int) -> MapVoxels:
 def meet(landed: MapVoxels, there: MapVoxels) -> TogetherVotes:
     """Return how many landed voxels of two ids lie where the other one is, in cubes of two voxels a side."""
     ids = torch.cat([landed.ids, there.ids])
-    cubes, cube = torch.unique(pack(unpack(torch.cat([landed.keys, there.keys])) >> 1), return_inverse=True)
+    cubes, cube = torch.unique(coarsen(torch.cat([landed.keys, there.keys]), 1), return_inverse=True)
     named = ids > 0
     spread = cube[named], ids[named]
     low = torch.full_like(cubes, torch.iinfo(torch.int64).max).scatter_reduce(0, *spread, "amin")
@@ -104,7 +104,7 @@ def meet(landed: MapVoxels, there: MapVoxels) -> TogetherVotes:
 
 def blocks_of(keys: Int64[Tensor, " voxels"]) -> Int64[Tensor, " blocks"]:
     """Return the keys of the blocks of voxels, ascending."""
-    return torch.unique(pack(unpack(keys) >> BLOCK_BITS))
+    return torch.unique(block_of(keys))
 
 
 def _renamed(ids: Tensor, votes: Tensor, old: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:

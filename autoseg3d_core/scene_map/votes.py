@@ -93,13 +93,12 @@ class SceneMap:
         if len(blocks.free) == 0:  # there may have been no room for all of one frame
             address, keys, ids, rgb = address[held], keys[held], ids[held], rgb[held]
         old_ids, old_votes = blocks.ids.view(-1)[address].long(), blocks.votes.view(-1)[address].long()
-        held, says = old_votes.clamp(min=0), ids != NO_VOTE
+        fresh, held, says = old_votes < 0, old_votes.clamp(min=0), ids != NO_VOTE
         weight = torch.where(ids == NO_ID, 1, self.config.object_votes)
         votes = torch.where(old_ids == ids, held + weight, held - weight)
         wins = says & (votes < 1)  # an id without votes gives way
         new_ids = torch.where(wins, ids, old_ids)
         votes = torch.where(says, torch.where(wins, weight, votes), held).clamp(max=self.config.max_votes)
-        fresh = blocks.votes.view(-1)[address] < 0
         blocks.ids.view(-1)[address] = new_ids.int()
         blocks.votes.view(-1)[address] = votes.short()
         blocks.anchors.view(-1)[address[wins | fresh]] = keyframe
@@ -242,7 +241,7 @@ class SceneMap:
         Returns what the ids lost because blocks had to go, and how many did.
         """
         wanted = wanted[: self.config.max_blocks]
-        new = wanted[~torch.isin(wanted, self._blocks.keys)]
+        new = wanted[~self._blocks.holds(wanted)]
         dropped, evicted = self._nothing(), 0
         if len(new) > len(self._blocks.free) and self._waiting:
             dropped, evicted = self._drop_waiting(len(new) - len(self._blocks.free))

@@ -1,4 +1,4 @@
-"""The objects of one frame, and what a network says before they are chosen."""
+"""The objects of one frame, and a network's predictions before they are selected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autoseg3d_core.structures.sentinels import NOBODY
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a network says of one frame, a row per query; masks are soft, over the cloud's points.
+    """A network's predictions for one frame, a row per query; masks are soft, over the cloud's points.
 
     `scene_boxes` are those of the complete objects, in the scene frame.
     """

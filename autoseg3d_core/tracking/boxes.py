@@ -1,4 +1,4 @@
-"""The boxes of tracks, axis-aligned and turned with the object, as the slices of their firm voxels tell them.
+"""The boxes of tracks, axis-aligned and turned with the object, measured in slices of their firm voxels.
 
 Which way an object stands is where its slices are most uneven: the face of a box falls into one slice where
 the slices lie along it, and into many where they lie across. The sum of squared counts over two level
@@ -100,12 +100,12 @@ def _read_slices(tracks: Tracks, ruler: Ruler) -> _Slices:
     at = tracks.centroids.double() @ directions.T / ruler.voxel_size_m
     first = torch.floor(at).long() - EXTENT_BINS // 2
     bins = torch.arange(EXTENT_BINS, device=first.device)
-    counts = tracks.extent.gather(2, (first[:, :, None] + bins) % EXTENT_BINS).float()
-    total = counts.sum(dim=2, keepdim=True)
+    counts = tracks.extent.gather(2, (first[:, :, None] + bins) & (EXTENT_BINS - 1)).float()
     below = counts.cumsum(dim=2)
-    above = total - below + counts
-    low = first + (below <= TAIL * total).sum(dim=2)
-    high = first + EXTENT_BINS - (above <= TAIL * total).sum(dim=2)
+    total = below[:, :, -1:]
+    tail = torch.floor(TAIL * total)  # counts are whole, so nothing is lost
+    ends = torch.searchsorted(below, torch.cat([tail, total - tail - 1], dim=2), right=True)
+    low, high = first + ends[:, :, 0], first + ends[:, :, 1] + 1
     firm = total[:, :, 0] >= (LEAST_FIRM * tracks.voxels[:, None]).clamp(min=1)
     return _Slices(counts, at, low, high, firm & (high - low <= WIDEST))
 

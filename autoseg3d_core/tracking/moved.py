@@ -23,21 +23,22 @@ class MovedConfig:
 
     size_tolerance: float = setting(
         0.2,
-        "each side of the box may differ by this fraction (by 10 cm in any case); 0 knows nothing again",
+        "an object is recognised elsewhere if each side of its box differs by at most this fraction or "
+        "10 cm; 0 turns this off",
         low=0.0,
         high=1.0,
         live=True,
     )
     color_tolerance: float = setting(
         0.12,
-        "mean and spread of the colours may differ by this much (of 1)",
+        "maximum difference in the mean and the standard deviation of its colours, which range from 0 to 1",
         low=0.0,
         high=1.0,
         live=True,
     )
     remembered: int = setting(
         50,
-        "number of objects that are gone and can still be known again; the oldest are forgotten first",
+        "number of removed objects that can still be recognised elsewhere; the oldest are forgotten first",
         unit="objects",
         low=0,
         high=10_000,

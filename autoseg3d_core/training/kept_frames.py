@@ -1,4 +1,4 @@
-"""What a U-Net that stays as it is says of drawn frames: computed once per draw, and kept in a folder.
+"""The features of a frozen U-Net for drawn frames: computed once per draw, and kept in a folder.
 
 Most of the time of a step goes into the U-Net. Where it does not learn, a decoder sees hundreds of frames in
 that time.

@@ -115,7 +115,7 @@ LESSONS: dict[str, Lesson] = {
 
 
 def merging_loss(merging: FragmentMerging, rows: ObjectRows) -> Tensor:
-    """Return how badly pairs of fragments are told to be one object; those on no object are left out."""
+    """Return the loss of predicting which pairs of fragments are one object, without those on no object."""
     inside = rows.ids > 0
     queries, boxes, ids = (column[inside] for column in (rows.queries, rows.boxes, rows.ids))
     first, second = torch.triu_indices(len(ids), len(ids), 1, device=ids.device)

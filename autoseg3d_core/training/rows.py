@@ -1,4 +1,4 @@
-"""What a frozen network says of prepared scenes, as rows on which association and merging are trained."""
+"""Outputs of a frozen network for prepared scenes: rows on which association and merging are trained."""
 
 from __future__ import annotations
 

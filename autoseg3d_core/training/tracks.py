@@ -30,7 +30,7 @@ from autoseg3d_core.training.rows import ObjectRows
 
 
 class FindsTracks(Protocol):
-    """A model whose finding of tracks can be trained: what it says of pairs, and what follows from that."""
+    """A model whose association can be trained: its scores of pairs, and what follows from them."""
 
     def empty_rows(self) -> TrackRows:
         """Return what the model remembers of each track as a table without rows."""

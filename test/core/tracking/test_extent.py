@@ -13,7 +13,7 @@ from autoseg3d_core.geometry.voxels import cells_of, pack, unpack, voxelize
 from autoseg3d_core.scene_map import MapConfig, SceneMap
 from autoseg3d_core.structures import EXTENT_BINS, EXTENT_DIRECTIONS, NoRows, SceneOrigin, Tracks
 from autoseg3d_core.tracking.boxes import interpolate_reach, measure_boxes, read_boxes
-from autoseg3d_core.tracking.extent import STEP, Ruler, count_voxels
+from autoseg3d_core.tracking.extent import LEVEL, STEP, Ruler, count_voxels
 
 SIZE = 0.04
 RULER = Ruler(vertical=2, up=1, voxel_size_m=SIZE)
@@ -270,3 +270,23 @@ def test_only_what_was_touched_is_measured_anew():
 def test_the_ruler_and_the_grid_count_alike():
     xyz = torch.tensor([[-0.01, 0.0, 0.05]])
     assert torch.equal(unpack(pack(cells_of(xyz, SIZE))), torch.tensor([[-1, 0, 1]]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_box_leaves_out_at_most_one_percent_of_the_voxels_at_each_end(seed):
+    random = np.random.default_rng(seed)
+    tracks = tracks_at([[0.01] * 3], [[-9.0] * 3 + [9.0] * 3])
+    extent, expected = torch.zeros_like(tracks.extent), []
+    for direction, axis in ((0, 0), (LEVEL // 2, 1), (LEVEL, 2)):
+        counts = np.zeros(EXTENT_BINS, np.int64)
+        counts[20:100] = random.integers(0, 3, 80)
+        counts[60] += (400 if seed % 2 else 250) - counts.sum()  # one percent is whole, or is not
+        inside = np.cumsum(counts) > counts.sum() / 100 + 1e-9
+        reversed_inside = np.cumsum(counts[::-1]) > counts.sum() / 100 + 1e-9
+        expected.append((axis, inside.argmax() - 64, 64 - reversed_inside.argmax()))
+        first = -64  # the slice at which the ruler begins
+        extent[0, direction, (first + np.arange(EXTENT_BINS)) % EXTENT_BINS] = torch.tensor(counts).short()
+    tracks = dataclasses.replace(tracks, extent=extent, voxels=extent[0, 0].sum(dtype=torch.int64)[None])
+    box = boxes_of(tracks)[0]
+    for axis, low, high in expected:
+        torch.testing.assert_close(box[[axis, axis + 3]], SIZE * torch.tensor([low, high]).float())
