@@ -8,7 +8,9 @@ the error of the pose. So holes, edges, grazing rays and noise make nothing free
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -19,7 +21,7 @@ from torch import Tensor
 from autoseg3d_core.config import setting
 from autoseg3d_core.geometry.transforms import inverse_rigid
 from autoseg3d_core.geometry.voxels import pack
-from autoseg3d_core.structures import CameraIntrinsics, Frame
+from autoseg3d_core.structures import CameraIntrinsics, Frame, HeldVoxels
 
 TILES_ACROSS = 80
 """Depth is looked at in square tiles, about so many next to each other."""
@@ -107,10 +109,13 @@ class FreeSpace:
         frame: Frame, config: CarvingConfig, voxel_size_m: float, device: torch.device | str = "cpu"
     ) -> FreeSpace:
         """Return what a frame sees through; `voxel_size_m` is that of the map's voxels."""
-        tiles = _tiles(frame.depth, tile_of(frame.camera))
-        nearest = np.stack([_least_around(tiles, reach) for reach in REACHES])
+        nearest = [_tiles(frame.depth, tile_of(frame.camera))]
+        for reach, next_reach in pairwise(REACHES):
+            nearest.append(_least_around(nearest[-1], next_reach - reach))
         pose = inverse_rigid(frame.world_from_camera)
-        return FreeSpace(torch.from_numpy(nearest).to(device), frame.camera, pose, config, voxel_size_m)
+        return FreeSpace(
+            torch.from_numpy(np.stack(nearest)).to(device), frame.camera, pose, config, voxel_size_m
+        )
 
     def cubes_in_view(self, edge_m: float) -> Int64[Tensor, " cubes"]:
         """Return the keys of all cubes of a grid in the world that the camera can see through."""
@@ -124,8 +129,7 @@ class FreeSpace:
         reach = np.array([[0, 0, 0], *corners]) @ world[:3, :3].T + world[:3, 3]
         low, high = (np.floor(end / edge_m).astype(int) for end in (reach.min(axis=0), reach.max(axis=0)))
         axes = [torch.arange(a, b + 1, device=self.nearest.device) for a, b in zip(low, high, strict=True)]
-        cells = torch.cartesian_prod(*axes)
-        x, y, z = self._in_camera((cells.double() + 0.5) * edge_m).T
+        x, y, z = self._in_camera([(axis.double() + 0.5) * edge_m for axis in axes])
         slack = edge_m * math.sqrt(3) / 2
         inside = (z > -slack) & (z < far + slack)
         for side, focal, middle, size in (
@@ -133,31 +137,62 @@ class FreeSpace:
             (y, camera.fy, camera.cy, camera.height),
         ):
             for sign, edge in ((-1, middle), (1, size - middle)):  # how far outside this side of the frustum
-                inside &= (sign * side * focal - z * edge) / math.hypot(focal, edge) < slack
-        return pack(cells[inside])
+                long = math.hypot(focal, edge)
+                inside &= side * (sign * focal / long) - z * (edge / long) < slack
+        cells = inside.nonzero() + torch.stack([axis[0] for axis in axes])
+        return pack(cells)
 
-    def sees_through(self, xyz: Float[Tensor, "points 3"]) -> Bool[Tensor, " points"]:
+    def sees_through(
+        self, xyz: Float[Tensor, "points 3"] | Float64[Tensor, "points 3"]
+    ) -> Bool[Tensor, " points"]:
         """Tell which points of the world, the middles of voxels, are surely empty."""
-        config, camera = self.config, self.camera
-        x, y, z = self._in_camera(xyz.double()).T
-        ahead = z.clamp(min=1e-3)
-        column, row = x * camera.fx / ahead + camera.cx, y * camera.fy / ahead + camera.cy
-        around = (self.voxel_size_m * math.sqrt(3) / 2 + config.pose_error_m) / ahead
-        pixels = camera.fx * (around + math.tan(math.radians(config.pose_error_deg)))
-        tile = tile_of(camera)
-        tiles = torch.ceil(pixels / tile - 0.5)  # a place is half a tile from the edge of its own
-        reach = torch.searchsorted(torch.tensor(REACHES, device=xyz.device), tiles.long())
-        _, rows, columns = self.nearest.shape
-        tile_row, tile_column = torch.floor(row / tile).long(), torch.floor(column / tile).long()
-        seen = (tile_row >= 0) & (tile_row < rows) & (tile_column >= 0) & (tile_column < columns)
-        seen &= (z > 0) & (z < config.farthest_m) & (reach < len(REACHES))
-        place = (reach * rows + tile_row) * columns + tile_column
-        nearest = self.nearest.flatten()[torch.where(seen, place, 0)]
-        return seen & (nearest > z + config.margin_m + config.margin_share * z)
-
-    def _in_camera(self, xyz: Float64[Tensor, "points 3"]) -> Float64[Tensor, "points 3"]:
         pose = torch.from_numpy(self.camera_from_world).to(xyz.device)
-        return xyz @ pose[:3, :3].T + pose[:3, 3]
+        return self._is_free(*(xyz.double() @ pose[:3, :3].T + pose[:3, 3]).float().T)
+
+    def sees_through_voxels(self, voxels: HeldVoxels) -> Bool[Tensor, " voxels"]:
+        """Tell the same of voxels of the map, by their block and their place in it."""
+        pose, size = torch.from_numpy(self.camera_from_world).to(voxels.block.device), self.voxel_size_m
+        corners = voxels.corners.double() * size @ pose[:3, :3].T + pose[:3, 3]
+        offsets = (voxels.inside.double() + 0.5) * size @ pose[:3, :3].T
+        corner, offset = corners.float().T.contiguous(), offsets.float().T.contiguous()
+        return self._is_free(
+            *(
+                corner[i].index_select(0, voxels.block) + offset[i].index_select(0, voxels.local)
+                for i in range(3)
+            )
+        )
+
+    def _is_free(self, x: Tensor, y: Tensor, z: Tensor) -> Bool[Tensor, " points"]:
+        """Tell which points of the camera's frame are surely empty; most are refused by their own tile."""
+        config, camera, tile = self.config, self.camera, tile_of(self.camera)
+        _, rows, columns = self.nearest.shape
+        ahead = z.clamp(min=1e-3)
+        column = torch.floor((x / ahead * camera.fx + camera.cx) / tile)
+        row = torch.floor((y / ahead * camera.fy + camera.cy) / tile)
+        seen = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+        seen &= (z > 0) & (z < config.farthest_m)
+        bar = z * (1 + config.margin_share) + config.margin_m
+        place = torch.where(seen, row * columns + column, 0).long()
+        free = seen & (self.nearest[0].flatten()[place] > bar)
+        left = free.nonzero()[:, 0]
+        around = (self.voxel_size_m * math.sqrt(3) / 2 + config.pose_error_m) / ahead[left]
+        pixels = camera.fx * (around + math.tan(math.radians(config.pose_error_deg)))
+        tiles = torch.ceil(pixels / tile - 0.5).long()  # a place is half a tile from the edge of its own
+        reach = torch.searchsorted(torch.tensor(REACHES, device=z.device), tiles)
+        nearest = self.nearest.flatten(1)[reach.clamp(max=len(REACHES) - 1), place[left]]
+        free[left] = (reach < len(REACHES)) & (nearest > bar[left])
+        return free
+
+    def _in_camera(self, axes: Sequence[Float64[Tensor, " steps"]]) -> list[Float[Tensor, "xs ys zs"]]:
+        """Return the camera's coordinates of a grid of points of the world, by its steps along each axis."""
+        rotation, shift = self.camera_from_world[:3, :3], self.camera_from_world[:3, 3]
+        x, y, z = axes[0][:, None, None], axes[1][:, None], axes[2]
+        return [
+            (x * float(turn[0]) + float(move)).float()
+            + (y * float(turn[1])).float()
+            + (z * float(turn[2])).float()
+            for turn, move in zip(rotation, shift, strict=True)
+        ]
 
 
 def tile_of(camera: CameraIntrinsics) -> int:
@@ -174,7 +209,8 @@ def _least_around(tiles: Float[np.ndarray, "rows columns"], reach: int) -> Float
 def _tiles(depth: Float[np.ndarray, "height width"], tile: int) -> Float[np.ndarray, "rows columns"]:
     """Return the least depth of each tile, 0 where too little of it was measured; the rest is left out."""
     rows, columns = (size // tile for size in depth.shape)
-    tiles = depth[: rows * tile, : columns * tile].reshape(rows, tile, columns, tile)
-    known = np.isfinite(tiles) & (tiles > 0)
-    least = np.where(known, tiles, np.float32(np.inf)).min(axis=(1, 3))
-    return np.where(known.mean(axis=(1, 3)) >= LEAST_MEASURED, least, np.float32(0))
+    strips = depth[: rows * tile, : columns * tile].reshape(rows, tile, columns * tile)
+    known = (strips > 0) & (strips < np.inf)
+    least = np.where(known, strips, np.float32(np.inf)).min(axis=1).reshape(rows, columns, tile).min(axis=2)
+    count = known.view(np.uint8).sum(axis=1, dtype=np.uint8).reshape(rows, columns, tile).sum(axis=2)
+    return np.where(count >= LEAST_MEASURED * tile * tile, least, np.float32(0))

@@ -10,8 +10,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from autoseg3d_core.carving import CarvingConfig, FreeSpace
+from autoseg3d_core.geometry.voxels import pack
 from autoseg3d_core.policies import PipelineConfig
-from autoseg3d_core.scene_map import SceneMap, centers_of
+from autoseg3d_core.scene_map import SceneMap
 from autoseg3d_core.structures import (
     ABSENT,
     NO_ID,
@@ -49,8 +50,8 @@ def find_free(scene: SceneMap, frame: Frame, config: CarvingConfig, turn: int) -
         return torch.zeros(0, dtype=torch.int64, device=scene.device)
     size = scene.config.voxel_size_m
     free = FreeSpace.of(frame, config, size, scene.device)
-    keys = scene.owned_in(free.cubes_in_view(scene.block_edge_m), config.max_blocks, turn)
-    return keys[free.sees_through(centers_of(keys, size))]
+    held = scene.owned_in(free.cubes_in_view(scene.block_edge_m), config.max_blocks, turn)
+    return pack(held.cells_of(free.sees_through_voxels(held)))
 
 
 def with_looks(

@@ -39,6 +39,10 @@ def local_cell(local: Int64[Tensor, " voxels"]) -> Int64[Tensor, "voxels 3"]:
     return torch.stack(columns, dim=1)
 
 
+BLOCK_CELLS = local_cell(torch.arange(BLOCK_VOXELS))
+"""The cell within its block of each place in a block's storage."""
+
+
 def change_of(keys: Tensor, old_ids: Tensor, was_firm: Tensor, new_ids: Tensor, is_firm: Tensor) -> MapChange:
     """Return a row for each id that lost or gained a voxel, or its firmness; id 0 is nobody."""
     changed = (old_ids != new_ids) | (was_firm != is_firm)

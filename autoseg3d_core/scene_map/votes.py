@@ -16,13 +16,15 @@ import torch
 from jaxtyping import Float, Float64, Int64, UInt8
 from torch import Tensor
 
+from autoseg3d_core.geometry.voxels import unpack
 from autoseg3d_core.scene_map.blocks import Blocks, voxel_keys
 from autoseg3d_core.scene_map.config import MapConfig
-from autoseg3d_core.scene_map.places import BLOCK_BITS, change_of
+from autoseg3d_core.scene_map.places import BLOCK_BITS, BLOCK_CELLS, change_of
 from autoseg3d_core.scene_map.relocation import Relocation, blocks_of, meet, merge
 from autoseg3d_core.structures import (
     NO_ID,
     NO_VOTE,
+    HeldVoxels,
     InputError,
     MapBlocks,
     MapChange,
@@ -134,8 +136,8 @@ class SceneMap:
         keys = voxel_keys(self._blocks.keys[blocks[block]], local)
         return change_of(keys, here[hit], firm[hit], there[hit], firm[hit] & (there[hit] > 0))
 
-    def owned_in(self, blocks: Int64[Tensor, " blocks"], most: int, turn: int) -> Int64[Tensor, " voxels"]:
-        """Return the keys of the voxels that carry an id, in the blocks of these keys that are held.
+    def owned_in(self, blocks: Int64[Tensor, " blocks"], most: int, turn: int) -> HeldVoxels:
+        """Return the voxels that carry an id, in the blocks of these keys that are held.
 
         Of more than `most` blocks those are taken whose turn it is: successive turns come to all of them.
         """
@@ -143,7 +145,8 @@ class SceneMap:
         apart = -(-len(held) // most)
         held = held[turn % apart :: apart] if apart > 1 else held
         block, local = (self._blocks.ids[self._blocks.rows[held]] > 0).nonzero(as_tuple=True)
-        return voxel_keys(self._blocks.keys[held[block]], local)
+        inside = BLOCK_CELLS.to(self.device)
+        return HeldVoxels(unpack(self._blocks.keys[held]) << BLOCK_BITS, inside, block, local)
 
     def take_votes(self, keys: Int64[Tensor, " voxels"], votes: int) -> MapChange:
         """Take votes from voxels that the map holds; those left without any are nobody's from then on."""

@@ -21,6 +21,7 @@ from autoseg3d_core.structures.frames import Frame as Frame
 from autoseg3d_core.structures.frames import ImageView as ImageView
 from autoseg3d_core.structures.frames import MaskImage as MaskImage
 from autoseg3d_core.structures.frames import TimedMasks as TimedMasks
+from autoseg3d_core.structures.held_voxels import HeldVoxels as HeldVoxels
 from autoseg3d_core.structures.instances import FrameInstances as FrameInstances
 from autoseg3d_core.structures.instances import Prediction as Prediction
 from autoseg3d_core.structures.keyframes import Keyframes as Keyframes

@@ -160,14 +160,38 @@ def _columns(scene):
     return voxels.keys, voxels.ids, voxels.votes
 
 
+def keys_in(scene, blocks, most, turn):
+    held = scene.owned_in(blocks, most, turn)
+    return pack(held.cells_of(torch.ones(len(held), dtype=torch.bool)))
+
+
+def test_map_voxels_are_seen_through_where_their_middles_are_wherever_the_world_begins():
+    random = np.random.default_rng(0)
+    for far in (0.0, 5000.0):
+        pose = looking(37.0, 20.0, place=(far + 3.0, -far - 2.0, 1.0))
+        depth = random.uniform(1.0, 4.0, (15, 20)).repeat(8, axis=0).repeat(8, axis=1).astype(np.float32)
+        frame = Frame(np.zeros((120, 160, 3), np.uint8), depth, CAMERA, pose, 1)
+        free = FreeSpace.of(frame, CarvingConfig(), VOXEL)
+        scene = SceneMap(MapConfig())
+        xyz = random.uniform(-2.5, 2.5, (6000, 3)) + pose[:3, 3] + 1.5 * pose[:3, 2]
+        keys = torch.unique(pack(cells_of(torch.from_numpy(xyz), VOXEL)))
+        scene.integrate(keys, torch.ones_like(keys), torch.zeros(len(keys), 3, dtype=torch.uint8), 0)
+        held = scene.owned_in(free.cubes_in_view(scene.block_edge_m), 10**6, 0)
+        middles = (unpack(keys).double() + 0.5) * VOXEL
+        wanted = keys[free.sees_through(middles)]
+        found = pack(held.cells_of(free.sees_through_voxels(held)))
+        assert len(wanted) > 50
+        assert torch.equal(found.sort().values, wanted)
+
+
 def test_blocks_that_are_more_than_the_budget_have_their_turns():
     scene = SceneMap(MapConfig())
     corners = 8 * torch.cartesian_prod(torch.arange(5), torch.arange(4), torch.arange(3))
     keys = pack(corners)
     scene.integrate(keys, torch.ones_like(keys), torch.zeros(len(keys), 3, dtype=torch.uint8), 0)
     blocks = torch.cat([pack(corners // 8), pack(torch.tensor([[77, 0, 0]]))])
-    assert torch.equal(scene.owned_in(blocks, 100, 3).sort().values, keys.sort().values)
-    parts = [scene.owned_in(blocks, 16, turn) for turn in range(4)]
+    assert torch.equal(keys_in(scene, blocks, 100, 3).sort().values, keys.sort().values)
+    parts = [keys_in(scene, blocks, 16, turn) for turn in range(4)]
     assert max(len(part) for part in parts) <= 16
     assert torch.equal(torch.cat(parts).sort().values, keys.sort().values)
 
