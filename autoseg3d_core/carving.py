@@ -8,14 +8,13 @@ the error of the pose. So holes, edges, grazing rays and noise make nothing free
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64, Shaped
 from torch import Tensor
 
 from autoseg3d_core.config import setting
@@ -27,6 +26,8 @@ TILES_ACROSS = 80
 """Depth is looked at in square tiles, about so many next to each other."""
 REACHES = (0, 1, 2, 3, 4, 6, 8, 12, 16)
 """So many tiles around a place may have to be farther; what is so near that it needs more is never free."""
+INFINITE = np.float32(np.inf).view(np.uint32) - np.uint32(1)
+"""What the bits of an infinite depth are less one; those of depth 0 become the largest of all."""
 LEAST_MEASURED = 0.7
 """A tile with a smaller share of measured pixels is unknown."""
 
@@ -129,18 +130,12 @@ class FreeSpace:
         reach = np.array([[0, 0, 0], *corners]) @ world[:3, :3].T + world[:3, 3]
         low, high = (np.floor(end / edge_m).astype(int) for end in (reach.min(axis=0), reach.max(axis=0)))
         axes = [torch.arange(a, b + 1, device=self.nearest.device) for a, b in zip(low, high, strict=True)]
-        x, y, z = self._in_camera([(axis.double() + 0.5) * edge_m for axis in axes])
-        slack = edge_m * math.sqrt(3) / 2
-        inside = (z > -slack) & (z < far + slack)
-        for side, focal, middle, size in (
-            (x, camera.fx, camera.cx, camera.width),
-            (y, camera.fy, camera.cy, camera.height),
-        ):
-            for sign, edge in ((-1, middle), (1, size - middle)):  # how far outside this side of the frustum
-                long = math.hypot(focal, edge)
-                inside &= side * (sign * focal / long) - z * (edge / long) < slack
-        cells = inside.nonzero() + torch.stack([axis[0] for axis in axes])
-        return pack(cells)
+        outward, offset = self._sides()
+        x, y, z = (torch.outer(outward[:, i], (axes[i].double() + 0.5) * edge_m) for i in range(3))
+        x += (offset - edge_m * math.sqrt(3) / 2)[:, None]  # a cube reaches beyond its middle
+        beyond = (x[:, :, None] + y[:, None, :])[..., None].float() + z[:, None, None, :].float()
+        inside = (beyond.amax(dim=0) < 0).nonzero()
+        return pack(inside + torch.stack([axis[0] for axis in axes]))
 
     def sees_through(
         self, xyz: Float[Tensor, "points 3"] | Float64[Tensor, "points 3"]
@@ -183,16 +178,18 @@ class FreeSpace:
         free[left] = (reach < len(REACHES)) & (nearest > bar[left])
         return free
 
-    def _in_camera(self, axes: Sequence[Float64[Tensor, " steps"]]) -> list[Float[Tensor, "xs ys zs"]]:
-        """Return the camera's coordinates of a grid of points of the world, by its steps along each axis."""
-        rotation, shift = self.camera_from_world[:3, :3], self.camera_from_world[:3, 3]
-        x, y, z = axes[0][:, None, None], axes[1][:, None], axes[2]
-        return [
-            (x * float(turn[0]) + float(move)).float()
-            + (y * float(turn[1])).float()
-            + (z * float(turn[2])).float()
-            for turn, move in zip(rotation, shift, strict=True)
-        ]
+    def _sides(self) -> tuple[Float64[Tensor, "6 3"], Float64[Tensor, " 6"]]:
+        """Return the sides of the space in view: `outward @ x + offset` is how far x lies beyond each."""
+        camera, far, pose = self.camera, self.config.farthest_m, self.camera_from_world
+        left, right = camera.cx / camera.fx, (camera.width - camera.cx) / camera.fx
+        above, below = camera.cy / camera.fy, (camera.height - camera.cy) / camera.fy
+        sides = np.array(
+            [[0, 0, -1], [0, 0, 1], [-1, 0, -left], [1, 0, -right], [0, -1, -above], [0, 1, -below]]
+        )
+        sides = sides / np.linalg.norm(sides, axis=1, keepdims=True)
+        offset = sides @ pose[:3, 3] - far * np.eye(6)[1]
+        device = self.nearest.device
+        return torch.from_numpy(sides @ pose[:3, :3]).to(device), torch.from_numpy(offset).to(device)
 
 
 def tile_of(camera: CameraIntrinsics) -> int:
@@ -210,7 +207,15 @@ def _tiles(depth: Float[np.ndarray, "height width"], tile: int) -> Float[np.ndar
     """Return the least depth of each tile, 0 where too little of it was measured; the rest is left out."""
     rows, columns = (size // tile for size in depth.shape)
     strips = depth[: rows * tile, : columns * tile].reshape(rows, tile, columns * tile)
-    known = (strips > 0) & (strips < np.inf)
-    least = np.where(known, strips, np.float32(np.inf)).min(axis=1).reshape(rows, columns, tile).min(axis=2)
-    count = known.view(np.uint8).sum(axis=1, dtype=np.uint8).reshape(rows, columns, tile).sum(axis=2)
-    return np.where(count >= LEAST_MEASURED * tile * tile, least, np.float32(0))
+    bits = strips.view(np.uint32) - np.uint32(1)  # ascends with depth; what is unknown is above any depth
+    known = (bits < INFINITE).view(np.uint8).sum(axis=1, dtype=np.uint8)
+    count, bits = (_pixels_first(part, tile) for part in (known, bits.min(axis=1)))
+    least = (bits.min(axis=0) + np.uint32(1)).view(np.float32)
+    return np.where(count.sum(axis=0) >= LEAST_MEASURED * tile * tile, least, np.float32(0))
+
+
+def _pixels_first(
+    strips: Shaped[np.ndarray, "rows width"], tile: int
+) -> Shaped[np.ndarray, "tile rows columns"]:
+    """Return the pixels of each tile along the first axis."""
+    return np.ascontiguousarray(strips.reshape(len(strips), -1, tile).transpose(2, 0, 1))

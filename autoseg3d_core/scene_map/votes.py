@@ -19,7 +19,7 @@ from torch import Tensor
 from autoseg3d_core.geometry.voxels import unpack
 from autoseg3d_core.scene_map.blocks import Blocks, voxel_keys
 from autoseg3d_core.scene_map.config import MapConfig
-from autoseg3d_core.scene_map.places import BLOCK_BITS, BLOCK_CELLS, change_of
+from autoseg3d_core.scene_map.places import BLOCK_BITS, BLOCK_CELLS, BLOCK_VOXELS, change_of
 from autoseg3d_core.scene_map.relocation import Relocation, blocks_of, meet, merge
 from autoseg3d_core.structures import (
     NO_ID,
@@ -144,7 +144,9 @@ class SceneMap:
         held = self._blocks.places_of(blocks)
         apart = -(-len(held) // most)
         held = held[turn % apart :: apart] if apart > 1 else held
-        block, local = (self._blocks.ids[self._blocks.rows[held]] > 0).nonzero(as_tuple=True)
+        ids = self._blocks.ids.index_select(0, self._blocks.rows[held])
+        place = (ids.flatten() > 0).nonzero()[:, 0]
+        block, local = place >> (3 * BLOCK_BITS), place & (BLOCK_VOXELS - 1)
         inside = BLOCK_CELLS.to(self.device)
         return HeldVoxels(unpack(self._blocks.keys[held]) << BLOCK_BITS, inside, block, local)
 
