@@ -1,4 +1,4 @@
-"""From config names to objects: the only file that knows every class."""
+"""From config names to objects: the only file that imports every class."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything the core can be told; sections are those of the YAML file and the ROS parameters."""
+    """All settings of the core; sections are those of the YAML file and the ROS parameters."""
 
     device: str = setting(
         "auto", "torch device of the core, e.g. cpu or cuda; auto uses a GPU if there is one"

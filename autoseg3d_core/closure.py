@@ -28,7 +28,7 @@ from autoseg3d_core.tracking.relocation import count_meetings, find_rivals, judg
 from autoseg3d_core.upkeep import forget, measure
 
 POSE_JUMP = "pose_jump"
-"""Why a map was corrected or forgotten, as events say it."""
+"""The reason in events of a map that was corrected or forgotten."""
 
 
 def correct_at(
@@ -68,7 +68,7 @@ def finish(scene: SceneMap, memory: Memory, join_votes: int) -> Memory:
 
 
 def carry_on(scene: SceneMap, memory: Memory, most: int, join_votes: int) -> tuple[Memory, int]:
-    """Move so many blocks of those that wait; return the memory that knows, and how many had to go.
+    """Move so many blocks of those that wait; return the memory, and how many blocks were dropped.
 
     When the last is moved, all boxes are measured anew, and tracks that have come to lie in one place are
     given the votes that it takes to join them.

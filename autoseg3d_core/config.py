@@ -35,7 +35,7 @@ RENAMED = {
 
 @dataclass(frozen=True)
 class Setting:
-    """What a config field says of itself: meaning, unit, range, choices, whether it may change live."""
+    """The description of a config field: meaning, unit, range, choices, whether it may change live."""
 
     description: str
     unit: str = ""
@@ -57,7 +57,7 @@ def section(config_class: type[ConfigT], **defaults: Any) -> Any:
 
 @dataclass(frozen=True)
 class Entry:
-    """One scalar setting of a config: its dotted key, its type, its value and what it says of itself."""
+    """One scalar setting of a config: its dotted key, its type, its value and its description."""
 
     key: str
     kind: type

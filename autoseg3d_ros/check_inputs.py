@@ -1,4 +1,4 @@
-"""Looks at live topics for five seconds and says what is wrong.
+"""Checks live topics for five seconds and reports what is wrong.
 
 ros2 run autoseg3d check_inputs --ros-args -p target_frame:=odom -r rgb/image:=/camera/color/image_raw
 """

@@ -1,4 +1,4 @@
-"""The executable `autoseg3d_node`: looks at what is installed before it imports it, and ends when told to.
+"""The executable `autoseg3d_node`: checks what is installed before importing it, and ends on a signal.
 
 It imports step by step, because a robot's operator may end it while it loads.
 """

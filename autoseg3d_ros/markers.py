@@ -47,7 +47,7 @@ def drawn(tracks: TrackTable, config: MarkersConfig, include_occluded: bool) -> 
 
 
 class MarkerSet:
-    """Remembers what viewers show, and says what to change."""
+    """Remembers what viewers show, and returns what to change."""
 
     def __init__(self) -> None:
         self._markers: dict[int, _TrackMarkers] = {}

@@ -1,4 +1,4 @@
-"""What the node itself can be told: the sections of its parameters beside those of the core."""
+"""The settings of the node itself: the sections of its parameters beside those of the core."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ class SnapshotConfig:
 
 @dataclass(frozen=True)
 class NodeConfig:
-    """All that the node itself can be told; the core's sections come besides."""
+    """All settings of the node itself, without those of the core."""
 
     target_frame: str = setting("odom", "world frame of all outputs; TF must connect the camera to it")
     camera_frame: str = setting(

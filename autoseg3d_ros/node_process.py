@@ -1,4 +1,4 @@
-"""The node as a process of its own: made, started, and spun until it is told to end."""
+"""The node as a process of its own: made, started, and spun until a signal ends it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autoseg3d_ros.process import Ending, ros_process, spin
 
 
 def run(node: SegmenterNode, ending: Ending) -> int:
-    """Start the node unless a manager does, and spin it until the process is told to end."""
+    """Start the node unless a manager does, and spin it until a signal ends the process."""
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
     has_started = not node.settings.node.autostart or node.start()

@@ -145,7 +145,7 @@ def open_source(source: str) -> RgbdSequence:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Play until the sequence ends or the process is told to end."""
+    """Play until the sequence ends or a signal ends the process."""
     code = 0
     with ros_process(args) as ending:
         try:

@@ -1,4 +1,4 @@
-"""The node where a package is missing: it exists, and says at configure what is missing."""
+"""The node where a package is missing: it exists, and reports at configure what is missing."""
 
 from __future__ import annotations
 

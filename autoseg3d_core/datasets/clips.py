@@ -85,7 +85,7 @@ class PreparedScene:
         return labels_of(self.images, index, masks)
 
     def truth(self, index: int) -> FrameTruth:
-        """Return what is really in one frame; raises `InputError` where nobody knows."""
+        """Return the ground truth of one frame; raises `InputError` if it is unknown."""
         truth = self.images.truth(index)
         if truth is None:
             raise InputError(f"{self.images.path}: has no truth/: write it with `autoseg3d prepare`")

@@ -45,11 +45,11 @@ class LiveSequence:
         return Frame(images.rgb, images.depth, images.camera, pose, images.stamp_ns, number=index)
 
     def truth(self, index: int) -> FrameTruth | None:
-        """Return that nobody knows."""
+        """Return None: there is no ground truth."""
         return None
 
     def scene_truth(self) -> SceneTruth | None:
-        """Return that nobody knows."""
+        """Return None: there is no ground truth."""
         return None
 
     def close(self) -> None:

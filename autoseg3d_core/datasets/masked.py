@@ -37,11 +37,11 @@ class MaskedSequence:
         return dataclasses.replace(frame, label_image=labels_of(self._sequence, index, self._masks))
 
     def truth(self, index: int) -> FrameTruth | None:
-        """Return what is really in one frame, or None where nobody knows."""
+        """Return the ground truth of one frame, None if unknown."""
         return self._sequence.truth(index)
 
     def scene_truth(self) -> SceneTruth | None:
-        """Return what is really in the scene, or None where nobody knows."""
+        """Return the ground truth of the scene, None if unknown."""
         return self._sequence.scene_truth()
 
 

@@ -66,7 +66,7 @@ class Findings:
 
 @runtime_checkable
 class Truth(Protocol):
-    """Who knows what is really in a recording."""
+    """The source of a recording's ground truth."""
 
     def of_frame(self, index: int, frame: Callable[[], Frame]) -> FrameTruth | None:
         """Return what is really in one frame, or None."""
@@ -122,9 +122,9 @@ class Recording:
         return Frame(rgb, depth, camera, pose, row.stamp_ns, number=index)
 
     def truth(self, index: int) -> FrameTruth | None:
-        """Return what is really in one frame, None where nobody knows."""
+        """Return the ground truth of one frame, None if unknown."""
         return self._truth.of_frame(index, lambda: self[index]) if self._truth else None
 
     def scene_truth(self) -> SceneTruth | None:
-        """Return what is really in the scene, None where nobody knows."""
+        """Return the ground truth of the scene, None if unknown."""
         return self._truth.of_scene() if self._truth else None

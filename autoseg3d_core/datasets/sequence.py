@@ -22,9 +22,9 @@ class RgbdSequence(Protocol):
         ...
 
     def truth(self, index: int) -> FrameTruth | None:
-        """Return what is really in one frame, or None where nobody knows."""
+        """Return the ground truth of one frame, None if unknown."""
         ...
 
     def scene_truth(self) -> SceneTruth | None:
-        """Return what is really in the scene, or None where nobody knows."""
+        """Return the ground truth of the scene, None if unknown."""
         ...

@@ -22,5 +22,5 @@ class KnownTracks(Rows):
 
     @staticmethod
     def of(table: TrackTable | KnownTracks) -> KnownTracks:
-        """Return what a track table says of them."""
+        """Return the same columns of a track table."""
         return KnownTracks(table.ids, table.boxes, table.oriented_boxes, table.existence, table.is_mature)

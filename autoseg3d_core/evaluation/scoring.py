@@ -19,7 +19,7 @@ from autoseg3d_core.structures import Frame, FrameTruth, InputError, LabelledClo
 
 
 def known_truth(sequence: RgbdSequence) -> SceneTruth | None:
-    """Return what is really in a scene: as the sequence says, or else as its frames say; None if neither."""
+    """Return the ground truth of a scene, from the sequence or else from its frames; None if unknown."""
     return sequence.scene_truth() or unprojected_truth(sequence)
 
 
@@ -56,7 +56,7 @@ class Scoring:
 
     @cached_property
     def truth(self) -> SceneTruth | None:
-        """What is really in the scene, as far as it counts; None where nobody knows."""
+        """The ground truth of the scene, as far as it is scored; None if unknown."""
         return None if self._known is None else self._rules.of_scene(self._known)
 
     def take(self, index: int, frame: Frame, update: HasLabels) -> None:
@@ -84,7 +84,7 @@ class Scoring:
         tracks: TrackTable | KnownTracks,
         classes: Mapping[int, str] | None = None,
     ) -> SceneResult | None:
-        """Return the scores of the run with the map that it left, None where nobody knows the scene.
+        """Return the scores of the run with its final map, None if the scene has no ground truth.
 
         `classes` are the names of the tracks' classes, by id.
         """

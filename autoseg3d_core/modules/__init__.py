@@ -1,1 +1,1 @@
-"""Learned building blocks; what they share is in `blocks` and `attention`, and none knows the others."""
+"""Learned building blocks; what they share is in `blocks` and `attention`, and none imports the others."""

@@ -143,7 +143,7 @@ class AssemblyDecoder(nn.Module):
         return self.decode(seen, self.assemble(seen))
 
     def last_head(self, frame: DecoderInput) -> HeadOutput:
-        """Return what the last head says; the others, of use in training only, are left out."""
+        """Return the predictions of the last head; the others are needed in training only."""
         seen = AssemblyInput.of(frame)
         return self.decode(seen, self.assemble(seen), heads=1)[0]
 
@@ -160,7 +160,7 @@ class AssemblyDecoder(nn.Module):
         return self.assembler(self._told(seen), seen.edges, groups)  # type: ignore[no-any-return]
 
     def decode(self, seen: AssemblyInput, assembly: Assembly, heads: int | None = None) -> list[HeadOutput]:
-        """Return what each head says of the objects, or the last `heads` of them."""
+        """Return the predictions of each head for the objects, or of the last `heads` of them."""
         keys = self.keys(torch.cat([seen.voxels, self.placement.of_points(seen.middles)], dim=1))
         gate = self.gate_strength * (assembly.affinity + LEAST_AFFINITY).log()
         hidden = self.point_masks[:2](torch.cat([self.placement.of_points(seen.xyz), seen.features], dim=1))

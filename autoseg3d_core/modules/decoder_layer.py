@@ -1,4 +1,4 @@
-"""What both decoders are made of: a layer that looks at keys and at its own rows, and masks over points."""
+"""What both decoders are made of: a layer of cross-attention and self-attention, and masks over points."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Published:
 
 
 class Extent:
-    """Everything knows its place, and boxes start from the fragments' own."""
+    """Queries and points are encoded by position, and boxes start from those of the fragments."""
 
     query_channels = 6 * len(WAVES_M) + 6
     point_channels = 6 * len(WAVES_M) + 3

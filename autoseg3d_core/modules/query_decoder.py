@@ -1,4 +1,4 @@
-"""Query decoder: each fragment is a query that looks at all fragments and finds the object it belongs to."""
+"""Query decoder: each fragment is a query, which attends to all fragments and predicts its object."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class QueryDecoder(nn.Module):
         return outputs
 
     def last_head(self, seen: DecoderInput) -> HeadOutput:
-        """Return what the last head says of all fragments; each layer looks where the head before it says."""
+        """Return the predictions of the last head for all fragments; each head masks the next attention."""
         return self(seen)[-1]  # type: ignore[no-any-return]
 
     def first_look(

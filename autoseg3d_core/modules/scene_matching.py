@@ -52,7 +52,7 @@ class Things:
 
 @dataclass(frozen=True)
 class MatchingShape:
-    """A network that finds instances among recent tracks; it looks at these `layers` times."""
+    """A network that finds instances among recent tracks, by so many `layers` of attention."""
 
     layers: int = 2
 

@@ -47,7 +47,7 @@ class PairLogits:
 
 
 class Appearance(nn.Module):
-    """What an instance looks like, after all of the frame's instances have looked at one another."""
+    """The appearance of an instance, after self-attention among the instances of the frame."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()

@@ -44,6 +44,6 @@ class WholenessEmbedding(nn.Module):
 def wholeness_of_groups(
     wholeness: Float[Tensor, " fragments"], group: Int64[Tensor, " fragments"], groups: int
 ) -> Float[Tensor, " groups"]:
-    """Return that of each group of fragments: a lone fragment keeps its own, of several nobody knows it."""
+    """Return that of each group of fragments: that of a single fragment, unknown for several."""
     best = wholeness.new_full((groups,), UNKNOWN).scatter_reduce(0, group, wholeness, "amax")
     return torch.where(group_size(group, groups) == 1, best, UNKNOWN)

@@ -11,11 +11,11 @@ from autoseg3d_core.scene_map.places import BLOCK_BITS, BLOCK_VOXELS, block_of, 
 from autoseg3d_core.structures import MapVoxels
 
 UNSEEN = -1
-"""In place of the votes of a voxel that nobody has seen."""
+"""In place of the votes of a voxel that was never seen."""
 
 
 class Blocks:
-    """Rows of voxels for so many blocks at most; `keys` ascend, and `rows` says where each block lies."""
+    """Rows of voxels for so many blocks at most; `keys` ascend, and `rows` are their rows in the storage."""
 
     def __init__(self, most: int, device: torch.device) -> None:
         self.device = device

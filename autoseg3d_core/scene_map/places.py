@@ -44,7 +44,7 @@ BLOCK_CELLS = local_cell(torch.arange(BLOCK_VOXELS))
 
 
 def change_of(keys: Tensor, old_ids: Tensor, was_firm: Tensor, new_ids: Tensor, is_firm: Tensor) -> MapChange:
-    """Return a row for each id that lost or gained a voxel, or its firmness; id 0 is nobody."""
+    """Return a row for each id that lost or gained a voxel, or its firmness; id 0 is no track."""
     changed = (old_ids != new_ids) | (was_firm != is_firm)
     lost, gained = ((changed & (ids > 0)).nonzero()[:, 0] for ids in (old_ids, new_ids))
     one = torch.ones_like(keys)

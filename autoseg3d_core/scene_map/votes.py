@@ -82,7 +82,7 @@ class SceneMap:
         now: int,
         keyframe: int = 0,
     ) -> tuple[MapChange, int]:
-        """Let each voxel (keys are distinct) vote for an id, `NO_ID` if it is nobody's, or not (`NO_VOTE`).
+        """Let each voxel (keys are distinct) vote for an id, `NO_ID` for none, or not (`NO_VOTE`).
 
         `now` counts frames; what changes hands belongs to the keyframe. Returns what the ids gained and lost,
         and the blocks dropped to make room.
@@ -151,7 +151,7 @@ class SceneMap:
         return HeldVoxels(unpack(self._blocks.keys[held]) << BLOCK_BITS, inside, block, local)
 
     def take_votes(self, keys: Int64[Tensor, " voxels"], votes: int) -> MapChange:
-        """Take votes from voxels that the map holds; those left without any are nobody's from then on."""
+        """Take votes from voxels that the map holds; those left without any then belong to no track."""
         blocks = self._blocks
         address, known = blocks.locate(keys)
         address, keys = address[known], keys[known]

@@ -41,7 +41,7 @@ class Sightings:
 
 
 class TrackRows(Rows):
-    """What a model remembers of each track; nobody else knows what the columns mean.
+    """What a model remembers of each track; no other code reads the columns.
 
     A model declares its own: a frozen dataclass that names the columns. What happens to them when a track is
     seen, ages, or takes over another is said here: by default every column is a running mean, and a track

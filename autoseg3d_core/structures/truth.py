@@ -1,4 +1,4 @@
-"""What is really there, where somebody knows it."""
+"""Ground truth of frames and scenes."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class BagPlayer:
         self._clock.publish(Clock(clock=stamp_from_ns(self.start_ns)))
 
     def play(self, watch: Callable[[float], None] = lambda seconds: None) -> None:
-        """Publish the whole recording; `watch` is told the seconds played after each message."""
+        """Publish the whole recording; `watch` is called with the seconds played after each message."""
         begin = time.monotonic()
         with AnyReader([self._bag]) as reader:
             for connection, stamp_ns, data in reader.messages():

@@ -1,4 +1,4 @@
-"""What a recording of the node's outputs says: its frames, drops by cause, times per stage, the map."""
+"""Reads a recording of the node's outputs: its frames, drops by cause, times per stage, the map."""
 
 from __future__ import annotations
 
