@@ -177,6 +177,12 @@ def _scenes(args: argparse.Namespace) -> tuple[dict[str, str], SourceOptions, Ru
     root, label_map = Path(args.root), Path(args.label_map) if args.label_map else None
     places = scenes_of_split(args.dataset, root, args.split)
     classes, class_of = classes_of(args.dataset, root, label_map)
+    unknown = sorted({*rules.classes, *(args.ignore or ())} - set(classes)) if classes else []
+    if unknown:
+        raise InputError(
+            f"{', '.join(unknown)}: no class of {args.dataset}; it has {', '.join(classes[:20])}"
+            + (f" and {len(classes) - 20} more" if len(classes) > 20 else "")
+        )
     rules = Rules(args.min_points, rules.classes or classes, rules.ignored, class_of)
     if options == SourceOptions():
         options = benchmark(args.dataset).options

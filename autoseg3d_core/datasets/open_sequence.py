@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoseg3d_core.datasets.bag_index import BAG_ENDINGS
+from autoseg3d_core.datasets.near_misses import converted_first, nearby
 from autoseg3d_core.datasets.posed_images import PosedImages
 from autoseg3d_core.datasets.readers import nerfstudio, replica, rescan, scannet_export, scenenn, sens, tum
 from autoseg3d_core.datasets.rosbag import RosbagSequence
 from autoseg3d_core.datasets.sequence import RgbdSequence
 from autoseg3d_core.datasets.source_options import SourceOptions
 from autoseg3d_core.structures import InputError
-
-ROS1_ENDING = ".bag"
 
 
 @dataclass(frozen=True)
@@ -59,19 +58,25 @@ FORMATS = (
 def format_of(source: str | Path) -> Format:
     """Return how a recording is stored; raises `InputError` naming what was looked for."""
     path = Path(source)
-    if path.suffix == ROS1_ENDING:
-        raise InputError(
-            f"{path}: a ROS 1 bag: convert it with `rosbags-convert --src {path.name} --dst NEW`"
-        )
+    advice = converted_first(path)
+    if advice is not None:
+        raise InputError(f"{path}: {advice}")
     if not path.exists():
         raise InputError(f"{path}: no such bag or folder")
-    found = next((known for known in FORMATS if known.fits(path)), None)
+    found = _fitting(path)
     if found is None:
+        advice = nearby(path, lambda other: _fitting(other) is not None)
+        if advice is not None:
+            raise InputError(f"{path}: {advice}")
         marks = "; ".join(f"{known.name}: {known.needs}" for known in FORMATS)
         raise InputError(
             f"{path}: not a recording of a known format; formats are recognised by their files: {marks}"
         )
     return found
+
+
+def _fitting(path: Path) -> Format | None:
+    return next((known for known in FORMATS if known.fits(path)), None)
 
 
 def open_sequence(source: str | Path, options: SourceOptions | None = None) -> RgbdSequence:

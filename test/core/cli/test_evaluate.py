@@ -209,6 +209,18 @@ def test_what_cannot_be_evaluated_is_said_before_anything_runs(words, said, caps
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--classes", "--ignore"])
+def test_a_class_that_a_data_set_does_not_have_is_told_before_anything_runs(tmp_path, option, capsys):
+    raw.put(tmp_path / "val.txt", "scene0000_00\n")
+    (tmp_path / "scene0000_00").mkdir()
+    raw.put(tmp_path / "scannetv2-labels.combined.tsv", "id\traw_category\tnyu40class\n5\tchair\tchair\n")
+    words = ["--dataset", "scannet", "--root", str(tmp_path), "--split", "val", option, "chair", "chiar"]
+    assert main(["evaluate", *words]) == 2
+    said = capsys.readouterr().err
+    assert "chiar: no class of scannet; it has cabinet, bed, chair" in said
+    assert len(said.splitlines()) == 1
+
+
 def write_ply(file, xyz):
     """A mesh as ScanNet's: binary, with colours and without faces worth having."""
     names = "".join(f"property float {axis}\n" for axis in "xyz")

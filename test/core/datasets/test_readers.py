@@ -327,6 +327,35 @@ def test_a_sens_file_of_another_version_is_refused(written):
         open_sequence(path)
 
 
+NEARBY = [
+    (lambda p: p.parent, "no recording itself, but contains some: give one, such as .*scene0000_00$"),
+    (lambda p: p.parent.parent, "contains some: give one, such as .*scene0000_00$"),
+    (
+        lambda p: next(f for f in sorted(p.iterdir()) if f.is_dir()),
+        "a part of a recording: give .*scene0000_00$",
+    ),
+]
+
+
+@pytest.mark.parametrize(("place", "message"), NEARBY)
+@pytest.mark.parametrize("name", ["Replica (NICE-SLAM)", "posed images", "TUM RGB-D"])
+def test_a_folder_above_or_below_a_recording_is_told_which_one_to_give(written, name, place, message):
+    path = place(written(name))
+    with pytest.raises(InputError, match=message):
+        open_sequence(path)
+
+
+def test_what_has_to_be_converted_or_unpacked_first_is_told_how(tmp_path):
+    for name in ("images", "depth", "cameras"):
+        (tmp_path / "scan" / "keyframes" / name).mkdir(parents=True)
+    for path in (tmp_path / "scan", tmp_path / "scan" / "keyframes"):
+        with pytest.raises(InputError, match=r"ns-process-data polycam --data .*scan --output-dir NEW"):
+            open_sequence(path)
+    (tmp_path / "rgbd_dataset_freiburg1_xyz.tgz").write_bytes(b"x")
+    with pytest.raises(InputError, match="an archive: unpack it"):
+        open_sequence(tmp_path / "rgbd_dataset_freiburg1_xyz.tgz")
+
+
 def test_a_folder_of_no_known_kind_is_told_what_was_looked_for(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(
