@@ -26,6 +26,7 @@ COMMANDS = {
     "bench-network": "measure the 3D network alone, with each U-Net on each backend",
     "bench-association": "measure association and tracking with many tracks over many frames",
     "bench-map": "measure whether the map stays true while simulated rooms change",
+    "bench-mapping": "measure the published mapping of predictions onto a mesh",
     "config": "show every setting with its value, meaning, unit and range",
     "completion": "print a script that completes commands and options in your shell",
     "doctor": "show what is installed, what is missing, and how to install it",

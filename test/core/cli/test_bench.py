@@ -128,3 +128,11 @@ def test_a_side_that_fails_says_why():
     failed = SimpleNamespace(returncode=2, stderr="autoseg3d bench: x: no such recording")
     with pytest.raises(InputError, match="no such recording"):
         bench_compare._measured(bench_compare.HERE, args, run=lambda *a, **k: failed)
+
+
+def test_the_mapping_is_timed_on_a_made_up_scan(capsys):
+    assert main(["bench-mapping", "--vertices", "500", "--points", "2000", "--repeats", "2"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("500 vertices in ")
+    assert said[0].endswith("2000 points")
+    assert len(said) == 5
