@@ -143,8 +143,15 @@ class PublishConfig:
         "YAML file with class names to show: a list, or a name per class number; empty: the model's names, "
         "or 'object' for all (model.class_names)",
     )
+    collision_objects: bool = setting(
+        False,
+        "send confirmed objects to MoveIt, a box each, on ~/collision_objects; needs moveit_msgs",
+    )
+    scene_graph: bool = setting(
+        False, "send confirmed objects as a scene graph for spark_dsg, as JSON on ~/scene_graph"
+    )
     map_rate_hz: float = setting(
-        1.0, "maximum rate of ~/map_points", unit="Hz", low=0.01, high=30.0, live=True
+        1.0, "maximum rate of ~/map_points and ~/scene_graph", unit="Hz", low=0.01, high=30.0, live=True
     )
 
 

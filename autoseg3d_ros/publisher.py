@@ -19,6 +19,7 @@ from visualization_msgs.msg import MarkerArray
 
 from autoseg3d_core.structures import Event, Frame, LabelledCloud, SceneUpdate, TrackTable
 from autoseg3d_ros import instance_messages, messages
+from autoseg3d_ros.exports import Exports
 from autoseg3d_ros.markers import MarkerSet, drawn
 from autoseg3d_ros.messages import Occasion
 from autoseg3d_ros.node_config import NodeConfig
@@ -53,6 +54,7 @@ class ScenePublisher:
         self._status = self._open(FrameStatus, "status", output_qos(10))
         self._info: Publisher | None = None
         self._detections = self._open_vision_topics()
+        self._exports = Exports(self._open, config.publish, node.get_name(), node.get_logger().warning)
         self._marker_set = MarkerSet()
         self._marker_viewers = 0
         self._last_resend = self._last_map = self._last_debug = -np.inf
@@ -60,6 +62,7 @@ class ScenePublisher:
 
     def scene(self, occasion: Occasion, update: SceneUpdate, frame: Frame) -> None:
         """Publish all that one frame changed."""
+        tracks = self._vocabulary.tracks(update.tracks)
         self._publish_instances(occasion, update)
         for event in update.events:
             self.event(occasion, event)
@@ -67,10 +70,10 @@ class ScenePublisher:
             self._points.publish(self.cloud(occasion, update.cloud))
         if _has_listeners(self._label_image):
             style = self.config.publish.label_image
-            tracks = self._vocabulary.tracks(update.tracks)
             self._label_image.publish(
                 messages.label_image(occasion.in_camera(), update.label_image, tracks, style)
             )
+        self._exports.scene(occasion, tracks, self._vocabulary.names, self.config.publish.map_rate_hz)
         self.markers(occasion, update)
         self._publish_debug_image(occasion, update, frame)
 
@@ -109,6 +112,7 @@ class ScenePublisher:
     def cleared(self, occasion: Occasion) -> None:
         """Empty the viewers after a reset."""
         self._markers.publish(self._marker_set.clear(occasion.in_world()))
+        self._exports.cleared(occasion)
         self._last_resend = self._last_map = -np.inf
 
     def event(self, occasion: Occasion, event: Event) -> None:

@@ -1,9 +1,12 @@
 """The node over real DDS with a fake segmenter: topics, time, bad input, diagnostics."""
 
+import json
+
 import numpy as np
 import pytest
 from autoseg3d.msg import FrameStatus, InstanceEvent
 from diagnostic_msgs.msg import DiagnosticStatus
+from std_msgs.msg import String
 
 from autoseg3d_core.structures import InputError
 from autoseg3d_ros.messages import points_of
@@ -32,6 +35,16 @@ def test_a_frame_comes_out_on_every_topic_with_its_own_stamp(make_robot):
     assert points_of(robot.heard["points"][0])["instance"].tolist() == [1] * 5
     assert robot.heard["status"][0].outcome == FrameStatus.PROCESSED
     assert robot.heard["events"][0].type == InstanceEvent.CREATED
+
+
+def test_the_scene_graph_is_published_where_it_is_asked_for(make_robot):
+    robot = make_robot(**{"publish.scene_graph": True})
+    graphs = []
+    robot.side.create_subscription(String, "autoseg3d/scene_graph", graphs.append, 5)
+    robot.start()
+    robot.play([SECOND])
+    assert robot.spin(lambda: graphs)
+    assert [node["attributes"]["name"] for node in json.loads(graphs[0].data)["nodes"]] == ["O(1)"]
 
 
 def test_topics_without_listeners_are_not_built(make_robot, monkeypatch):
