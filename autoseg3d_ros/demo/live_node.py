@@ -15,7 +15,7 @@ STOP_TIMEOUT_S = 10.0
 
 
 class LiveNode:
-    """Runs `autoseg3d_ros.node_process` with parameters and remappings for the length of a `with` block."""
+    """Runs `autoseg3d_node` with parameters and remappings for the length of a `with` block."""
 
     def __init__(self, parameters: Mapping[str, object], remappings: Mapping[str, str], log: Path) -> None:
         arguments = ["--ros-args"]
@@ -23,7 +23,7 @@ class LiveNode:
             arguments += ["-p", f"{name}:={_as_yaml(value)}"]
         for name, target in remappings.items():
             arguments += ["-r", f"{name}:={target}"]
-        self._command = [sys.executable, "-m", "autoseg3d_ros.node_process", *arguments]
+        self._command = [sys.executable, "-m", "autoseg3d_ros.entry", *arguments]
         self._log = log
         self.exit_code: int | None = None
 
