@@ -105,7 +105,7 @@ class Robot:
         for stamp_ns in stamps:
             before = self.settled()
             self.send(stamp_ns)
-            assert self.spin(lambda before=before: self.settled() > before), f"no news of {stamp_ns}"
+            assert self.spin(lambda before=before: self.settled() > before, 30), f"no news of {stamp_ns}"
 
     def settled(self):
         return sum(self.node._ledger.counts.totals().values())
