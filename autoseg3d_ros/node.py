@@ -126,8 +126,8 @@ class SegmenterNode(LifecycleNode):
         self._keeper.load()
 
     def _start_working(self) -> None:
-        assert self._session is not None
-        assert self._diagnostics is not None
+        if self._session is None or self._diagnostics is None:
+            raise InputError("a frame took too long at deactivation: clean up and configure the node first")
         config = self.settings.node
         limit = 1 if config.input.policy == "latest" else config.input.every_limit
         self._worker = Worker(
@@ -205,12 +205,11 @@ class SegmenterNode(LifecycleNode):
         self.lost(FrameReport(frame.messages.stamp_ns, frame.camera_frame, Outcome.DROPPED_BUSY))
 
     def _on_failed(self, frame: PosedMessages, error: Exception) -> None:
-        if not self.context.ok():
-            return  # the process is ending, and publishing failed for that
+        if not self.context.ok() or self._session is None:
+            return  # the process is ending, or the node did not wait: publishing failed for that
         details = "".join(traceback.format_exception(error))
         self.get_logger().error(f"a frame failed:\n{details}", throttle_duration_sec=5.0)
-        if self._session is not None:
-            self._session.failed(frame, error)
+        self._session.failed(frame, error)
 
     def _tick(self) -> None:
         if self._diagnostics is None or self._ledger is None or self._session is None:

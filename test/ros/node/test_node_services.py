@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from autoseg3d.msg import InstanceEvent
 from autoseg3d.srv import GetInstances, GetObject, LoadMap, RemoveInstance, SaveMap, SetLabel
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import PointCloud2
@@ -220,6 +221,26 @@ def test_stopping_in_the_middle_of_a_step_takes_less_than_two_seconds(make_robot
     start = time.monotonic()
     robot.node.trigger_deactivate()
     assert time.monotonic() - start < 2
+
+
+def test_a_step_longer_than_the_patience_at_deactivation_needs_a_new_configuration_and_says_so(
+    make_robot, monkeypatch
+):
+    robot = make_robot({"step_s": 2.5}).start()
+    lines = []
+    logger = robot.node.get_logger()
+    monkeypatch.setattr(type(logger), "error", lambda self, text, **_: lines.append(text))
+    robot.send(SECOND)
+    assert robot.spin(lambda: robot.node._worker.pending() == 1)
+    robot.spin(lambda: False, 0.7)  # it is in the middle of the step
+    robot.node.trigger_deactivate()
+    assert robot.node.trigger_activate() == TransitionCallbackReturn.FAILURE
+    assert "clean up and configure the node first" in lines[-1]
+    assert robot.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+    assert robot.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert robot.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    robot.spin(lambda: False, 2.0)
+    assert not [line for line in lines if "a frame failed" in line]
 
 
 def test_stopping_says_nothing_of_what_is_done_every_second_anyway(make_robot, monkeypatch):
