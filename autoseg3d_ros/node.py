@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -134,7 +135,7 @@ class SegmenterNode(LifecycleNode):
             self._session.prepare,
             self._session.process,
             self._on_busy,
-            self._on_failed,
+            functools.partial(self._on_failed, self._session),
             limit,
             config.input.masks_ahead,
             torch_shares(config.input.masks_ahead),
@@ -204,12 +205,12 @@ class SegmenterNode(LifecycleNode):
     def _on_busy(self, frame: PosedMessages) -> None:
         self.lost(FrameReport(frame.messages.stamp_ns, frame.camera_frame, Outcome.DROPPED_BUSY))
 
-    def _on_failed(self, frame: PosedMessages, error: Exception) -> None:
-        if not self.context.ok() or self._session is None:
+    def _on_failed(self, session: Session, frame: PosedMessages, error: Exception) -> None:
+        if not self.context.ok() or session is not self._session:
             return  # the process is ending, or the node did not wait: publishing failed for that
         details = "".join(traceback.format_exception(error))
         self.get_logger().error(f"a frame failed:\n{details}", throttle_duration_sec=5.0)
-        self._session.failed(frame, error)
+        session.failed(frame, error)
 
     def _tick(self) -> None:
         if self._diagnostics is None or self._ledger is None or self._session is None:
