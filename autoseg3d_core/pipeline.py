@@ -14,6 +14,7 @@ from jaxtyping import Float64, Int64
 from autoseg3d_core import edits, timing
 from autoseg3d_core.best_views import BestViews
 from autoseg3d_core.closure import POSE_JUMP, correct_at, correct_jump, finish, follow_camera
+from autoseg3d_core.device_memory import with_less_memory
 from autoseg3d_core.geometry.groups import group_mean
 from autoseg3d_core.geometry.scene_origin import scene_origin
 from autoseg3d_core.geometry.voxels import voxelize
@@ -94,7 +95,7 @@ class OnlineSegmenter:
         check_frame(frame)
         timer = self.make_timer()
         with self._beside.running(), timer.stage(timing.MASK):
-            masks = self.mask_maker(frame)
+            masks = with_less_memory(lambda: self.mask_maker(frame))
         return TimedMasks(masks, timer.milliseconds())
 
     @torch.inference_mode()

@@ -18,6 +18,7 @@ LAYERS = (
         "freed_memory",
         "side_stream",
         "packed_copy",
+        "device_memory",
         "resources",
         "atomic_file",
     ),

@@ -28,6 +28,7 @@ from autoseg3d_core.modules.sparse_unet import SHAPES, SparseUNet
 from autoseg3d_core.modules.voxel_memory import VoxelMemory, VoxelMemoryAdapter
 from autoseg3d_core.modules.wholeness import UNKNOWN, WholenessEmbedding, wholeness_of_groups
 from autoseg3d_core.sparse.backends import TORCH, Backend
+from autoseg3d_core.sparse.layers import DownConv, SubmanifoldConv, UpConv
 from autoseg3d_core.sparse.tensor import Geometry, SparseTensor
 from autoseg3d_core.structures import FragmentCloud, InputError
 
@@ -77,6 +78,12 @@ class Network(nn.Module):
                     for weight in module.parameters(recurse=False):
                         weight.data = weight.data.half()
         return self
+
+    def use_plain_backend(self) -> None:
+        """Compute sparse convolutions by the backend that needs least memory, from now on."""
+        for module in self.modules():
+            if isinstance(module, (SubmanifoldConv, DownConv, UpConv)):
+                module.backend = TORCH
 
     def new_memory(self, max_voxels: int = 200_000) -> NetworkMemory:
         """Return a memory for this network that has seen nothing; the cap is that of its finest level."""

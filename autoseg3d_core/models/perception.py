@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from autoseg3d_core.config import section, setting
+from autoseg3d_core.device_memory import with_less_memory
 from autoseg3d_core.geometry.groups import group_boxes
 from autoseg3d_core.models.leftovers import add_leftovers
 from autoseg3d_core.models.network import Network, NetworkMemory
@@ -91,7 +92,9 @@ class Perception:
             return EncodedCloud(cloud, cloud.xyz.new_zeros(0, 0)), memory
         kept = memory.kept or self.empty_kept()
         scene = add_leftovers(move_to_scene(cloud, memory.origin), self.config.leftovers)
-        (features,), (voxels,) = self.network.encode([scene], [kept.voxels])
+        (features,), (voxels,) = with_less_memory(
+            lambda: self.network.encode([scene], [kept.voxels]), self.network.use_plain_backend
+        )
         return EncodedCloud(scene, features), dataclasses.replace(
             memory, kept=NetworkMemory(voxels, kept.recent)
         )
@@ -106,8 +109,8 @@ class Perception:
         if len(cloud) == 0:
             return self._nobody(cloud), memory
         seen = self.network.pool(encoded.cloud, encoded.features, memory.kept.recent)
-        prediction = read_head(self.network.decoder.last_head(seen))
-        chosen = select_instances(prediction, encoded.cloud, self.config.selection)
+        prediction = with_less_memory(lambda: read_head(self.network.decoder.last_head(seen)))
+        chosen = with_less_memory(lambda: select_instances(prediction, encoded.cloud, self.config.selection))
         instances = FrameInstances(
             masks=chosen.masks,
             scores=chosen.scores,
