@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 from torch.nn import functional
 
@@ -141,7 +141,7 @@ class Match:
 
     logits: Float[Tensor, "instances members"]
     overlap: Float[Tensor, "instances tracks"]
-    short: Bool[Tensor, " tracks"]
+    short: Int64[Tensor, " members"]
     to_remember: ThingRows
 
 
@@ -187,7 +187,7 @@ class Samosaic3D(PerceivingModel):
     def compare(self, instances: FrameInstances, tracks: Tracks) -> Match:
         """Return what every pair scores; the loss of training looks at this (L_merge)."""
         seen, known = cast(QueryRows, instances.description), cast(ThingRows, tracks.remembered)
-        short = in_short_memory(tracks.misses, self.samosaic.short_memory)
+        short = in_short_memory(tracks.misses, self.samosaic.short_memory).nonzero()[:, 0]
         classes = classes_of(instances.labels, self._classes)
         things, members = Things(seen.queries, seen.scene_boxes, classes), known[short].things()
         refined = self._matching.refine(things, members)
@@ -203,9 +203,9 @@ class Samosaic3D(PerceivingModel):
         short, score = match.short, match.logits.sigmoid().to(match.overlap.dtype)
         if self.samosaic.near:
             score = score * (match.overlap[:, short] > 0)
-        affinity = match.overlap.masked_scatter(short.expand_as(match.overlap), score)
-        nothing = TogetherVotes.empty(affinity.device)
-        return Association(affinity, match.to_remember, nothing, (~short).long())
+        affinity = match.overlap.index_copy(1, short, score)
+        stage = torch.ones_like(tracks.misses).index_fill(0, short, 0)
+        return Association(affinity, match.to_remember, TogetherVotes.empty(affinity.device), stage)
 
     def _evidence(self, instances: FrameInstances, memory: Memory, sighting: Sighting) -> TogetherVotes:
         """Compare every two visible tracks: under one instance, or each under its own."""

@@ -15,11 +15,15 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from autoseg3d_core.sparse.keys import pack_cells, unpack_keys
+from autoseg3d_core.geometry.groups import group_size
+from autoseg3d_core.sparse.keys import distinct, pack_cells, unpack_keys
 from autoseg3d_core.structures import InputError, Rows
 
 TILE_BITS = 5
 """A tile is a cube of 32 cells along each side."""
+
+TOLD = 256
+"""A GPU tells the host of so many tiles at once; of more in a second copy."""
 
 TileIndex = tuple[int, int, int]
 
@@ -177,11 +181,18 @@ class Tiles:
 
     @staticmethod
     def of(cells: Int64[Tensor, "cells 3"]) -> Tiles:
-        """Return the tiles of cells; a GPU is asked how many they are, then which."""
+        """Return the tiles of cells; a GPU is asked once which they are, twice if they are many."""
         packed = pack_cells(torch.nn.functional.pad(cells >> TILE_BITS, (1, 0)))
-        keys, of_cell, sizes = torch.unique(packed, return_inverse=True, return_counts=True)
-        rows = torch.cat([unpack_keys(keys)[:, 1:], sizes[:, None]], dim=1).tolist()
-        return Tiles([(x, y, z) for x, y, z, _ in rows], [size for *_, size in rows], of_cell)
+        found = distinct(packed)
+        sizes = group_size(found.index, len(packed))
+        first = torch.stack([found.keys[:TOLD], sizes[:TOLD]])
+        told = torch.cat([found.count.expand(2, 1), first], dim=1).cpu()
+        count, told = int(told[0, 0].numpy()), told[:, 1:]
+        if count > TOLD:
+            told = torch.stack([found.keys[:count], sizes[:count]]).cpu()
+        keys, many = told[:, :count]
+        rows = unpack_keys(keys)[:, 1:].numpy().tolist()
+        return Tiles([(x, y, z) for x, y, z in rows], many.numpy().tolist(), found.index)
 
 
 def _maximum(old: VoxelRows, new: VoxelRows) -> VoxelRows:
@@ -190,7 +201,8 @@ def _maximum(old: VoxelRows, new: VoxelRows) -> VoxelRows:
     old = VoxelRows(old.keys[order], old.features[order])
     place = torch.searchsorted(old.keys, new.keys).clamp(max=len(old) - 1)
     is_known = old.keys[place] == new.keys
-    known, fresh = is_known.nonzero()[:, 0], (~is_known).nonzero()[:, 0]
+    known = is_known.nonzero()[:, 0]
+    fresh = torch.argsort(is_known, stable=True)[: len(new) - len(known)]
     at = place[known]
     raised = torch.maximum(old.features[at], new.features[known])
     return _joined([VoxelRows(old.keys, old.features.index_copy(0, at, raised)), new[fresh]])

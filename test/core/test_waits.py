@@ -14,8 +14,8 @@ HOW_MANY = {
     "models/leftovers.py drop_empty": 2,
     "models/leftovers.py add_leftovers": 2,
     "sparse/tensor.py of_points": 1,  # voxels of all levels at once
-    "modules/voxel_store.py of": 12,  # tiles before and after, at three strides: which, and how many
-    "modules/voxel_store.py _maximum": 6,
+    "modules/voxel_store.py of": 6,  # tiles before and after, at three strides
+    "modules/voxel_store.py _maximum": 3,
     "modules/voxel_store.py _near": 3,
     "modules/voxel_store.py within": 3,
     "modules/assembly_decoder.py of": 1,
@@ -24,7 +24,6 @@ HOW_MANY = {
     "models/selection.py _separate": 2,
     "models/perception.py _boxes_of": 1,
     "models/samosaic3d.py compare": 1,
-    "models/samosaic3d.py conclude": 1,
     "models/evidence.py together_or_apart": 1,
     "tracking/lifecycle.py advance": 2,
     "tracking/lifecycle.py _end": 2,

@@ -17,10 +17,10 @@ WAITS = {
     "voxels": 1,  # one copy tells how many voxels every level has, and how far the farthest lies
     "unet": 0,
     "pooling": 0,
-    "memory": 24,  # the host keeps the tiles of what is remembered: eight for each of three strides
+    "memory": 15,  # the host keeps the tiles of what is remembered: five for each of three strides
 }
 """All waits of a frame from the lifted cloud to the pooled fragments, with their reason."""
-OPERATIONS = {"voxels": 125, "unet": 345, "pooling": 85, "memory": 815}
+OPERATIONS = {"voxels": 125, "unet": 345, "pooling": 85, "memory": 830}
 """Operations per frame that may not be exceeded."""
 
 

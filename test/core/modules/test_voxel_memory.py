@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+from autoseg3d_core.modules import voxel_store
 from autoseg3d_core.modules.voxel_memory import VoxelMemoryAdapter
 from autoseg3d_core.modules.voxel_store import VoxelRows, VoxelStore
 from autoseg3d_core.sparse.keys import pack_cells
@@ -102,6 +104,18 @@ def test_tiles_far_from_the_camera_are_not_touched():
         far = far.accumulated(some_rows(seed, shift=(1000 * (seed + 1), 500, 0)))
     after = far.accumulated(some_rows(9))
     assert all(after.tiles[index] is tile for index, tile in far.tiles.items())
+
+
+@pytest.mark.parametrize("told", [1, 2, 256])
+def test_tiles_are_told_whole_however_many_they_are(told, monkeypatch):
+    monkeypatch.setattr(voxel_store, "TOLD", told)
+    cells = some_rows(3, span=200).cells - 100
+    tiles = voxel_store.Tiles.of(cells)
+    expected, sizes = np.unique(cells.numpy() >> voxel_store.TILE_BITS, axis=0, return_counts=True)
+    assert tiles.index == [tuple(tile) for tile in expected.tolist()]
+    assert tiles.sizes == sizes.tolist()
+    assert (torch.tensor(tiles.index)[tiles.of_cell] == cells >> voxel_store.TILE_BITS).all()
+    assert len(tiles.index) > 2
 
 
 def test_a_tile_keeps_no_memory_of_others_alive():
