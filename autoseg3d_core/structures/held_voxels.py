@@ -26,4 +26,5 @@ class HeldVoxels:
 
     def cells_of(self, wanted: Bool[Tensor, " voxels"]) -> Int64[Tensor, "wanted 3"]:
         """Return the cells of some of the voxels."""
-        return self.corners[self.block[wanted]] + self.inside[self.local[wanted]]
+        row = wanted.nonzero()[:, 0]  # a GPU is waited for once
+        return self.corners[self.block[row]] + self.inside[self.local[row]]
