@@ -8,6 +8,11 @@ import numpy as np
 
 from autoseg3d_core.structures import CameraIntrinsics, Frame, InputError
 
+NEAREST_M, FARTHEST_M = 0.01, 100.0
+"""No depth camera measures nearer or farther: depth is in another unit then."""
+EVERY = 4
+"""Every how many rows and columns of depth are looked at for that."""
+
 
 def frame_from_arrays(
     rgb: Any,
@@ -65,6 +70,11 @@ def _camera(value: Any, width: int, height: int) -> CameraIntrinsics:
     if off > 1e-6:
         raise InputError("intrinsics is not of the form [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]")
     fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
+    if not (0 < cx < width and 0 < cy < height):
+        raise InputError(
+            f"intrinsics: the principal point ({cx:g}, {cy:g}) is outside of the image of {width}x{height}: "
+            "scale the matrix to the size of the image"
+        )
     return CameraIntrinsics(fx, fy, cx, cy, width, height)
 
 
@@ -79,4 +89,11 @@ def _metres(depth: np.ndarray, scale: float | None) -> np.ndarray:
     if scale is not None and not (isinstance(scale, int | float) and 0 < scale < float("inf")):
         raise InputError(f"depth_scale is {scale!r}: give the units per metre, e.g. 1000 for millimetres")
     metres = np.ascontiguousarray(depth, np.float32) / np.float32(scale or 1)
-    return np.nan_to_num(metres, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    metres = np.nan_to_num(metres, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    known = metres[::EVERY, ::EVERY][metres[::EVERY, ::EVERY] > 0]
+    if len(known) and not NEAREST_M < np.median(known) < FARTHEST_M:
+        raise InputError(
+            f"the median of depth is {np.median(known):.3g} m: give depth_scale, the units per metre, e.g. "
+            "1000 for millimetres, or 1 for metres"
+        )
+    return metres

@@ -53,7 +53,8 @@ def test_depth_of_any_kind_becomes_metres(depth, scale):
 
 def test_depth_that_is_no_number_is_unknown_and_the_array_given_stays_as_it_is():
     depth = np.array([[np.nan, np.inf, -np.inf, 2.0]] * 2, np.float32)
-    frame = made(depth=depth, rgb=np.zeros((2, 4, 3), np.uint8))
+    camera = np.array([[50.0, 0, 1.5], [0, 50.0, 0.5], [0, 0, 1]])
+    frame = made(depth=depth, rgb=np.zeros((2, 4, 3), np.uint8), intrinsics=camera)
     np.testing.assert_array_equal(frame.depth, [[0, 0, 0, 2.0]] * 2)
     assert np.isnan(depth[0, 0])
 
@@ -69,11 +70,17 @@ def test_depth_that_is_no_number_is_unknown_and_the_array_given_stays_as_it_is()
         ({"depth": np.ones((24, 32), np.uint16)}, "give depth_scale, the units per metre"),
         ({"depth": np.ones((24, 32, 1))}, "give height x width"),
         ({"depth": [[1.0], [1.0, 2.0]]}, "depth is list"),
+        ({"depth": np.full((24, 32), 1500.0)}, "of depth is 1.5e.03 m: give depth_scale"),
+        (
+            {"depth": np.full((24, 32), 1.5), "depth_scale": 1000},
+            "of depth is 0.0015 m: .* or 1 for metres",
+        ),
         ({"depth_scale": 0}, "depth_scale is 0"),
         ({"depth_scale": "mm"}, "depth_scale is 'mm'"),
         ({"depth_scale": float("nan")}, "depth_scale is nan"),
         ({"intrinsics": [50.0, 60.0, 15.5, 11.5]}, r"\[\[fx, 0, cx\]"),
         ({"intrinsics": np.transpose(K)}, "not of the form"),
+        ({"intrinsics": np.array(K) * [[4], [4], [1]]}, r"\(62, 46\) is outside of the image of 32x24"),
         ({"intrinsics": {"fx": 50}}, "intrinsics is dict"),
         ({"world_from_camera": np.eye(3)}, "give a 4x4 matrix"),
         ({"world_from_camera": None}, "world_from_camera is NoneType"),
