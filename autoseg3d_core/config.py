@@ -27,6 +27,7 @@ RENAMED = {
     "assignment.min_affinity": "model.overlap.min_affinity",
     "assignment.min_learned_affinity": "model.autoseg3d.min_affinity",
     "assignment": "model.autoseg3d",
+    "tracks.mature_hits": "tracks.maturity.hits",
     "tracks.merge_votes": "tracks.join_votes",
     "tracks.merge_share": "tracks.join_share",
 }

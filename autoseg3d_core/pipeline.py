@@ -24,7 +24,6 @@ from autoseg3d_core.mask_makers.rehearsal import made_up_frame
 from autoseg3d_core.models.interface import Model, Sighting
 from autoseg3d_core.policies import PipelineConfig
 from autoseg3d_core.report import (
-    Reading,
     label_map,
     name_owners,
     report_frame,
@@ -132,12 +131,13 @@ class OnlineSegmenter:
             rgb = group_mean(cloud.rgb, voxels.point_voxel, len(voxels))
             held = torch.where(change.ids == NO_ID, NO_VOTE, change.ids)  # an object without a track
             votes = name_owners(sighting.owner, held, NO_ID if self.model.decides_all else NO_VOTE)
-            surface = Surface(voxels.keys, votes, rgb, sighting.ids)
+            camera = torch.from_numpy(frame.world_from_camera[:3, 3]).to(cloud.xyz)
+            surface = Surface(voxels.keys, votes, rgb, sighting.ids, camera)
             self.memory, ids, events = integrate(
                 self.scene, change, surface, free, self.config, self.frame_index
             )
         with timer.stage(timing.REPORT):
-            update = report_frame(frame, masks, cloud, instances, ids, self.memory, self._reading())
+            update = report_frame(frame, masks, cloud, instances, ids, self.memory, self.model.doubt)
         self.frame_index += 1
         update = dataclasses.replace(
             update,
@@ -254,7 +254,7 @@ class OnlineSegmenter:
         """Return the tracks between two frames, none of them with points of a frame."""
         tracks = self.memory.tracks
         unseen = torch.zeros_like(tracks.hits)
-        table = report_tracks(tracks, unseen, unseen.float(), self._reading())
+        table = report_tracks(tracks, unseen, unseen.float(), self.model.doubt)
         return edits.shown_tracks(table, self.memory.edits)
 
     def objects(self) -> tuple[SceneObject, ...]:
@@ -272,9 +272,6 @@ class OnlineSegmenter:
         network, config = self.model.network, self.config.map
         settings = {"map.voxel_size_m": config.voxel_size_m, "map.object_votes": config.object_votes}
         return MadeBy(self.model.name, network.weights_sha256 if network else "", settings, world)
-
-    def _reading(self) -> Reading:
-        return Reading(self.config.tracks.mature_hits, self.model.doubt)
 
     def _place(self, frame: Frame) -> Memory:
         """Return the memory with its scene frame, which the first frame fixes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -38,14 +37,6 @@ _TRACK = "track "
 """Marks the columns of the track table among all that goes to the host."""
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How to read tracks: when one is confirmed, and after how many frames half its score is believed."""
-
-    mature_hits: int
-    doubt: float
-
-
 def report_frame(
     frame: Frame,
     masks: MaskImage,
@@ -53,15 +44,18 @@ def report_frame(
     instances: FrameInstances,
     ids: Int64[Tensor, " instances"],
     memory: Memory,
-    reading: Reading,
+    doubt: float,
 ) -> SceneUpdate:
-    """Return the report of one frame, still without its number, events and timings."""
+    """Return the report of one frame, still without its number, events and timings.
+
+    After `doubt` frames half a track's score is believed.
+    """
     tracks, owner = memory.tracks, instances.owner
     fragment_owner = group_majority(owner, len(instances), cloud.fragment, len(cloud.fragment_score))
     row = tracks.index_of(ids)  # where memory is full an instance may be left without a track
     points = group_sum(group_size(owner, len(instances)), row, len(tracks))
     score = tracks.scores.new_zeros(len(tracks) + 1).scatter_reduce(0, row + 1, instances.scores, "amax")[1:]
-    told = _told(tracks, points, score, reading)
+    told = _told(tracks, points, score, doubt)
     said = to_host(
         {
             "point_ids": name_owners(owner, ids),
@@ -93,28 +87,28 @@ def name_owners(
 
 
 def report_tracks(
-    tracks: Tracks, points: Int64[Tensor, " tracks"], score: Float[Tensor, " tracks"], reading: Reading
+    tracks: Tracks, points: Int64[Tensor, " tracks"], score: Float[Tensor, " tracks"], doubt: float
 ) -> TrackTable:
     """Return the tracks as NumPy columns, with the points and score that a frame gave each."""
-    return TrackTable(**to_host(_told(tracks, points, score, reading)))
+    return TrackTable(**to_host(_told(tracks, points, score, doubt)))
 
 
 def _told(
-    tracks: Tracks, points: Int64[Tensor, " tracks"], score: Float[Tensor, " tracks"], reading: Reading
+    tracks: Tracks, points: Int64[Tensor, " tracks"], score: Float[Tensor, " tracks"], doubt: float
 ) -> dict[str, Tensor]:
     """Return the columns of a track table, still on the device."""
     return {
         "ids": tracks.ids,
         "labels": tracks.labels,
         "score": score,
-        "existence": existence(tracks, reading.doubt),
+        "existence": existence(tracks, doubt),
         "boxes": tracks.boxes,
         "oriented_boxes": tracks.oriented_boxes,
         "centroids": tracks.centroids,
         "hits": tracks.hits,
         "misses": tracks.misses,
         "presence": presence_of(tracks),
-        "is_mature": tracks.hits >= reading.mature_hits,
+        "is_mature": tracks.mature,
         "frame_points": points,
         "map_voxels": tracks.voxels.clamp(min=0),
         "first_seen_ns": tracks.first_seen_ns,

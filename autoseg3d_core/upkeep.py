@@ -27,6 +27,7 @@ from autoseg3d_core.structures import (
 from autoseg3d_core.tracking.boxes import measure_boxes
 from autoseg3d_core.tracking.extent import Ruler, count_voxels
 from autoseg3d_core.tracking.lifecycle import Advance, end_tracks, rename
+from autoseg3d_core.tracking.maturity import weigh
 from autoseg3d_core.tracking.moved import MovedConfig, keep_gone, know_again, remember_looks, remember_places
 from autoseg3d_core.tracking.presence import count_backed, count_carved, is_seen_through
 
@@ -36,12 +37,14 @@ class Surface:
     """The voxels in which a frame sees a surface: the id that each votes for, its colour, its id on the map.
 
     `votes` is `NO_ID` for a vote for no object, `NO_VOTE` for none at all; colours are from 0 to 1.
+    `camera` is the place that it is seen from.
     """
 
     keys: Int64[Tensor, " voxels"]
     votes: Int64[Tensor, " voxels"]
     rgb: Float[Tensor, "voxels 3"]
     on_map: Int64[Tensor, " voxels"]
+    camera: Float[Tensor, "3"]
 
 
 def find_free(scene: SceneMap, frame: Frame, config: CarvingConfig, turn: int) -> Int64[Tensor, " free"]:
@@ -88,9 +91,11 @@ def integrate(
         policies.moved,
     )
     memory, forgotten = forget(memory, blocks)
-    mature_hits = policies.tracks.mature_hits
-    memory, ids, moved = _know_moved(scene, memory, change.ids, mature_hits, policies.moved)
-    return memory, ids, gone + forgotten + moved
+    maturity = policies.tracks.maturity
+    tracks, matured = weigh(memory.tracks, surface.on_map, surface.camera, maturity)
+    memory = dataclasses.replace(memory, tracks=tracks)
+    memory, ids, moved = _know_moved(scene, memory, change.ids, policies.moved)
+    return memory, ids, gone + forgotten + matured + moved
 
 
 def _write(scene: SceneMap, change: Advance, surface: Surface, now: int) -> tuple[MapChange, int]:
@@ -128,10 +133,10 @@ def _settle(
 
 
 def _know_moved(
-    scene: SceneMap, memory: Memory, ids: Int64[Tensor, " instances"], mature_hits: int, config: MovedConfig
+    scene: SceneMap, memory: Memory, ids: Int64[Tensor, " instances"], config: MovedConfig
 ) -> tuple[Memory, Int64[Tensor, " instances"], tuple[Event, ...]]:
     """Return the memory in which what moved has its old id, the ids of the frame's instances, and events."""
-    after, was, now, events = know_again(memory, mature_hits, config)
+    after, was, now, events = know_again(memory, config)
     if len(was) == 0:
         return memory, ids, ()
     reach = after.tracks.world_reach[after.tracks.index_of(now)]

@@ -38,6 +38,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "tracking/growth": ("tracking/test_lifecycle", "test_pipeline", "models/test_esam"),
     "tracking/joining": ("tracking/test_lifecycle", "models/test_overlap", "test_pipeline"),
     "tracking/keyframes": ("test_closure", SETTINGS),
+    "tracking/maturity": ("tracking/test_maturity", SETTINGS),
     "tracking/moved": ("tracking/test_moved", SETTINGS),
     "tracking/relocation": ("test_closure",),
     "tracking/lifecycle": ("tracking/test_lifecycle", "test_pipeline", "models/test_esam", SETTINGS),

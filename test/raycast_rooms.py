@@ -14,6 +14,8 @@ from autoseg3d_core.policies import PipelineConfig
 from autoseg3d_core.structures import CameraIntrinsics, Frame, MaskImage
 from autoseg3d_core.tracking.assignment import ManyToOne
 from autoseg3d_core.tracking.keyframes import ClosureConfig
+from autoseg3d_core.tracking.lifecycle import TracksConfig
+from autoseg3d_core.tracking.maturity import MaturityConfig
 
 CAMERA = CameraIntrinsics(140.0, 140.0, 79.5, 59.5, 160, 120)
 ROOM = np.array([[-2.5, -2.5, 0.0], [2.5, 2.5, 2.6]])
@@ -76,6 +78,7 @@ def segmenter(closure=None, **carving):
         lifting=LiftingConfig(points=3000, edge_tolerance=0.0),
         carving=CarvingConfig(**carving),
         closure=closure or ClosureConfig(),
+        tracks=TracksConfig(maturity=MaturityConfig(still_hits=3)),  # the camera stands and turns
     )
     return OnlineSegmenter(MaskMakerOf(masks_of), Overlap(OverlapConfig()), ManyToOne(0.3), config)
 

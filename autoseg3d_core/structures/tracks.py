@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Float, Float64, Int16, Int64
+from jaxtyping import Bool, Float, Float64, Int16, Int64
 from torch import Tensor
 
 from autoseg3d_core.structures.rows import Rows
@@ -86,6 +86,9 @@ class Tracks(Rows):
     `hits` counts the frames that saw the track, `misses` the frames since the last that did, `voxels` the
     voxels of the scene map that carry its id, and `carved` those taken from it since by frames that saw
     through them; `backed` is the largest number of its voxels in which a frame has seen a surface since.
+    `views` counts the different views among the hits, of which `viewpoints` is the camera's place in the last;
+    `overlooked` counts the frames that had it in view and did not find it, and `mature` tells whether all this
+    is evidence enough (`tracking/maturity.py`).
     `anchors` is the keyframe at which it was last seen, `stood` its oriented box then, `looks`
     the mean of its colours (0 to 1) and their standard deviation. `label_votes` is by how much the scores
     that spoke for its label outweigh those that spoke for others. `world_reach` is the box of all that was
@@ -105,6 +108,10 @@ class Tracks(Rows):
     scores: Float[Tensor, " tracks"]
     labels: Int64[Tensor, " tracks"]
     label_votes: Float[Tensor, " tracks"]
+    mature: Bool[Tensor, " tracks"]
+    views: Int64[Tensor, " tracks"]
+    viewpoints: Float[Tensor, "tracks 3"]
+    overlooked: Int64[Tensor, " tracks"]
     hits: Int64[Tensor, " tracks"]
     misses: Int64[Tensor, " tracks"]
     voxels: Int64[Tensor, " tracks"]
@@ -132,6 +139,10 @@ class Tracks(Rows):
             scores=torch.zeros(0, **real),
             labels=torch.zeros(0, **whole),
             label_votes=torch.zeros(0, **real),
+            mature=torch.zeros(0, dtype=torch.bool, device=device),
+            views=torch.zeros(0, **whole),
+            viewpoints=torch.zeros(0, 3, **real),
+            overlooked=torch.zeros(0, **whole),
             hits=torch.zeros(0, **whole),
             misses=torch.zeros(0, **whole),
             voxels=torch.zeros(0, **whole),

@@ -48,6 +48,8 @@ def inherit(tracks: Tracks, older: Tensor, younger: Tensor) -> Tracks:
         tracks,
         remembered=tracks.remembered.join(to, of),
         world_reach=_grow(tracks.world_reach, to, tracks.world_reach[of]),
+        views=tracks.views.scatter_reduce(0, to, tracks.views[of], "amax"),
+        overlooked=tracks.overlooked.scatter_reduce(0, to, tracks.overlooked[of], "amin"),
         hits=tracks.hits.scatter_reduce(0, to, tracks.hits[of], "amax"),
         misses=tracks.misses.scatter_reduce(0, to, tracks.misses[of], "amin"),
         last_seen_ns=tracks.last_seen_ns.scatter_reduce(0, to, tracks.last_seen_ns[of], "amax"),

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
-from autoseg3d_core.config import setting
+from autoseg3d_core.config import section, setting
 from autoseg3d_core.geometry.boxes import standing_boxes
 from autoseg3d_core.structures import (
     ABSENT,
@@ -26,6 +26,7 @@ from autoseg3d_core.structures import (
 )
 from autoseg3d_core.tracking.growth import inherit, observe
 from autoseg3d_core.tracking.joining import add_votes, find_joins
+from autoseg3d_core.tracking.maturity import MaturityConfig
 
 MOST_WORTH = 50
 """Where there is no room, a track seen more often than this still gives way after as many frames unseen."""
@@ -35,14 +36,7 @@ MOST_WORTH = 50
 class TracksConfig:
     """When a track is trusted, sleeps, joins and ends."""
 
-    mature_hits: int = setting(
-        3,
-        "a track is confirmed after it was seen in this many frames; raise it against false objects",
-        unit="frames",
-        low=1,
-        high=1000,
-        live=True,
-    )
+    maturity: MaturityConfig = section(MaturityConfig)
     dormant_after_frames: int = setting(
         15,
         "a track not seen for this many frames becomes dormant: lost, but it can be recalled",
@@ -138,11 +132,6 @@ def advance(
     return Advance(after, rename(ids, ended.ids, heirs), ended.ids, heirs, ended, events)
 
 
-def is_mature(tracks: Tracks, config: TracksConfig) -> Bool[Tensor, " tracks"]:
-    """Tell which tracks were seen often enough to be trusted."""
-    return tracks.hits >= config.mature_hits
-
-
 def rename(
     ids: Int64[Tensor, " values"], old: Int64[Tensor, " pairs"], new: Int64[Tensor, " pairs"]
 ) -> Int64[Tensor, " values"]:
@@ -184,6 +173,10 @@ def _bear(
         scores=instances.scores,
         labels=instances.labels,
         label_votes=torch.zeros_like(instances.scores),
+        mature=none > 0,
+        views=none,
+        viewpoints=instances.centroids,
+        overlooked=none,
         hits=none,
         misses=none,
         voxels=none,
@@ -201,7 +194,7 @@ def _end(
     """Return the surviving tracks, those that ended (ids ascending) and the heir's id of each."""
     tracks = inherit(tracks, older, younger)
     joined = torch.isin(tracks.ids, younger)
-    stale = ~is_mature(tracks, config) & (tracks.misses >= config.tentative_frames)
+    stale = _is_stale(tracks, config)
     over = _beyond_capacity(tracks, ~(joined | stale), config.max_tracks)
     gone = joined | stale | over
     ended = tracks[gone]
@@ -210,6 +203,11 @@ def _end(
     nobody = torch.full_like(ended.ids, NO_ID)
     heirs = nobody.masked_scatter(torch.isin(ended.ids, younger), older)  # `younger` ascends like the ids
     return tracks[~gone], ended, heirs
+
+
+def _is_stale(tracks: Tracks, config: TracksConfig) -> Bool[Tensor, " tracks"]:
+    """Tell which tracks were seen in few frames, and not for long."""
+    return (tracks.hits < config.maturity.hits) & (tracks.misses >= config.tentative_frames)
 
 
 def _beyond_capacity(tracks: Tracks, alive: Tensor, capacity: int) -> Tensor:
@@ -227,24 +225,21 @@ def _beyond_capacity(tracks: Tracks, alive: Tensor, capacity: int) -> Tensor:
 def _events(
     before: Tracks, now: Tracks, ended: Tracks, heirs: Tensor, config: TracksConfig
 ) -> tuple[Event, ...]:
-    """Return what happened, in order: births, confirmations, losses, recoveries, joins, ends."""
+    """Return what happened, in order: births, losses, recoveries, joins, ends."""
     old = len(before)
-    was_mature, mature = is_mature(before, config), is_mature(now, config)
     lost = now.misses[:old] == config.dormant_after_frames
     found = (before.misses >= config.dormant_after_frames) & (now.misses[:old] == 0)
-    confirmed = mature.clone()
-    confirmed[:old] &= ~was_mature
-    young = torch.ones_like(mature)
+    young = torch.ones_like(now.mature)
     young[:old] = False
     nothing = young.new_zeros(len(now) - old)
-    happened = [young, confirmed, torch.cat([lost, nothing]), torch.cat([found, nothing])]
+    happened = [young, torch.cat([lost, nothing]), torch.cat([found, nothing])]
     ids, *told = torch.stack([now.ids, *happened]).cpu().numpy()  # a GPU is waited for once
-    kinds = (EventKind.CREATED, EventKind.CONFIRMED, EventKind.LOST, EventKind.RECOVERED)
+    kinds = (EventKind.CREATED, EventKind.LOST, EventKind.RECOVERED)
     rows = [(kind, ids[of > 0]) for kind, of in zip(kinds, told, strict=True)]
     events = [Event(kind, track_id) for kind, its in rows for track_id in its.tolist()]
     if len(ended) == 0:
         return tuple(events)
-    stale = (ended.hits < config.mature_hits) & (ended.misses >= config.tentative_frames)
+    stale = _is_stale(ended, config)
     for track_id, heir, aged in torch.stack([ended.ids, heirs, stale], dim=1).tolist():
         reason = "" if heir != NO_ID else ("age" if aged else "memory_limit")
         events.append(Event(EventKind.REMOVED if heir == NO_ID else EventKind.JOINED, track_id, heir, reason))

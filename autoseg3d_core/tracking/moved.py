@@ -77,13 +77,13 @@ def keep_gone(gone: Tracks, ended: Tracks, config: MovedConfig) -> Tracks:
 
 
 def know_again(
-    memory: Memory, mature_hits: int, config: MovedConfig
+    memory: Memory, config: MovedConfig
 ) -> tuple[Memory, Int64[Tensor, " moved"], Int64[Tensor, " moved"], tuple[Event, ...]]:
     """Return the memory in which new tracks are old ones again, the ids they had and have, and events."""
     gone, tracks = memory.gone, memory.tracks
     if len(gone) == 0 or len(tracks) == 0:
         return memory, tracks.ids[:0], tracks.ids[:0], ()
-    alike = _are_alike(gone, tracks, config) & (tracks.hits >= mature_hits)
+    alike = _are_alike(gone, tracks, config) & tracks.mature
     sure = alike & (alike.sum(dim=1, keepdim=True) == 1) & (alike.sum(dim=0, keepdim=True) == 1)
     old, new = sure.nonzero(as_tuple=True)
     if len(old) == 0:

@@ -42,6 +42,7 @@ def move_tracks(tracks: Tracks, keyframes: Keyframes, moves: Moves, origin: Scen
         oriented_boxes=moved_oriented_boxes(tracks.oriented_boxes, own),
         stood=moved_oriented_boxes(tracks.stood, own),
         centroids=moved_points(tracks.centroids, own),
+        viewpoints=moved_points(tracks.viewpoints, own),
         remembered=tracks.remembered.moved(_in_scene(own, origin)),
     )
 

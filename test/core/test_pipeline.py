@@ -16,8 +16,10 @@ from autoseg3d_core.scene_map import MapConfig
 from autoseg3d_core.structures import EventKind, InputError, MaskImage
 from autoseg3d_core.tracking.assignment import ManyToOne
 from autoseg3d_core.tracking.lifecycle import TracksConfig
+from autoseg3d_core.tracking.maturity import MaturityConfig
 
-CONFIG = PipelineConfig(lifting=LiftingConfig(points=4000), tracks=TracksConfig(mature_hits=2))
+MATURITY = MaturityConfig(hits=2, still_hits=2)
+CONFIG = PipelineConfig(lifting=LiftingConfig(points=4000), tracks=TracksConfig(maturity=MATURITY))
 
 
 def pipeline(mask_maker, config=CONFIG):
@@ -219,7 +221,7 @@ def stripes(frame):
 
 
 def test_a_frame_of_more_objects_than_tracks_may_be_held_is_no_error(wall_frame):
-    config = dataclasses.replace(CONFIG, tracks=TracksConfig(max_tracks=10, mature_hits=2))
+    config = dataclasses.replace(CONFIG, tracks=TracksConfig(max_tracks=10, maturity=MATURITY))
     online = pipeline(MaskMakerOf(stripes), config)
     for stamp_ns in range(6):
         update = online.step(wall_frame(stamp_ns=stamp_ns))

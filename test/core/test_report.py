@@ -2,7 +2,7 @@ import dataclasses
 
 import torch
 
-from autoseg3d_core.report import Reading, existence, report_tracks
+from autoseg3d_core.report import existence, report_tracks
 from autoseg3d_core.structures import Memory, NoRows
 
 
@@ -27,7 +27,8 @@ def test_existence_grows_with_every_frame_towards_the_mean_score():
 
 def test_the_table_ranks_what_was_seen_often_above_what_was_seen_once():
     seen = tracks([0.9, 0.7], [1, 9])
-    table = report_tracks(seen, torch.zeros(2).long(), torch.zeros(2), Reading(3, 2.0))
+    seen = dataclasses.replace(seen, mature=torch.tensor([False, True]))
+    table = report_tracks(seen, torch.zeros(2).long(), torch.zeros(2), 2.0)
     assert table.existence.argmax() == 1
     assert table.is_mature.tolist() == [False, True]
 

@@ -66,7 +66,7 @@ def tiled(frame):
 
 def networked(name):
     """A small network of random weights, all of whose queries become instances."""
-    settings = (f"model.name={name}", "device=cpu", "lifting.points=200", "tracks.mature_hits=2")
+    settings = (f"model.name={name}", "device=cpu", "lifting.points=200", "tracks.maturity.hits=2")
     loose = ("score_threshold=0.0", "min_points=0", "mask_threshold=0.4", "top_k=6", "exclusive=false")
     sections = ("model.network.selection", "model.samosaic3d.selection")
     config = build.load(None, (*settings, *(f"{part}.{word}" for part in sections for word in loose)))
@@ -121,7 +121,7 @@ def test_a_resumed_run_is_the_unbroken_one(tmp_path, wall_frame, model):
 def test_replay_goes_on_from_what_it_saved(tmp_path, capsys):
     def replay(out, *words):
         given = ["replay", str(RECORDING), "--masks", "truth-parts", "--out", str(tmp_path / out)]
-        few = ["--set", "model.name=overlap", "lifting.points=500", "tracks.mature_hits=1"]
+        few = ["--set", "model.name=overlap", "lifting.points=500", "tracks.maturity.hits=1"]
         code = main([*given, "--stride", "20", *words, *few])
         return code, capsys.readouterr()
 

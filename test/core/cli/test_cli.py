@@ -177,10 +177,10 @@ def test_settings_are_shown_as_a_file_that_config_takes(tmp_path, capsys):
     assert main(["config", "show", "lifting.points=5000"]) == 0
     (tmp_path / "mine.yaml").write_text(capsys.readouterr().out)
     assert build.load(tmp_path / "mine.yaml") == build.load(None, ("lifting.points=5000",))
-    words = ["tracks.mature_hits=5", "--config", str(tmp_path / "mine.yaml"), "--changed"]
+    words = ["tracks.dormant_after_frames=5", "--config", str(tmp_path / "mine.yaml"), "--changed"]
     assert main(["config", "show", *words]) == 0
     shown = [line for line in capsys.readouterr().out.splitlines() if "#" not in line]
-    assert shown == ["lifting:", "  points: 5000", "tracks:", "  mature_hits: 5"]
+    assert shown == ["lifting:", "  points: 5000", "tracks:", "  dormant_after_frames: 5"]
 
 
 def test_one_section_of_the_settings_is_shown_alone_and_one_that_is_not_there_is_told(capsys):

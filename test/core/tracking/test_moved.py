@@ -30,6 +30,7 @@ def tracks(*rows):
     columns["looks"][:] = torch.tensor(color)[:, None]
     columns["first_seen_ns"], columns["last_seen_ns"] = torch.tensor(first), torch.tensor(last)
     columns["hits"] += 5
+    columns["mature"][:] = True
     return Tracks(**columns, remembered=NoRows.of(count))
 
 
@@ -55,7 +56,7 @@ CHAIR = (0.5, 0.5, 0.9)
 )
 def test_only_what_is_surely_the_same_is_known_again(live, found):
     memory = memory_of(tracks((3, CHAIR, 0.4, 1, 10)), tracks(*live))
-    after, was, now, events = know_again(memory, 3, MovedConfig())
+    after, was, now, events = know_again(memory, MovedConfig())
     assert was.tolist() == found
     assert now.tolist() == [3] * len(found)
     assert [event.kind for event in events] == [EventKind.MOVED, EventKind.JOINED] * len(found)
@@ -74,13 +75,16 @@ def test_of_two_that_are_gone_and_alike_none_is_known_again():
     memory = memory_of(
         tracks((3, CHAIR, 0.4, 1, 10), (4, CHAIR, 0.4, 1, 10)), tracks((7, CHAIR, 0.4, 20, 30))
     )
-    assert know_again(memory, 3, MovedConfig())[0] is memory
+    assert know_again(memory, MovedConfig())[0] is memory
 
 
-def test_what_was_seen_too_seldom_is_not_known_again():
+def test_what_is_tentative_is_not_known_again():
     memory = memory_of(tracks((3, CHAIR, 0.4, 1, 10)), tracks((7, CHAIR, 0.4, 20, 30)))
-    assert know_again(memory, 6, MovedConfig())[0] is memory
-    assert know_again(memory, 5, MovedConfig(size_tolerance=0.0))[0] is memory
+    assert know_again(memory, MovedConfig())[0] is not memory
+    assert know_again(memory, MovedConfig(size_tolerance=0.0))[0] is memory
+    young = dataclasses.replace(memory.tracks, mature=torch.tensor([False]))
+    memory = dataclasses.replace(memory, tracks=young)
+    assert know_again(memory, MovedConfig())[0] is memory
 
 
 def test_the_newest_of_what_is_gone_are_remembered():
@@ -99,7 +103,7 @@ def test_where_a_model_says_so_nothing_that_is_there_may_look_more_like_it(seen,
     gone = with_queries(tracks((3, CHAIR, 0.4, 1, 10)), [2.0, 0.0])
     live = tracks((5, (1.0, 1.0, 1.0), 0.4, 1, 30), (7, CHAIR, 0.4, 20, 30))
     memory = memory_of(gone, with_queries(live, [0.5, 0.5], seen))
-    assert know_again(memory, 3, MovedConfig())[1].tolist() == found
+    assert know_again(memory, MovedConfig())[1].tolist() == found
 
 
 def watched(online, things, yaws, frames, events, start):
