@@ -86,9 +86,9 @@ class Tracks(Rows):
     `hits` counts the frames that saw the track, `misses` the frames since the last that did, `voxels` the
     voxels of the scene map that carry its id, and `carved` those taken from it since by frames that saw
     through them; `backed` is the largest number of its voxels in which a frame has seen a surface since.
-    `views` counts the different views among the hits, of which `viewpoints` is the camera's place in the last;
-    `overlooked` counts the frames that had it in view and did not find it, and `mature` tells whether all this
-    is evidence enough (`tracking/maturity.py`).
+    `views` counts the different views among the hits, and `viewpoints` is the camera's place in the last of
+    them; `overlooked` counts the frames that had it in view and did not find it, and `mature` tells whether
+    all this is evidence enough (`tracking/maturity.py`).
     `anchors` is the keyframe at which it was last seen, `stood` its oriented box then, `looks`
     the mean of its colours (0 to 1) and their standard deviation. `label_votes` is by how much the scores
     that spoke for its label outweigh those that spoke for others. `world_reach` is the box of all that was

@@ -74,7 +74,8 @@ def weigh(
 ) -> tuple[Tracks, tuple[Event, ...]]:
     """Return the tracks with what a frame says for and against each, and an event for each that matured.
 
-    `on_map` is the id that the map has in each voxel in which the frame sees a surface; `camera` is its place.
+    `on_map` is the id that the map has in each voxel in which the frame sees a surface; `camera` is the place
+    that it is seen from.
     """
     seen = tracks.misses == 0
     way = (camera - tracks.viewpoints).norm(dim=1)

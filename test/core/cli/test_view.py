@@ -11,7 +11,7 @@ from autoseg3d_core.cli.__main__ import main
 from autoseg3d_core.datasets.ply_vertices import read_vertices
 
 ROOM = ("simulation:5000", "--simulation", "frames=4", "width=160", "height=120")
-NAMED = ("--set", "masks.name=geometric", "tracks.maturity.hits=2", "model.class_names=true")
+NAMED = ("--set", "masks.name=geometric", "tracks.maturity.hits=1", "model.class_names=true")
 
 
 @pytest.fixture(scope="module")

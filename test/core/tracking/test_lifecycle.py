@@ -16,7 +16,12 @@ from autoseg3d_core.tracking.lifecycle import TracksConfig, advance, rename
 from autoseg3d_core.tracking.maturity import MaturityConfig
 
 CONFIG = TracksConfig(
-    maturity=MaturityConfig(hits=2), dormant_after_frames=3, tentative_frames=4, max_tracks=10, join_votes=2, join_share=0.0
+    maturity=MaturityConfig(hits=2),
+    dormant_after_frames=3,
+    tentative_frames=4,
+    max_tracks=10,
+    join_votes=2,
+    join_share=0.0,
 )
 
 
