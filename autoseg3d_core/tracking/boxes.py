@@ -17,12 +17,16 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from scipy.spatial.transform import Rotation
 from torch import Tensor
+from torch.nn import functional
 
 from autoseg3d_core.structures import EXTENT_BINS, MapChange, Rows, Tracks
 from autoseg3d_core.tracking.extent import LEVEL, STEP, Ruler
 
-TAIL = 0.01
+TAIL = 0.006
 """Share of a track's firm voxels that may lie outside its box at each end of each direction."""
+
+APART = 0.2
+"""Up to such a share lies outside at either end of a level direction where an empty slice sets it apart."""
 
 WIDEST = EXTENT_BINS - 8
 """A track that fills more slices than this may go round the ruler: its reach is all that is known of it."""
@@ -101,13 +105,25 @@ def _read_slices(tracks: Tracks, ruler: Ruler) -> _Slices:
     first = torch.floor(at).long() - EXTENT_BINS // 2
     bins = torch.arange(EXTENT_BINS, device=first.device)
     counts = tracks.extent.gather(2, (first[:, :, None] + bins) & (EXTENT_BINS - 1)).float()
-    below = counts.cumsum(dim=2)
-    total = below[:, :, -1:]
-    tail = torch.floor(TAIL * total)  # counts are whole, so nothing is lost
-    ends = torch.searchsorted(below, torch.cat([tail, total - tail - 1], dim=2), right=True)
-    low, high = first + ends[:, :, 0], first + ends[:, :, 1] + 1
-    firm = total[:, :, 0] >= (LEAST_FIRM * tracks.voxels[:, None]).clamp(min=1)
+    low, high = first + _left_out(counts), first + EXTENT_BINS - _left_out(counts.flip(2))
+    firm = counts[:, 0].sum(dim=1, keepdim=True) >= (LEAST_FIRM * tracks.voxels[:, None]).clamp(min=1)
     return _Slices(counts, at, low, high, firm & (high - low <= WIDEST))
+
+
+def _left_out(counts: Float[Tensor, "tracks directions bins"]) -> Int64[Tensor, "tracks directions"]:
+    """Return how many slices at the lower end are left out: few voxels of all, or some that lie apart.
+
+    An object is in one piece, so what an empty slice sets apart is a stray part of something else. Not along
+    the vertical: where the middle of a thing is hidden, its feet are all there is of its lower half.
+    """
+    upto = counts.cumsum(dim=2)
+    total, before = upto[:, :, -1:], upto - counts
+    tail = (upto <= TAIL * total).sum(dim=2)
+    after_gap = functional.pad(counts, (1, 0))[:, :, :-1] == 0
+    bins = torch.arange(counts.shape[2], device=counts.device)
+    apart = torch.where(after_gap & (before <= APART * total), bins, 0).amax(dim=2)
+    apart[:, LEVEL] = 0
+    return torch.maximum(tail, apart)
 
 
 def _aligned(slices: _Slices, reach: Tensor, ruler: Ruler) -> Float[Tensor, "tracks 6"]:

@@ -76,6 +76,35 @@ def test_one_bad_frame_does_not_stretch_the_box():
     assert torch.equal(boxes_of(tracks), before)
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize(("gap", "share", "is_kept"), [(1, 0.15, False), (0, 0.15, True), (1, 0.3, True)])
+def test_a_smaller_part_that_lies_apart_is_none_of_the_object(axis, side, gap, share, is_kept):
+    low, high = [-10, -10, 0], [10, 10, 10]
+    cells = unpack(surface(low, high))
+    block = torch.cartesian_prod(*(torch.arange(8) for _ in range(3)))
+    block = block[: int(share * len(cells) / (1 - share))] - 4
+    near = block[:, axis].min() if side > 0 else block[:, axis].max()
+    block[:, axis] += (10 if side > 0 else -11) - near + side * gap
+    keys = torch.unique(pack(torch.cat([cells, block])))
+    scene, tracks = SceneMap(MapConfig(voxel_size_m=SIZE)), tracks_at([[0.0, 0.0, 0.2]], EVERYWHERE.tolist())
+    for now in range(2):
+        tracks = see(scene, tracks, keys, 1, now)
+    box = boxes_of(tracks)[0]
+    reached = box[3 + axis] if side > 0 else -box[axis]
+    assert (reached > 0.4 + SIZE) == is_kept
+    other = 1 - axis
+    torch.testing.assert_close(box[[other, 3 + other]], torch.tensor([-0.4, 0.4]), atol=1e-5, rtol=0)
+
+
+def test_feet_below_a_hidden_middle_belong_to_the_object():
+    keys = torch.cat([surface([-10, -10, 20], [10, 10, 24]), surface([-9, -9, 0], [-4, -4, 4])])
+    scene, tracks = SceneMap(MapConfig(voxel_size_m=SIZE)), tracks_at([[0.0, 0.0, 0.8]], EVERYWHERE.tolist())
+    for now in range(2):
+        tracks = see(scene, tracks, keys, 1, now)
+    torch.testing.assert_close(boxes_of(tracks)[0, [2, 5]], torch.tensor([0.0, 24 * SIZE]))
+
+
 def test_a_track_seen_once_has_the_box_it_was_seen_in():
     scene, reach = SceneMap(MapConfig()), [[-0.5] * 3 + [0.5] * 3]
     tracks = see(scene, tracks_at([[0.0] * 3], reach), surface((-3, -3, -3), (3, 3, 3)), 1)
