@@ -90,7 +90,7 @@ def weigh(
         overlooked=tracks.overlooked + (in_view & ~seen),
     )
     mature = is_mature(weighed, config)
-    ids, matured = torch.stack([weighed.ids, mature & ~tracks.mature]).cpu()  # a GPU is waited for once
+    ids, matured = torch.stack([weighed.ids, mature & ~tracks.mature]).cpu().numpy()  # one wait for a GPU
     events = tuple(Event(EventKind.CONFIRMED, track_id) for track_id in ids[matured > 0].tolist())
     return dataclasses.replace(weighed, mature=mature), events
 

@@ -48,6 +48,7 @@ ON_THE_HOST = {
     "modules/pair_assembly.py grouped_on_average": 1,  # average linkage: each step depends on the one before
     "tracking/assignment.py __call__": 11,  # the solver; only two of them are of a device
     "tracking/lifecycle.py _events": 2,
+    "tracking/maturity.py weigh": 1,
     "report.py report_frame": 1,
 }
 """The host works with the numbers themselves."""
