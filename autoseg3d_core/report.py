@@ -117,8 +117,11 @@ def _told(
 
 
 def existence(tracks: Tracks, doubt: float) -> Float[Tensor, " tracks"]:
-    """Return how sure it is that there is such an object: the mean score, less for what was seen seldom."""
-    return tracks.scores * tracks.hits / (tracks.hits + doubt)
+    """Return how sure it is that there is such an object.
+
+    It is the mean score, less for what was seen seldom, or was in view and often not found.
+    """
+    return tracks.scores * tracks.hits / (tracks.hits + tracks.overlooked + doubt)
 
 
 def label_map(scene: SceneMap, tracks: Tracks) -> LabelledCloud:

@@ -25,6 +25,13 @@ def test_existence_grows_with_every_frame_towards_the_mean_score():
     torch.testing.assert_close(sure[3], torch.tensor(0.8), atol=1e-3, rtol=0)
 
 
+def test_what_is_looked_at_and_not_found_is_less_sure():
+    seen = tracks([0.8] * 3, [6, 6, 6])
+    seen = dataclasses.replace(seen, overlooked=torch.tensor([0, 1, 6]))
+    torch.testing.assert_close(existence(seen, 0.0), torch.tensor([0.8, 0.8 * 6 / 7, 0.4]))
+    assert (existence(seen, 2.0).diff() < 0).all()
+
+
 def test_the_table_ranks_what_was_seen_often_above_what_was_seen_once():
     seen = tracks([0.9, 0.7], [1, 9])
     seen = dataclasses.replace(seen, mature=torch.tensor([False, True]))
