@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float64, Int64
 
 from autoseg3d_core import edits, timing
+from autoseg3d_core.arrival import LOOK_EVERY, arrive, find_place
 from autoseg3d_core.best_views import BestViews
 from autoseg3d_core.closure import POSE_JUMP, correct_at, correct_jump, finish, follow_camera
 from autoseg3d_core.device_memory import with_less_memory
@@ -82,6 +83,7 @@ class OnlineSegmenter:
         self.scene = SceneMap(config.map, device)
         self.memory = Memory.empty(model.empty_rows(), device=device)
         self.frame_index = 0
+        self.aside: Snapshot | None = None  # a loaded map whose place is not found yet
 
     @torch.inference_mode()
     def make_masks(self, frame: Frame) -> TimedMasks:
@@ -168,7 +170,7 @@ class OnlineSegmenter:
         """Forget the scene and the tracks; ids go on, so that none is ever used twice."""
         self.memory = Memory.empty(self.model.empty_rows(), self.memory.next_id, self.device)
         self.scene.clear()
-        self.frame_index = 0
+        self.frame_index, self.aside = 0, None
         self._forget_views()
 
     def remove(self, track_id: int) -> bool:
@@ -228,22 +230,35 @@ class OnlineSegmenter:
         """
         save_snapshot(path, self.snapshot(), self._made_by(world))
 
-    def load(self, path: str | Path, world: str = "") -> None:
+    def load(self, path: str | Path, world: str = "", by_objects: bool = False) -> None:
         """Go on from a snapshot that `save` wrote, in the place of what is there; ids go on after both.
 
-        The next frames have to come with poses in the same world; their stamps may be any. Raises
-        `InputError`, and changes nothing, for a file that is none, is damaged, or was made by something else.
+        The next frames have to come with poses in the same world. With `by_objects` they may be in another:
+        the map begins empty, and the snapshot waits until enough of its objects are seen. Stamps may be
+        any. Raises `InputError`, and changes nothing, for a file that is none, is damaged, or was made by
+        something else.
         """
         blank = Snapshot.blank(self.model.empty_rows(), self.model.empty_kept(), self.device)
         found = load_snapshot(path, blank, self._made_by(world))
+        if len(found.map.blocks) > self.scene.config.max_blocks or not by_objects:
+            self._take(found, f"{path} does not fit: ")
+        else:
+            self.reset()
+            self.aside = found
+            self.memory = dataclasses.replace(
+                self.memory, next_id=max(self.memory.next_id, found.memory.next_id)
+            )
+
+    def _take(self, found: Snapshot, refused: str = "") -> None:
+        """Go on from a snapshot; raises `InputError`, which begins so, where there is no room for its map."""
         try:
             self.scene.restore(found.map)
         except InputError as error:
-            raise InputError(f"{path} does not fit: {error}") from error
+            raise InputError(f"{refused}{error}") from error
         next_id = max(self.memory.next_id, found.memory.next_id)
         history = restarted(found.memory.history)
         self.memory = dataclasses.replace(found.memory, next_id=next_id, history=history)
-        self.frame_index = found.frames
+        self.frame_index, self.aside = found.frames, None
         self._forget_views()
 
     def map_cloud(self) -> LabelledCloud:
@@ -283,12 +298,25 @@ class OnlineSegmenter:
     def _closed(self, frame: Frame) -> tuple[Event, ...]:
         """Follow the camera, and correct or reset the map after a jump of its pose; return the events."""
         config = self.config.closure
+        events = self._arrived()
         jump = jump_of(self.memory.history, frame, config)
-        events: tuple[Event, ...] = ()
         if jump is not None and config.on_jump == "reset":
             self.reset()
-            events = (Event(EventKind.RESET, THE_MAP, NO_ID, POSE_JUMP),)
+            events += (Event(EventKind.RESET, THE_MAP, NO_ID, POSE_JUMP),)
         elif jump is not None and config.on_jump == "correct":
-            self.memory, events = correct_jump(self.scene, self.memory, frame, jump, config)
+            self.memory, corrected = correct_jump(self.scene, self.memory, frame, jump, config)
+            events += corrected
         self.memory, forgotten = follow_camera(self.scene, self.memory, frame, self.config)
         return events + forgotten
+
+    def _arrived(self) -> tuple[Event, ...]:
+        """Take the snapshot that waits, if its place is found; return what is said of it."""
+        if self.aside is None or self.frame_index % LOOK_EVERY:
+            return ()
+        hits, here = self.config.tracks.mature_hits, self.memory
+        place = find_place(self.aside.memory, here, hits, self.config.map.voxel_size_m)
+        if place is None:
+            return ()
+        self._take(self.aside)
+        self.memory, events = arrive(self.scene, self.memory, here, place, hits, self.config.closure)
+        return events

@@ -205,6 +205,12 @@ class SnapshotConfig:
 
     file: str = setting("", "snapshot file for map, tracks and ids; its folder has to exist")
     load: bool = setting(False, "load the file at the start; if that fails, start empty")
+    align: str = setting(
+        "none",
+        "a loaded map lies where it lay when it was saved (none), or waits until its place is found by the "
+        "objects that are seen again, for a robot that starts elsewhere (objects)",
+        choices=("none", "objects"),
+    )
     every_s: float = setting(
         0.0, "save to the file this often while frames arrive; 0 never saves", unit="s", low=0.0, live=True
     )

@@ -32,8 +32,11 @@ class Segmenter(Protocol):
         """Write a snapshot; raises `InputError` where it cannot be written."""
         ...
 
-    def load(self, path: Path, world: str) -> None:
-        """Go on from a snapshot; raises `InputError`, and changes nothing, for one that does not fit."""
+    def load(self, path: Path, world: str, by_objects: bool = False) -> None:
+        """Go on from a snapshot, at once or when its place is found by its objects.
+
+        Raises `InputError`, and changes nothing, for one that does not fit.
+        """
         ...
 
     def hide(self, track_id: int) -> bool:

@@ -201,7 +201,8 @@ class Session:
         Raises `InputError`, and goes on as it was, for a file that does not fit.
         """
         source = self._path(path)
-        self._segmenter.load(source, self._world)
+        by_objects = self._settings.node.snapshot.align == "objects"
+        self._segmenter.load(source, self._world, by_objects)
         self._begin_epoch("load_map")
         self._publisher.learn(self._segmenter.given_names())
         self._publisher.map_points(self._occasion(self._now_ns()), self._segmenter.map_cloud)

@@ -34,8 +34,10 @@ class SnapshotKeeper:
         except InputError as error:
             self._logger.error(f"starting empty: {error}")
             return
-        self._is_ours, self._saved = True, self._session.progress
-        self._logger.info(f"loaded {loaded.path}: {loaded.instances} tracks, {loaded.points} points")
+        waits = self._config().align == "objects"  # what is saved before it has arrived is not all of it
+        self._is_ours, self._saved = not waits, self._session.progress
+        found = "its place is looked for" if waits else f"{loaded.instances} tracks, {loaded.points} points"
+        self._logger.info(f"loaded {loaded.path}: {found}")
 
     def is_due(self) -> bool:
         """Tell whether it is time to save, and there is something new; true once in a period."""

@@ -35,7 +35,7 @@ LAYERS = (
         "carving",
     ),
     ("models", "datasets", "visualization", "policies", "upkeep"),
-    ("pipeline", "report", "closure", "checkpoints", "evaluation", "plausibility"),
+    ("pipeline", "report", "closure", "arrival", "checkpoints", "evaluation", "plausibility"),
     ("build", "running", "masks_ahead", "simulation"),
     ("training",),
     ("cli",),
@@ -43,6 +43,8 @@ LAYERS = (
 SIBLINGS = {
     ("pipeline", "report"),
     ("pipeline", "closure"),
+    ("pipeline", "arrival"),
+    ("arrival", "closure"),
     ("upkeep", "policies"),
     ("config_text", "config"),
 }

@@ -139,7 +139,7 @@ class FakeSegmenter:
     def save(self, path, world):
         path.write_text(json.dumps({"ids": self.ids, "world": world}))
 
-    def load(self, path, world):
+    def load(self, path, world, by_objects=False):
         from autoseg3d_core.structures import InputError
 
         try:
