@@ -17,16 +17,14 @@ LOOK_EVERY = 5
 """The place of a map is looked for once in so many frames."""
 
 
-def find_place(loaded: Memory, here: Memory, mature_hits: int, voxel_size_m: float) -> Alignment | None:
+def find_place(loaded: Memory, here: Memory, voxel_size_m: float) -> Alignment | None:
     """Return where a loaded map lies in the world of what is seen here, or None while that is not sure."""
     if here.origin is None or loaded.origin is None:
         return None
     vertical = Ruler.of(here.origin, voxel_size_m).vertical
     if Ruler.of(loaded.origin, voxel_size_m).vertical != vertical:
         return None
-    return find_alignment(
-        Landmarks.of(loaded.tracks, mature_hits), Landmarks.of(here.tracks, mature_hits), vertical
-    )
+    return find_alignment(Landmarks.of(loaded.tracks), Landmarks.of(here.tracks), vertical)
 
 
 def arrive(
@@ -34,7 +32,6 @@ def arrive(
     loaded: Memory,
     here: Memory,
     alignment: Alignment,
-    mature_hits: int,
     config: ClosureConfig,
 ) -> tuple[Memory, tuple[Event, ...]]:
     """Move a loaded map, which the scene map holds now, to its place; return its memory, and what to say.
@@ -45,7 +42,7 @@ def arrive(
     free = dataclasses.replace(config, max_m=np.inf)
     stamp = np.zeros(1, np.int64)
     memory, _ = correct_at(scene, loaded, stamp, alignment.world_from_map[None], free)
-    old, new = (tracks.ids[tracks.hits >= mature_hits].tolist() for tracks in (loaded.tracks, here.tracks))
+    old, new = (tracks.ids[tracks.mature].tolist() for tracks in (loaded.tracks, here.tracks))
     heirs = {new[mine]: old[theirs] for theirs, mine in alignment.pairs.tolist()}
     said = (
         Event(EventKind.JOINED, track_id, heirs[track_id])

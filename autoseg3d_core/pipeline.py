@@ -313,10 +313,10 @@ class OnlineSegmenter:
         """Take the snapshot that waits, if its place is found; return what is said of it."""
         if self.aside is None or self.frame_index % LOOK_EVERY:
             return ()
-        hits, here = self.config.tracks.mature_hits, self.memory
-        place = find_place(self.aside.memory, here, hits, self.config.map.voxel_size_m)
+        here = self.memory
+        place = find_place(self.aside.memory, here, self.config.map.voxel_size_m)
         if place is None:
             return ()
         self._take(self.aside)
-        self.memory, events = arrive(self.scene, self.memory, here, place, hits, self.config.closure)
+        self.memory, events = arrive(self.scene, self.memory, here, place, self.config.closure)
         return events

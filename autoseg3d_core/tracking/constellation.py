@@ -34,9 +34,9 @@ class Landmarks:
         return len(self.middles)
 
     @staticmethod
-    def of(tracks: Tracks, least_hits: int) -> Landmarks:
-        """Return the landmarks among tracks: those that were seen so often."""
-        chosen = tracks[tracks.hits >= least_hits]
+    def of(tracks: Tracks) -> Landmarks:
+        """Return the landmarks among tracks: those that are confirmed."""
+        chosen = tracks[tracks.mature]
         boxes = chosen.oriented_boxes.double().cpu().numpy()
         return Landmarks(boxes[:, :3], boxes[:, 3:6], chosen.looks.double().cpu().numpy())
 
