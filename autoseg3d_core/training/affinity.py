@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,8 +27,11 @@ from autoseg3d_core.mask_makers.affinity_network import (
 )
 from autoseg3d_core.mask_makers.edge import group, view_of
 from autoseg3d_core.mask_makers.region_tree import RegionTree
+from autoseg3d_core.structures import InputError
 from autoseg3d_core.training.affinity_data import BEYOND, AffinityBatch, AffinityBatches
 
+NEW_BLOCK = 0.05
+"""How much a new block adds at first; nothing at all would give its layers no gradient."""
 APART_WEIGHT = 3.0
 """Neighbours that belong to different things are few; each counts this much."""
 
@@ -37,6 +41,11 @@ class AffinityTrainingConfig:
     """What the network of `masks-edge` is trained on."""
 
     start: str = setting("", "masks-edge weights to start from; empty starts from scratch")
+    blocks: str = setting(
+        "",
+        "residual blocks per stride of the encoder (2 to 32), separated by commas; where that is more than "
+        "the weights to start from have, the new ones begin as no change; empty keeps what these have",
+    )
     scenes: str = setting("out/scenes/train", "folders of prepared scenes, separated by commas")
     working_width: int = setting(384, "width of the frames that crops are taken from", unit="px", low=64)
     height: int = setting(160, "height of a crop, a multiple of 32", unit="px", low=64, high=1280)
@@ -52,6 +61,7 @@ class AffinityTrainee:
         network = (
             load_affinity_network(Path(config.start)) if config.start else AffinityNetwork(AffinityShape())
         )
+        network = deepened(network, _blocks_of(config.blocks)) if config.blocks else network
         self.shape = network.shape
         self.module: nn.Module = network.to(device)
         self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -97,6 +107,34 @@ class AffinityTrainee:
         about = {"kind": "affinity", **asdict(self.shape)}
         source = {"command": self.command, "step": step, **asdict(self.config)}
         return Checkpoint(tensors, about, json.dumps(source, sort_keys=True))
+
+
+def _blocks_of(text: str) -> tuple[int, ...]:
+    """Return the numbers; raises `InputError` for other text."""
+    strides = len(AffinityShape().blocks)
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != strides or min(numbers) < 0:
+        raise InputError(f"affinity.blocks={text}: give {strides} numbers of blocks, such as 0,2,4,4,2")
+    return numbers
+
+
+def deepened(network: AffinityNetwork, blocks: tuple[int, ...]) -> AffinityNetwork:
+    """Return a network with so many residual blocks per stride, the new ones near no change.
+
+    Raises `InputError` for fewer blocks than there are.
+    """
+    before = network.shape.blocks
+    if any(now < was for now, was in zip(blocks, before, strict=True)):
+        raise InputError(f"affinity.blocks: the weights to start from have {before}, which is more in places")
+    deeper = AffinityNetwork(dataclasses.replace(network.shape, blocks=blocks))
+    deeper.load_state_dict(network.state_dict(), strict=False)
+    for stage, was in zip(deeper.down, before, strict=True):
+        for block in list(stage.children())[1 + was :]:  # the first is the layer that halves the image
+            nn.init.constant_(block.get_submodule("change.1.1").weight, NEW_BLOCK)  # type: ignore[arg-type]
+    return deeper
 
 
 def affinity_batches(config: AffinityTrainingConfig, seed: int) -> AffinityBatches:

@@ -5,10 +5,13 @@ import torch
 from autoseg3d_core.checkpoints.affinity_weights import load_affinity_network
 from autoseg3d_core.checkpoints.format import save
 from autoseg3d_core.datasets.clips import PreparedScene
+from autoseg3d_core.mask_makers.affinity_network import AffinityNetwork, AffinityShape
 from autoseg3d_core.mask_makers.region_tree import RegionTree
+from autoseg3d_core.structures import InputError
 from autoseg3d_core.training.affinity import (
     AffinityTrainee,
     AffinityTrainingConfig,
+    deepened,
     overlap_of,
     pairs_of,
 )
@@ -93,3 +96,22 @@ def test_training_starts_from_the_weights_that_it_is_given(tmp_path):
     second = AffinityTrainee(config, torch.device("cpu"))
     for name, tensor in first.module.state_dict().items():
         assert torch.equal(second.module.state_dict()[name], tensor.half().to(tensor.dtype)), name
+
+
+def test_new_blocks_begin_as_almost_no_change_and_can_learn():
+    torch.manual_seed(0)
+    before = AffinityNetwork(AffinityShape()).eval()
+    after = deepened(before, (0, 3, 2, 4, 1)).eval()
+    assert after.shape.blocks == (0, 3, 2, 4, 1)
+    image = torch.randn(2, 8, 64, 96)
+    with torch.no_grad():
+        change = (after(image).near - before(image).near).abs().mean() / before(image).near.abs().mean()
+    assert change < 0.05
+    after(image).near.sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in after.down[3][-1].parameters())
+
+
+@pytest.mark.parametrize("blocks", ["0,2,2,1,1", "0,2,2", "two", "-1,2,2,2,1"])
+def test_blocks_that_cannot_be_are_refused(blocks):
+    with pytest.raises(InputError, match=r"affinity\.blocks"):
+        AffinityTrainee(AffinityTrainingConfig(blocks=blocks), torch.device("cpu"))
