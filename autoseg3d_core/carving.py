@@ -83,7 +83,7 @@ class CarvingConfig:
         high=100_000,
     )
     gone_share: float = setting(
-        0.25,
+        0.3,
         "an object is removed as gone when at least this fraction of its voxels was seen through, and "
         "hardly a surface was seen in the others",
         low=0.1,

@@ -77,7 +77,7 @@ from autoseg3d_ros.segmenter import BuiltSegmenter
 start_working = node.SegmenterNode._start_working
 
 def start_busy(self):
-    self._session.process = lambda frame: (print("busy", flush=True), time.sleep(60))
+    self._session.process = lambda frame, masks: (print("busy", flush=True), time.sleep(60))
     start_working(self)
     self._worker.offer(object())
 

@@ -21,7 +21,10 @@ from autoseg3d_core.datasets import scannet200
 from autoseg3d_core.evaluation.scene_scores import pooled
 from autoseg3d_core.evaluation.score_file import in_percent
 
-QUICK = ("--row", "overlap", "model.name=overlap", "device=cpu", "lifting.points=2000")
+QUICK = (
+    *("--row", "overlap", "model.name=overlap", "device=cpu", "lifting.points=2000"),
+    "tracks.maturity.views_apart=0",
+)
 
 
 @pytest.fixture(autouse=True)

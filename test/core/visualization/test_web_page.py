@@ -61,10 +61,10 @@ def test_text_is_shown_as_it_is():
 
 def test_the_best_of_several_numbers_is_bold_and_what_has_no_value_is_a_dash():
     cells = [("a", 1.0, None), ("b", 3.0, float("nan")), ("c", 2.0, 5)]
-    text = page.table(("row", "score", "other"), cells, best=(1,))
+    text = page.table(("row", "score", "other"), cells, best={1: True})
     assert re.findall(r'class="best">([^<]*)<', text) == ["3.0"]
     assert text.count("&ndash;") == 2
-    assert "best" not in page.table(("row", "score"), [("a", 1.0)], best=(1,))
+    assert "best" not in page.table(("row", "score"), [("a", 1.0)], best={1: True})
 
 
 def test_a_wide_picture_is_scaled_down_and_a_missing_one_left_out(tmp_path):
