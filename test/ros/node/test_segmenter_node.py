@@ -1,6 +1,7 @@
 """The node over real DDS with a fake segmenter: topics, time, bad input, diagnostics."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -125,21 +126,36 @@ def test_a_slow_segmenter_works_on_fresh_frames_and_every_frame_is_accounted_for
     assert received == sum(totals.values()) + robot.node._source.pending()
 
 
+def counting(segmenter, frames):
+    """Let each step wait for the masks of the next of so many frames; return how many had masks, per step."""
+    counts, step = [], segmenter.step
+
+    def counted(frame, made=None):
+        def ready():
+            return sum(stamp >= frame.stamp_ns for stamp in segmenter.masked)
+
+        end = time.monotonic() + 5
+        while ready() < 2 and len(segmenter.masked) < frames and time.monotonic() < end:
+            time.sleep(0.005)
+        time.sleep(0.05)  # long enough for masks that should not be made yet
+        counts.append(ready())
+        return step(frame, made)
+
+    segmenter.step = counted
+    return counts
+
+
 def test_two_frames_are_in_work_and_every_one_is_accounted_for_in_order(make_robot):
-    options = {"step_s": 0.1, "masks_s": 0.1, "mask_errors": [None, None, RuntimeError("no masks")]}
-    robot = make_robot(options, **{"input.policy": "every"}).start()
+    errors = [None, None, RuntimeError("no masks")]
+    robot = make_robot({"mask_errors": errors}, **{"input.policy": "every"}).start()
+    ahead = counting(robot.segmenter, 6)
     robot.send_tf(SECOND // 2)
     robot.send_tf(8 * SECOND)
-    ahead = []
     for index in range(6):
         robot.send(SECOND + index * SECOND // 10, tf=False)
         robot.spin(lambda: False, 0.01)
-    assert robot.spin(
-        lambda: (
-            ahead.append(len(robot.segmenter.masked) - robot.settled()) or sum(robot.totals().values()) == 6
-        )
-    )
-    assert max(ahead) == 2
+    assert robot.spin(lambda: sum(robot.totals().values()) == 6)
+    assert ahead == [2, 2, 2, 2, 1]
     assert robot.totals() == {"PROCESSED": 5, "FAILED": 1}
     stamps = [frame.stamp_ns for frame in robot.segmenter.frames]
     assert stamps == [stamp for index, stamp in enumerate(robot.segmenter.masked) if index != 2]
@@ -147,19 +163,15 @@ def test_two_frames_are_in_work_and_every_one_is_accounted_for_in_order(make_rob
 
 
 def test_masks_are_made_in_the_frame_s_turn_if_so_configured(make_robot):
-    robot = make_robot({"step_s": 0.05}, **{"input.policy": "every", "input.masks_ahead": False}).start()
+    robot = make_robot({}, **{"input.policy": "every", "input.masks_ahead": False}).start()
+    ahead = counting(robot.segmenter, 0)
     robot.send_tf(SECOND // 2)
     robot.send_tf(8 * SECOND)
-    ahead = []
     for index in range(4):
         robot.send(SECOND + index * SECOND // 10, tf=False)
         robot.spin(lambda: False, 0.01)
-    assert robot.spin(
-        lambda: (
-            ahead.append(len(robot.segmenter.masked) - robot.settled()) or robot.totals() == {"PROCESSED": 4}
-        )
-    )
-    assert max(ahead) == 1
+    assert robot.spin(lambda: robot.totals() == {"PROCESSED": 4})
+    assert ahead == [1, 1, 1, 1]
 
 
 def test_a_node_that_stops_while_masks_are_made_drops_their_frame(make_robot):
